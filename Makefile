@@ -1,0 +1,76 @@
+# Every target sets up what it needs on a fresh machine: Debian packages when a tool is missing, a
+# virtual environment from the lock file, the package itself (editable, with its C core).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= $(shell nproc)
+STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.installed-bench
+NATIVE := $(wildcard native/*.c native/*.h native/build_table.py)
+
+.PHONY: help setup demo test lint types check check-long package bench golden fmt lock agreement-long clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+$(BIN)/python:
+	@.ci/debian-packages $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): $(BIN)/python pyproject.toml setup.py requirements.lock $(NATIVE)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP) ## the virtual environment with everything in it
+
+demo: $(STAMP) ## verify, build and run the example policies, and break a faulty one
+	@$(BIN)/python -m govlang.cli.demo
+
+test: $(STAMP) ## the tests (within 12 minutes)
+	$(BIN)/python -m pytest -n $(JOBS)
+
+lint: $(STAMP) ## ruff, its rules and its layout
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP) ## mypy --strict
+	$(BIN)/mypy
+
+package: $(STAMP) ## sdist and wheel, built, installed apart from the sources, and used
+	$(BIN)/python -m pytest -m packaging
+
+check: lint types test package ## what every commit must pass
+
+check-long: $(STAMP) ## the large random counts (within 60 minutes)
+	$(BIN)/python -m pytest -n $(JOBS) -m long
+
+fmt: $(STAMP) ## lay out the Python sources
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+golden: $(STAMP) ## write the golden files anew; read the change as text
+	GOVLANG_GOLDEN=write $(BIN)/python -m pytest -n $(JOBS)
+
+agreement-long: $(STAMP) ## ten million random decisions on every backend
+	GOVLANG_AGREEMENT=long $(BIN)/python -m pytest -n $(JOBS) -m long tests/agreement
+
+$(BENCH_STAMP): $(STAMP) requirements-bench.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
+	@touch $@
+
+bench: $(BENCH_STAMP) ## measure against the peers, write benchmarks/results.md
+	$(BIN)/python benchmarks/run.py
+
+lock: $(BIN)/python ## pin the dependencies anew
+	$(BIN)/python -m pip install --quiet 'pip-tools>=7.4'
+	.ci/lock $(BIN)/pip-compile
+
+clean: ## remove what the build made
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info

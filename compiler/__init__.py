@@ -1,0 +1,1 @@
+"""Source AST in, checked IR and artefacts out."""

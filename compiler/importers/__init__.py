@@ -1,0 +1,1 @@
+"""Policies of other formats in, .gov text out."""

@@ -1,0 +1,1 @@
+"""From source text to the syntax tree and back; this package knows nothing of meaning."""

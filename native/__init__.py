@@ -1,0 +1,1 @@
+"""The compiled table: its layout, the C engine, the manifest."""

@@ -1,0 +1,1 @@
+"""Bundles in, decisions and evidence out; knows nothing of dsl, compiler or verifier."""

@@ -1,0 +1,77 @@
+"""The arrows of ARCHITECTURE.md, read from the imports themselves."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PARTS = ("dsl", "compiler", "verifier", "native", "runtime")
+ALLOWED = {
+    "dsl": {"dsl"},
+    "native": {"native"},
+    "compiler": {"dsl", "native", "compiler"},
+    "verifier": {"dsl", "native", "compiler", "verifier"},
+    "runtime": {"native", "runtime"},
+}
+HEAVY = {"z3": {"verifier"}, "lark": {"dsl"}, "networkx": {"cli", "compiler"}}
+
+
+def sources(folder: Path) -> Iterator[Path]:
+    return (p for p in sorted(folder.rglob("*.py")) if "__pycache__" not in p.parts)
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the arrow"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_stage_imports_only_the_stages_before_it(root: Path, part: str) -> None:
+    for path in sources(root / part):
+        for name in imported(path):
+            match = re.match(r"govlang\.(\w+)", name)
+            if match and match.group(1) in (*PARTS, "cli"):
+                assert match.group(1) in ALLOWED[part], f"{path} imports {name}"
+
+
+def test_nothing_imports_a_folder_by_its_bare_name(root: Path) -> None:
+    for part in (*PARTS, "src"):
+        for path in sources(root / part):
+            for name in imported(path):
+                assert name.split(".")[0] not in PARTS, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize(("library", "homes"), HEAVY.items())
+def test_a_heavy_library_has_one_home(root: Path, library: str, homes: set[str]) -> None:
+    folders = {**{p: root / p for p in PARTS}, "cli": root / "src/govlang/cli"}
+    for part, folder in folders.items():
+        for path in sources(folder):
+            if part not in homes:
+                assert library not in {n.split(".")[0] for n in imported(path)}, str(path)
+
+
+def test_the_translation_validator_imports_no_emitter(root: Path) -> None:
+    emitters = {"diagram", "table", "bundle", "jsonlogic"}
+    for path in sources(root / "verifier/translation"):
+        for name in imported(path):
+            match = re.match(r"govlang\.compiler\.(\w+)", name)
+            assert not (match and match.group(1) in emitters), f"{path} imports {name}"
+
+
+def test_the_package_is_made_of_relative_links(root: Path) -> None:
+    for part in PARTS:
+        link = root / "src/govlang" / part
+        assert link.is_symlink()
+        assert str(link.readlink()) == f"../../{part}"

@@ -1,0 +1,1 @@
+"""Checked IR in, proofs and counterexamples out."""

@@ -1,0 +1,1 @@
+"""Artefact bytes in, proof of equality with the IR out; imports no emitter."""
