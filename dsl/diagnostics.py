@@ -1,0 +1,172 @@
+"""Diagnostics: what is wrong with a source, where, and what to type next.
+
+In: codes, messages, spans. Out: `Diagnostic` values, a collector that lets a stage report all
+its errors at once, and their plain-text rendering with the source line and a caret.
+Every code has a page in `codes.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+from govlang.dsl.source import Span
+
+
+class Severity(StrEnum):
+    """How bad a finding is: an error stops the stage, a warning and a note do not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A second place that a diagnostic speaks of, as the first of two equal names."""
+
+    message: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding: a stable code, one line of message, a place, and the way out in `help`."""
+
+    code: str
+    severity: Severity
+    message: str
+    span: Span | None = None
+    help: str | None = None
+    notes: tuple[Note, ...] = ()
+
+
+class GovError(Exception):
+    """The source cannot be used; carries every diagnostic of the stage, in source order."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("; ".join(f"{d.code}: {d.message}" for d in self.diagnostics))
+
+
+class Diagnostics:
+    """Collects the findings of a stage."""
+
+    def __init__(self) -> None:
+        self._found: list[Diagnostic] = []
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        """Keep a finding."""
+        self._found.append(diagnostic)
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        span: Span | None = None,
+        *,
+        help: str | None = None,  # noqa: A002  # the word of the message format
+        notes: tuple[Note, ...] = (),
+    ) -> None:
+        """Keep an error."""
+        self.add(Diagnostic(code, Severity.ERROR, message, span, help, notes))
+
+    def warning(
+        self,
+        code: str,
+        message: str,
+        span: Span | None = None,
+        *,
+        help: str | None = None,  # noqa: A002  # the word of the message format
+        notes: tuple[Note, ...] = (),
+    ) -> None:
+        """Keep a warning."""
+        self.add(Diagnostic(code, Severity.WARNING, message, span, help, notes))
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether any finding is an error."""
+        return any(d.severity is Severity.ERROR for d in self._found)
+
+    def raise_errors(self) -> None:
+        """Raise `GovError` with everything found if any of it is an error."""
+        if self.has_errors:
+            raise GovError(in_order(self._found))
+
+
+def fail(
+    code: str,
+    message: str,
+    span: Span | None = None,
+    *,
+    help: str | None = None,  # noqa: A002  # the word of the message format
+) -> GovError:
+    """The exception for one error; `raise fail(...)`."""
+    return GovError([Diagnostic(code, Severity.ERROR, message, span, help)])
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Sorted by file and place; those without a place first."""
+    return tuple(sorted(diagnostics, key=_place))
+
+
+def _place(diagnostic: Diagnostic) -> tuple[str, int]:
+    span = diagnostic.span
+    return ("", -1) if span is None else (span.file, span.start)
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
+    """The help line for a misspelt word, or None when nothing is near it."""
+    near = get_close_matches(word, sorted(set(candidates)), n=1, cutoff=0.6)
+    return f"did you mean `{near[0]}`?" if near else None
+
+
+def render(diagnostic: Diagnostic) -> str:
+    """The finding as plain text: head line, place, source line with caret, notes, help."""
+    lines = [f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]
+    if diagnostic.span is not None:
+        lines += excerpt(diagnostic.span)
+    for note in diagnostic.notes:
+        lines.append(f"  note: {note.message}")
+        if note.span is not None:
+            lines += excerpt(note.span)
+    if diagnostic.help is not None:
+        lines.append(f"  help: {diagnostic.help}")
+    return "\n".join(lines)
+
+
+def render_all(diagnostics: Iterable[Diagnostic]) -> str:
+    """All findings as plain text, a blank line apart."""
+    return "\n\n".join(render(d) for d in diagnostics)
+
+
+def excerpt(span: Span) -> list[str]:
+    """The place and the source line with a caret under the span's part of it."""
+    number = str(span.line)
+    margin = " " * len(number)
+    text = span.source.line_text(span.line)
+    return [
+        f"{margin}--> {span.file}:{span.line}:{span.column}",
+        f"{margin} |",
+        f"{number} | {_shown(text)}",
+        f"{margin} | {_caret(span, text)}",
+    ]
+
+
+def _shown(text: str) -> str:
+    return "".join(
+        c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
+def _caret(span: Span, text: str) -> str:
+    length = span.end - span.start if span.end_line == span.line else len(text) - span.column + 1
+    return " " * (span.column - 1) + "^" * max(1, length)
