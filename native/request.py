@@ -1,0 +1,281 @@
+"""The one written rule that turns a request into integers.
+
+In: the columns of a policy and a request as JSON has it (dict of str, number, bool, list).  Out: the
+value of each field that is present (steps, positions, masks, 0 or 1, milliseconds, texts), or the
+field that cannot be read and why.
+
+What always holds: nothing is clamped or guessed; a number is the decimal that was written; a binary
+float counts as the step whose nearest double it is, or not at all, unless the field says how it
+rounds.  The C encoder follows this file; the interpreter and every message come from it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final, Protocol
+
+Value = int | str
+
+
+class Column(Protocol):
+    """What the reader needs to know of a field (see `ir.Field`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def lo(self) -> int: ...
+    @property
+    def hi(self) -> int: ...
+    @property
+    def step_num(self) -> int: ...
+    @property
+    def step_den(self) -> int: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def members(self) -> tuple[str, ...]: ...
+    @property
+    def max_bytes(self) -> int: ...
+    @property
+    def optional(self) -> bool: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def rounding(self) -> str: ...
+    @property
+    def implied(self) -> int | None: ...
+
+
+class InvalidFieldError(ValueError):
+    """A request cannot be read; `field` names the culprit, the message says what is wrong."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"`{field}` {why}")
+        self.field = field
+        self.why = why
+
+
+APPROVED: Final = "approved"
+DIGITS_MAX: Final = 400
+"""The most digits of a decimal that are read: a bound on the work a request can cause."""
+
+
+def read_request(
+    columns: Sequence[Column],
+    request: Mapping[str, Any],
+    runtime: Mapping[str, Any] | None = None,
+) -> dict[str, Value]:
+    """The values of a request; fields in the order of declaration, then unknown names.
+
+    Raises:
+        InvalidFieldError: a field is missing, unknown, forged, of the wrong type, out of range or
+            off its grid.
+    """
+    given = runtime or {}
+    values: dict[str, Value] = {}
+    for column in columns:
+        from_caller = column.origin == "request"
+        if not from_caller and column.name in request:
+            raise InvalidFieldError(column.name, "is set by the host, a request must not carry it")
+        source = request if from_caller else given
+        value = _read_column(column, source)
+        if value is not None:
+            values[column.name] = value
+    _refuse_unknown(columns, request, given)
+    return values
+
+
+def _read_column(column: Column, source: Mapping[str, Any]) -> Value | None:
+    if column.name in source:
+        return read_value(column, source[column.name])
+    if column.implied is not None:
+        return column.implied
+    if column.optional:
+        return None
+    raise InvalidFieldError(column.name, "is missing")
+
+
+def _refuse_unknown(
+    columns: Sequence[Column], request: Mapping[str, Any], runtime: Mapping[str, Any]
+) -> None:
+    known = {column.name: column.origin == "request" for column in columns}
+    for name in request:
+        if name not in known:
+            raise InvalidFieldError(str(name), "is not a field of this policy")
+    for name in runtime:
+        if known.get(name, name != APPROVED):
+            raise InvalidFieldError(str(name), "is not a runtime field of this policy")
+
+
+def read_value(column: Column, raw: Any) -> Value:
+    """One value of a column.
+
+    Raises:
+        InvalidFieldError: it is of the wrong type, out of range or off the grid.
+    """
+    match column.kind:
+        case "number":
+            return _read_number(column, raw)
+        case "time" | "duration":
+            return _read_integer(column, raw)
+        case "enum":
+            return _read_member(column, raw)
+        case "set":
+            return _read_set(column, raw)
+        case "bool":
+            if not isinstance(raw, bool):
+                raise _wrong(column, "true or false", raw)
+            return int(raw)
+        case _:
+            return _read_text(column, raw)
+
+
+def _wrong(column: Column, expected: str, raw: Any) -> InvalidFieldError:
+    return InvalidFieldError(column.name, f"must be {expected}, not {_shown(raw)}")
+
+
+def _shown(raw: Any) -> str:
+    match raw:
+        case None:
+            return "null"
+        case bool():
+            return "true" if raw else "false"
+        case str():
+            return f"the text `{raw[:40]}`" if len(raw) <= 40 else "a longer text"
+        case int() if abs(raw) >= 10**25:
+            return "a number of more than 25 digits"
+        case int() | float() | Decimal():
+            return str(raw)
+        case dict():
+            return "an object"
+        case list() | tuple() | set() | frozenset():
+            return "a list"
+        case _:
+            return f"a {type(raw).__name__}"
+
+
+def _range(column: Column) -> str:
+    unit = f" {column.unit}" if column.unit else ""
+    ends = (Fraction(end * column.step_num, column.step_den) for end in (column.lo, column.hi))
+    lo, hi = (str(end) if end.denominator == 1 else str(float(end)) for end in ends)
+    return f"{lo}..{hi}{unit}"
+
+
+def _in_range(column: Column, steps: int, raw: Any) -> int:
+    if not column.lo <= steps <= column.hi:
+        raise InvalidFieldError(column.name, f"is {_shown(raw)}, must be in {_range(column)}")
+    return steps
+
+
+def _read_integer(column: Column, raw: Any) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal) or not _is_whole(raw):
+        raise _wrong(column, "a whole number of milliseconds", raw)
+    return _in_range(column, int(raw), raw)
+
+
+def _is_finite(raw: float | Decimal) -> bool:
+    return (
+        raw.is_finite() if isinstance(raw, Decimal) else isinstance(raw, int) or math.isfinite(raw)
+    )
+
+
+def _is_whole(raw: float | Decimal) -> bool:
+    if isinstance(raw, Decimal):
+        return raw.is_finite() and _digits(raw) <= DIGITS_MAX and raw == raw.to_integral_value()
+    return isinstance(raw, int) or raw.is_integer()
+
+
+def _read_number(column: Column, raw: Any) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal):
+        raise _wrong(column, "a number", raw)
+    if not _is_finite(raw):
+        raise _wrong(column, "a finite number", raw)
+    if isinstance(raw, Decimal) and _digits(raw) > DIGITS_MAX:
+        raise _wrong(column, f"a number of at most {DIGITS_MAX} digits", raw)
+    exact = _nearest_step(column, raw) if isinstance(raw, float) else None
+    steps = exact if exact is not None else _rounded(column, raw)
+    return _in_range(column, steps, raw)
+
+
+def _digits(raw: Decimal) -> int:
+    """The digits a decimal needs when it is written out: a bound on the work of reading it."""
+    _, digits, exponent = raw.as_tuple()
+    return len(digits) + abs(int(exponent))
+
+
+def _nearest_step(column: Column, raw: float) -> int | None:
+    """The step whose nearest double is `raw`: one multiplication, one rounding, one division."""
+    scaled = raw * column.step_den / column.step_num
+    if not abs(scaled) < 2**63:
+        return column.hi + 1 if raw > 0 else column.lo - 1
+    steps = round(scaled)
+    return steps if steps * column.step_num / column.step_den == raw else None
+
+
+def _rounded(column: Column, raw: float | Decimal) -> int:
+    scaled = Fraction(raw) * column.step_den / column.step_num
+    if scaled.denominator == 1:
+        return scaled.numerator
+    match column.rounding:
+        case "up":
+            return math.ceil(scaled)
+        case "down":
+            return math.floor(scaled)
+        case "nearest":
+            return math.floor(scaled + Fraction(1, 2))
+        case _:
+            step = Fraction(column.step_num, column.step_den)
+            size = str(step) if step.denominator == 1 else str(float(step))
+            raise InvalidFieldError(column.name, f"is {_shown(raw)}, must be a multiple of {size}")
+
+
+def _read_member(column: Column, raw: Any) -> int:
+    if not isinstance(raw, str) or raw not in column.members:
+        raise _wrong(column, "one of " + ", ".join(column.members), raw)
+    return column.members.index(raw)
+
+
+def _read_set(column: Column, raw: Any) -> int:
+    if not isinstance(raw, list | tuple | set | frozenset):
+        raise _wrong(column, "a list of members", raw)
+    mask = 0
+    for member in raw:
+        if column.name == APPROVED and isinstance(member, str) and member not in column.members:
+            continue
+        bit = 1 << _read_member(column, member)
+        if mask & bit and column.name != APPROVED:
+            raise InvalidFieldError(column.name, f"names `{member}` twice")
+        mask |= bit
+    return mask
+
+
+def _read_text(column: Column, raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise _wrong(column, "a text", raw)
+    try:
+        size = len(raw.encode())
+    except UnicodeEncodeError:
+        raise InvalidFieldError(column.name, "is not valid UTF-8") from None
+    if size > column.max_bytes:
+        why = f"is {size} bytes long, must be at most {column.max_bytes}"
+        raise InvalidFieldError(column.name, why)
+    if column.kind == "path":
+        _refuse_escape(column, raw)
+    return raw
+
+
+def _refuse_escape(column: Column, raw: str) -> None:
+    """Refuse what could leave a directory: then `under` is a plain prefix test."""
+    if "\\" in raw or "\0" in raw:
+        raise InvalidFieldError(column.name, "must not hold a backslash or NUL")
+    for segment in raw.split("/"):
+        if segment in ("", ".", ".."):
+            shown = segment or "empty"
+            raise InvalidFieldError(
+                column.name, f"has the segment `{shown}`, which a path must not"
+            )

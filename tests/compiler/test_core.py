@@ -1,0 +1,70 @@
+"""The canonical core and its hash."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from govlang.compiler import core, ir
+from govlang.dsl.source import Source
+
+POLICY = ir.Policy(
+    "p",
+    "1",
+    1,
+    ir.Combine.STRICT,
+    ir.Default.DENY,
+    (ir.Field("x", ir.Kind.NUMBER, 0, 2**60),),
+    (
+        ir.Rule(
+            "r",
+            ir.conjunction(
+                [
+                    ir.InRanges("x", ((0, 5), (7, 9))),
+                    ir.Compare(ir.CompareOp.LT, ir.FieldValue("x"), ir.IntConst(2**61)),
+                ]
+            ),
+            ir.Effect.LIMIT,
+            limits=(ir.Limit("x", ir.IntConst(0), ir.IntConst(4)),),
+            remedy=ir.Remedy("less", (("x", ir.IntConst(3)),)),
+        ),
+    ),
+    properties=(ir.Property("q", ir.DecisionIn(frozenset({ir.Effect.DENY, ir.Effect.ALLOW}))),),
+)
+
+
+def test_a_core_reads_back_as_the_policy_it_was_written_from() -> None:
+    assert core.read_core(core.core_json(POLICY)) == POLICY
+
+
+def test_spans_do_not_change_the_snapshot() -> None:
+    span = Source("a.gov", "rule r").span(0, 4)
+    moved = dataclasses.replace(
+        POLICY, rules=tuple(dataclasses.replace(r, span=span) for r in POLICY.rules)
+    )
+    assert core.core_json(moved) == core.core_json(POLICY)
+
+
+def test_any_change_of_meaning_changes_the_snapshot() -> None:
+    other = dataclasses.replace(POLICY, default=ir.Default.ALLOW)
+    assert core.snapshot(core.core_json(other)) != core.snapshot(core.core_json(POLICY))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        (b'"core":1', b'"core":2'),
+        (b'"is":"Policy"', b'"is":"Popen"'),
+        (b'"hi":', b'"high":'),
+        (b'"strict"', b'"sloppy"'),
+        (b'"name":"p"', b'"name":5'),
+        (b'"name":"p"', b'"name": "p"'),
+        (b"}", b""),
+    ],
+)
+def test_a_damaged_core_is_refused(damage: tuple[bytes, bytes]) -> None:
+    data = core.core_json(POLICY)
+    assert damage[0] in data
+    with pytest.raises(core.CoreError):
+        core.read_core(data.replace(*damage))
