@@ -1,0 +1,215 @@
+"""The evidence ledger: records in, an append-only chain on disk out.
+
+A ledger is `NAME.jsonl` (in a data directory: `LEDGER.jsonl`), one canonical record (RFC 8785) a line,
+each holding in `prev` the SHA-256 of the line before it, with `NAME.head` (count and hash of the last
+line) and `NAME.salts` (the salts of private fields, deletable) beside it.
+
+What always holds: when `append` returns, the record and the head are on disk; a writer that was killed
+leaves at most one whole record after the head, which the next writer adopts, or a torn line, which it
+drops.  Only one writer at a time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Self
+
+import rfc8785
+
+from govlang.native.digest import digest
+from govlang.native.errors import CodedError
+from govlang.native.files import sync_folder, write_whole
+
+GENESIS: Final = "sha256:" + "0" * 64
+"""`prev` of the first record."""
+
+
+class EvidenceError(CodedError):
+    """A ledger cannot be read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How many records there are and the hash of the last."""
+
+    count: int = 0
+    hash: str = GENESIS
+
+    def to_bytes(self) -> bytes:
+        """The content of the head file."""
+        return rfc8785.dumps({"count": self.count, "hash": self.hash}) + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFiles:
+    """Where the parts of a ledger lie."""
+
+    records: Path
+    head: Path
+    salts: Path
+
+
+def ledger_files(place: Path) -> LedgerFiles:
+    """The files of a ledger given by its directory or by its JSONL file."""
+    is_file = place.suffix == ".jsonl" and not place.is_dir()
+    records = place if is_file else place / "LEDGER.jsonl"
+    return LedgerFiles(records, records.with_suffix(".head"), records.with_suffix(".salts"))
+
+
+def read_head(path: Path) -> Head | None:
+    """The head that a file holds, or None if there is no file.
+
+    Raises:
+        EvidenceError: GOV503 the file is no head.
+    """
+    try:
+        content = path.read_bytes()
+        plain: Any = json.loads(content)
+        head = Head(int(plain["count"]), str(plain["hash"]))
+        whole = head.to_bytes() == content
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise _bad_head(path) from None
+    if not whole:
+        raise _bad_head(path)
+    return head
+
+
+def _bad_head(path: Path) -> EvidenceError:
+    return EvidenceError("GOV503", f"`{path}` is no ledger head", "restore it from a copy")
+
+
+class Ledger:
+    """A ledger open for writing; a context manager."""
+
+    def __init__(self, place: Path) -> None:
+        """Open or begin the ledger at a directory or a `.jsonl` file.
+
+        Raises:
+            EvidenceError: GOV501 the place cannot be written · GOV502 another writer has it open ·
+                GOV503 the head is broken · GOV504 the records do not reach the head.
+        """
+        self._files = ledger_files(place)
+        self._file = _open_exclusively(self._files.records)
+        try:
+            self.head = self._settle()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the next writer in."""
+        self._file.close()
+
+    def append(self, body: Mapping[str, Any], salt: bytes | None = None) -> Head:
+        """Add a record (without `seq` and `prev`, which the ledger gives); the new head.
+
+        `salt` is what private fields of this record were hashed with; it is kept apart.
+
+        Raises:
+            EvidenceError: GOV501 the disk refused; nothing counts as written.
+        """
+        seq = self.head.count + 1
+        line = rfc8785.dumps({**body, "seq": seq, "prev": self.head.hash})
+        try:
+            if salt is not None:
+                self._keep_salt(seq, salt)
+            self._file.write(line + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self.head = self._write_head(Head(seq, digest(line)))
+        except OSError as error:
+            self.close()  # what reached the disk is unknown: the next writer settles it
+            raise _unwritable(self._files.records, error) from None
+        return self.head
+
+    def _write_head(self, head: Head) -> Head:
+        write_whole(self._files.head, head.to_bytes())
+        return head
+
+    def _keep_salt(self, seq: int, salt: bytes) -> None:
+        descriptor = os.open(self._files.salts, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(rfc8785.dumps({"seq": seq, "salt": salt.hex()}) + b"\n")
+            file.flush()
+            os.fsync(descriptor)
+
+    def _settle(self) -> Head:
+        """The head to go on from; adopts a whole record after it, drops a torn one."""
+        kept = read_head(self._files.head)
+        head = kept or Head()
+        lines = self._file.read().split(b"\n")
+        torn = lines.pop()
+        if len(lines) < head.count or (head.count and digest(lines[head.count - 1]) != head.hash):
+            raise EvidenceError(
+                "GOV504",
+                f"`{self._files.records}` does not reach its head",
+                "run `gov evidence verify` on it and begin a new ledger",
+            )
+        if torn:
+            self._file.truncate(self._file.tell() - len(torn))
+            self._file.seek(0, os.SEEK_END)
+        for line in lines[head.count :]:
+            head = self._adopt(head, line)
+        return head if head == kept else self._write_head(head)
+
+    def _adopt(self, head: Head, line: bytes) -> Head:
+        seq, prev = _links(line)
+        if (seq, prev) != (head.count + 1, head.hash):
+            raise EvidenceError(
+                "GOV504",
+                f"record {head.count + 1} of `{self._files.records}` does not follow the one before",
+                "run `gov evidence verify` on it and begin a new ledger",
+            )
+        return Head(seq, digest(line))
+
+
+def _links(line: bytes) -> tuple[int, str]:
+    try:
+        plain: Any = json.loads(line)
+        return plain["seq"], plain["prev"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return -1, ""
+
+
+def _open_exclusively(path: Path) -> BinaryIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = not path.exists()
+        file = path.open("a+b")
+        if new:
+            sync_folder(path.parent)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise EvidenceError(
+            "GOV502", f"another program writes to `{path}`", "end it, or give another ledger"
+        ) from None
+    file.seek(0)
+    return file
+
+
+def _unwritable(path: Path, error: OSError) -> EvidenceError:
+    why = (error.strerror or "cannot be written").lower()
+    return EvidenceError("GOV501", f"`{path}`: {why}", "give a place that can be written")
