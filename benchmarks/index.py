@@ -149,7 +149,7 @@ class CellIndex:
         self.plan = layout.plan
         self._above = [(index, compiled(rest)) for index, rest in layout.above]
         self._known = [frozenset(values) for values in layout.known]
-        self._cells = {
+        self.cells = {
             key: (
                 [lo for lo, _, _, _ in cell.ranges],
                 [
@@ -177,7 +177,7 @@ class CellIndex:
         for index, test in self._above:
             if test(request):
                 return index
-        cell = self._cells.get(self.key_of(request))
+        cell = self.cells.get(self.key_of(request))
         return NO_RULE if cell is None else self._in_cell(cell, request)
 
     def _in_cell(
