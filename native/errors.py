@@ -29,3 +29,7 @@ class BundleError(CodedError):
     ) -> None:
         super().__init__(code, f"`{part}`: {message}", help)
         self.part = part
+
+
+class TableError(CodedError):
+    """A compiled table, its parameters or its columns cannot be used."""
