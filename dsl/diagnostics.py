@@ -67,6 +67,10 @@ class Diagnostics:
         """Keep a finding."""
         self._found.append(diagnostic)
 
+    def last(self) -> Diagnostic | None:
+        """The latest finding."""
+        return self._found[-1] if self._found else None
+
     def error(
         self,
         code: str,

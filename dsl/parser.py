@@ -1,0 +1,114 @@
+"""Text to syntax tree.
+
+In: a `Source`. Out: `ast.Policy`, or `GovError` with every syntax error found in source order
+(codes GOV1xx); nothing else is raised, whatever the text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from govlang.dsl import ast, limits
+from govlang.dsl.builder import Builder
+from govlang.dsl.diagnostics import Diagnostics, GovError
+from govlang.dsl.lexer import Tokens, tokenise
+from govlang.dsl.reading import Reader
+from govlang.dsl.source import Source, Span
+from govlang.dsl.table_rows import RawCell
+
+_HEADER_HELP = 'put `language 1` and `policy my_policy version "1.0.0"` first'
+
+
+def parse(source: Source) -> ast.Policy:
+    """The policy of a whole file, header included."""
+    found = Diagnostics()
+    policy = _file(source, found)
+    header_read = policy is not None and policy.header is not None
+    if not header_read and not source.text.lstrip().startswith(("language", "policy")):
+        _no_header(source, found)
+    found.raise_errors()
+    return _whole(policy)
+
+
+def parse_fragment(source: Source) -> ast.Policy:
+    """A file that another imports: its header may be missing."""
+    found = Diagnostics()
+    policy = _file(source, found)
+    found.raise_errors()
+    return _whole(policy)
+
+
+def parse_fields(source: Source) -> tuple[ast.Field, ...]:
+    """The fields of a file of `input { … }` blocks and nothing else."""
+    policy = parse_fragment(source)
+    found = Diagnostics()
+    for other in policy.declarations:
+        if not isinstance(other, ast.InputDecl):
+            found.error(
+                "GOV110",
+                "expected only `input { … }` blocks here",
+                other.span,
+                help="move the other declarations into the policy",
+            )
+    found.raise_errors()
+    blocks = (d for d in policy.declarations if isinstance(d, ast.InputDecl))
+    return tuple(field for block in blocks for field in block.fields)
+
+
+def parse_expression(source: Source) -> ast.Expr:
+    """One expression, as a caller on the command line writes it."""
+    return _part(source, "expression")  # type: ignore[no-any-return]
+
+
+def parse_literal(source: Source) -> ast.Literal:
+    """One value written out: `1 kg`, `production`, `"text"`, `{a, b}`."""
+    return _part(source, "literal")  # type: ignore[no-any-return]
+
+
+def parse_cell(source: Source, place: Span) -> RawCell:
+    """One cell of a table; all its nodes stand at `place`."""
+    return _part(source, "cell_source", place)  # type: ignore[no-any-return]
+
+
+def _file(source: Source, found: Diagnostics) -> ast.Policy | None:
+    limits.check(source)
+    tokens = tokenise(source, found)
+    if len(tokens.terminals) == 1:
+        limits.check(Source(source.name, ""))
+    policy = _read(source, tokens, found, "file")
+    if not isinstance(policy, ast.Policy):
+        return None
+    whole = source.span(0, len(source.text))
+    return replace(policy, comments=tuple(tokens.comments), span=whole)
+
+
+def _part(source: Source, start: str, place: Span | None = None) -> Any:
+    found = Diagnostics()
+    limits.check(source)
+    tokens = tokenise(source, found)
+    node = _read(source, tokens, found, start, place)
+    found.raise_errors()
+    return node
+
+
+def _read(
+    source: Source, tokens: Tokens, found: Diagnostics, start: str, place: Span | None = None
+) -> Any:
+    reader = Reader(tokens, Builder(source, found, place), found)
+    try:
+        return reader.read(start)
+    except GovError as error:
+        for diagnostic in error.diagnostics:
+            found.add(diagnostic)
+        return None
+
+
+def _no_header(source: Source, found: Diagnostics) -> None:
+    start = len(source.text) - len(source.text.lstrip())
+    found.error("GOV111", "the header is missing", source.span(start, start + 1), help=_HEADER_HELP)
+
+
+def _whole(policy: ast.Policy | None) -> ast.Policy:
+    assert policy is not None, "a file without errors has been read to its end"
+    return policy

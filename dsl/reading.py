@@ -1,0 +1,202 @@
+"""The parser: tokens in, the builder's nodes out, and every syntax error on the way.
+
+It runs the LALR(1) tables that `build_parser.py` makes of `policy.lark`, with two additions:
+which words are keywords is decided by the state (a word is one only where the grammar expects
+it), and after an error it goes on at the next line that begins a declaration, a field, a row or
+a test step, so that one run reports the mistakes of a whole file.
+
+INVARIANT: the five stacks have equal heights (states one more); `depths` counts the nodes above
+one another, which no tree passes MAX_DEPTH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from govlang.dsl import ast, recovery, syntax_errors
+from govlang.dsl.builder import Builder
+from govlang.dsl.diagnostics import Diagnostics, fail
+from govlang.dsl.keywords import KEYWORDS, TEMPORAL_DECLARATIONS
+from govlang.dsl.lexer import END, WORD, Tokens
+from govlang.dsl.limits import MAX_DEPTH
+from govlang.dsl.source import Span
+from govlang.dsl.tables import LIST, PASS, Reduction, Tables, load
+
+MAX_ERRORS = 100
+"""Reported of one file; more say nothing new."""
+
+_SOFT: dict[str, Callable[[str, str], bool]] = {
+    "has": lambda terminal, _: terminal == WORD,
+    "least": lambda terminal, _: terminal == "(",
+    "greatest": lambda terminal, _: terminal == "(",
+    "abs": lambda terminal, _: terminal == "(",
+    "any": lambda terminal, _: terminal == "{",
+    "all": lambda terminal, _: terminal == "{",
+    "at": lambda _, text: text == "least",
+    "decision": lambda _, text: text in {"is", "in"},
+    "like": lambda terminal, _: terminal == "STRING",
+    "under": lambda terminal, _: terminal == "STRING",
+    "contains": lambda terminal, _: terminal in {WORD, "STRING"},
+    "require": lambda _, text: text == "human",
+    "limit": lambda terminal, _: terminal == WORD,
+}
+"""Where a name may stand too, these are keywords only before such a token (terminal, text)."""
+
+
+class Reader:
+    """One run over the tokens of one source."""
+
+    def __init__(self, tokens: Tokens, builder: Builder, found: Diagnostics) -> None:
+        self.tables: Tables = load()
+        self.tokens = tokens
+        self.found = found
+        self._builder = builder
+        self._methods = [getattr(builder, r.method, None) for r in self.tables.reductions]
+        self.states: list[int] = []
+        self.values: list[Any] = []
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._depths: list[int] = []
+
+    def read(self, start: str) -> Any:
+        """The node of the start symbol, or None where errors left nothing to go on with."""
+        self.states.append(self.tables.starts[start])
+        at, resumed = 0, -1
+        while True:
+            stopped = self._run(at)
+            if stopped is None:
+                return self.values[-1]
+            self.found.add(syntax_errors.explain(self, stopped))
+            if len(self.found) >= MAX_ERRORS:
+                return None
+            again = stopped == resumed or self.tokens.texts[stopped] in TEMPORAL_DECLARATIONS
+            point = recovery.find(self, stopped + again)
+            if point is None:
+                return None
+            at = resumed = point.token
+            self._unwind(point.height)
+
+    def terminal(self, at: int) -> str:
+        """The terminal of a token in the present state: a word is a keyword, a field or a name."""
+        terminal = self.tokens.terminals[at]
+        return self._word(at) if terminal == WORD else terminal
+
+    def _word(self, at: int) -> str:
+        expected = self.tables.actions[self.states[-1]]
+        after = self.tokens.terminals[at + 1]
+        if after == ":":
+            return "FIELD" if "FIELD" in expected else "NAME"
+        word = self.tokens.texts[at]
+        if word not in KEYWORDS or word not in expected:
+            return "NAME"
+        if (
+            "NAME" in expected
+            and word in _SOFT
+            and not _SOFT[word](after, self.tokens.texts[at + 1])
+        ):
+            return "NAME"
+        return word
+
+    def _run(self, at: int) -> int | None:
+        """Read from token `at` to the end: None, or the token at which the reading stopped."""
+        actions, reductions = self.tables.actions, self.tables.reductions
+        terminals, states = self.tokens.terminals, self.states
+        reduce, shift, word = self._reduce, self._shift, self._word
+        while True:
+            terminal = terminals[at]
+            if terminal is WORD:
+                terminal = word(at)
+            code = actions[states[-1]].get(terminal)
+            while code is not None and code < 0:
+                reduce(reductions[-1 - code], -1 - code)
+                code = actions[states[-1]].get(terminal)
+            if code is None:
+                return at
+            if terminal is END:
+                return None
+            shift(terminal, code, at)
+            at += 1
+
+    def _shift(self, terminal: str, state: int, at: int) -> None:
+        tokens = self.tokens
+        start, end = tokens.starts[at], tokens.ends[at]
+        value: Any = tokens.texts[at]
+        if terminal in {"NAME", "FIELD"}:
+            value = ast.Name(value, self._builder.span(start, end))
+        elif terminal == "STRING":
+            value = ast.String(value, self._builder.span(start, end))
+        self.states.append(state)
+        self.values.append(value)
+        self._starts.append(start)
+        self._ends.append(end)
+        self._depths.append(0)
+
+    def _reduce(self, rule: Reduction, number: int) -> None:
+        states, values = self.states, self.values
+        length = rule.length
+        if length == 1:
+            if rule.what != PASS:
+                values[-1] = self._make(rule, number, values[-1:], self._starts[-1], self._ends[-1])
+            states[-1] = self.tables.gotos[states[-2]][rule.nonterminal]
+            return
+        if length == 0:
+            start = end = self._ends[-1] if self._ends else 0
+            children, depth = [], 0
+        else:
+            start, end = self._starts[-length], self._ends[-1]
+            children, depth = values[-length:], max(self._depths[-length:])
+            del states[-length:], values[-length:]
+            del self._starts[-length:], self._ends[-length:], self._depths[-length:]
+        if rule.what == PASS:
+            value = children[rule.plan[0] or 0]
+        else:
+            value = self._make(rule, number, children, start, end)
+            depth += rule.what != LIST
+            if depth > MAX_DEPTH:
+                self._too_deep(self._builder.span(start, end))
+        states.append(self.tables.gotos[states[-1]][rule.nonterminal])
+        values.append(value)
+        self._starts.append(start)
+        self._ends.append(end)
+        self._depths.append(depth)
+
+    def _make(self, rule: Reduction, number: int, children: list[Any], start: int, end: int) -> Any:
+        plan = rule.plan
+        if rule.what == LIST:
+            return _spliced(plan, children)
+        method = self._methods[number]
+        span = self._builder.span(start, end)
+        if rule.simple:
+            return method(span, *[children[i] for i in plan])  # type: ignore[misc,index]
+        return method(span, *_spliced(plan, children))  # type: ignore[misc]
+
+    def _too_deep(self, span: Span) -> None:
+        raise fail(
+            "GOV104",
+            f"this nests more than {MAX_DEPTH} deep",
+            span,
+            help="name parts of the expression with `let`",
+        )
+
+    def _unwind(self, height: int) -> None:
+        """Drop what stands above `height` values."""
+        for stack in (self.values, self._starts, self._ends, self._depths):
+            del stack[height:]
+        del self.states[height + 1 :]
+
+
+def _spliced(plan: tuple[int | None, ...], children: list[Any]) -> list[Any]:
+    first, rest = plan[:1], plan[1:]
+    if first and first[0] is not None and first[0] < 0:
+        out: list[Any] = children[~first[0]]  # the list is this parent's alone, so it may grow
+    else:
+        out, rest = [], plan
+    for i in rest:
+        if i is None:
+            out.append(None)
+        elif i < 0:
+            out.extend(children[~i])
+        else:
+            out.append(children[i])
+    return out
