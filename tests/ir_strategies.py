@@ -1,0 +1,561 @@
+"""Random checked policies and valid requests, for every test that holds two backends together.
+
+In: a seeded `random.Random` (and a size).  Out: `ir.Policy` with every operator, kind, effect,
+combine and default there is; requests as values in steps, biased to the constants of the policy.
+
+What always holds: what the front end guarantees (see `ir.py`): no overflow, reads of optional
+fields guarded, ranges inside their fields, acyclic overrides to the same or a lower tier.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from hypothesis import strategies as st
+
+from govlang.compiler import ir
+
+Value = int | str
+Values = dict[str, Value]
+
+BOUND = 2**40
+"""Sub-expressions stay below this; only fields that are never computed with are wider."""
+
+WORDS = ("a", "b", "ab", "infra", "delete", "é", "prod", "日本", "x")
+STEPS = ((1, 1), (1, 10), (1, 100), (1, 1000), (5, 1), (1, 4))
+SPANS = ((0, 1), (0, 5), (-3, 3), (0, 100), (-50, 1000), (0, 10**6), (1, 5))
+WIDE = ((-(2**63), 2**63 - 1), (0, 2**63 - 1), (-(2**53) - 5, 2**53 + 5))
+
+
+@dataclass(slots=True)
+class Shape:
+    """How large and how odd a policy may be."""
+
+    fields: int = 7
+    rules: int = 9
+    depth: int = 3
+    wide: bool = True
+    small: bool = False  # finite: every request can be enumerated
+
+
+def policies(shape: Shape | None = None) -> st.SearchStrategy[ir.Policy]:
+    """Hypothesis over seeds of `random_policy`."""
+    return st.integers(0, 2**32).map(lambda seed: random_policy(random.Random(seed), shape))
+
+
+def random_policy(rng: random.Random, shape: Shape | None = None) -> ir.Policy:
+    """A policy of any kind."""
+    return _Maker(rng, shape or random_shape(rng)).policy()
+
+
+def small_policy(rng: random.Random) -> ir.Policy:
+    """A policy whose requests can be enumerated."""
+    return _Maker(
+        rng, Shape(rng.randint(1, 4), rng.randint(1, 7), 2, wide=False, small=True)
+    ).policy()
+
+
+def random_shape(rng: random.Random) -> Shape:
+    """Mostly small, now and then with more rules than one block of a table holds."""
+    rules = rng.choice(
+        (1, 3, 5, 8, 8, 12, 12, 20, 70, 150) if rng.random() < 0.2 else (2, 4, 6, 8, 10)
+    )
+    return Shape(rng.randint(1, 9), rules, rng.randint(1, 4))
+
+
+@dataclass(slots=True)
+class _Maker:
+    rng: random.Random
+    shape: Shape
+    fields: list[ir.Field] = field(default_factory=list)
+    params: list[ir.Param] = field(default_factory=list)
+    outputs: list[ir.Field] = field(default_factory=list)
+    actions: list[ir.Action] = field(default_factory=list)
+    tiers: int = 0
+
+    # --- declarations ---------------------------------------------------------------------------
+
+    def policy(self) -> ir.Policy:
+        rng = self.rng
+        combine = rng.choice(list(ir.Combine))
+        self.fields = [self.field(f"f{i}") for i in range(self.shape.fields)]
+        roles = tuple(f"role{i}" for i in range(rng.choice((1, 2, 3, 3, 64))))
+        if rng.random() < (0.3 if self.shape.small else 0.7):
+            roles = roles[:2] if self.shape.small else roles
+            self.fields.append(approved_field(roles))
+        else:
+            roles = ()
+        self.params = [self.param(f"p{i}") for i in range(rng.choice((0, 0, 1, 2)))]
+        self.outputs = [self.number(f"o{i}") for i in range(rng.choice((0, 1, 2)))]
+        self.actions = [self.action(f"act{i}") for i in range(rng.randint(0, 3))]
+        self.tiers = rng.choice((0, 0, 1, 2, 3))
+        rules = self.ordered(
+            self.rule(f"r{i}", roles) for i in range(rng.randint(0, self.shape.rules))
+        )
+        if combine is not ir.Combine.FIRST_MATCH:
+            rules = self.overriding(rules)
+        return ir.Policy(
+            "random",
+            "1.2.3",
+            1,
+            combine,
+            self.pick_default(),
+            tuple(self.fields),
+            tuple(rules),
+            tuple(self.outputs),
+            tuple(self.actions),
+            tuple(self.params),
+            tuple(self.assumptions()),
+            (),
+            tuple(f"t{i}" for i in range(self.tiers)),
+        )
+
+    def pick_default(self) -> ir.Default:
+        return self.rng.choice(
+            (ir.Default.ALLOW, ir.Default.ALLOW, ir.Default.DENY, ir.Default.NONE)
+        )
+
+    def field(self, name: str) -> ir.Field:
+        kinds = (
+            list(ir.Kind)
+            if not self.shape.small
+            else [
+                ir.Kind.NUMBER,
+                ir.Kind.ENUM,
+                ir.Kind.SET,
+                ir.Kind.BOOL,
+                ir.Kind.DURATION,
+            ]
+        )
+        kind = self.rng.choice(kinds)
+        one = self.of_kind(name, kind)
+        origin = self.rng.choice((ir.Origin.REQUEST,) * 4 + (ir.Origin.RUNTIME,))
+        return replace(
+            one, optional=self.rng.random() < 0.25, private=self.rng.random() < 0.1, origin=origin
+        )
+
+    def of_kind(self, name: str, kind: ir.Kind) -> ir.Field:
+        rng = self.rng
+        members = tuple(
+            f"m{i}" for i in range(rng.choice((1, 2, 3, 4, 7) if not self.shape.small else (2, 3)))
+        )
+        match kind:
+            case ir.Kind.NUMBER:
+                return self.number(name)
+            case ir.Kind.ENUM:
+                return ir.Field(name, kind, 0, len(members) - 1, members=members)
+            case ir.Kind.SET:
+                if not self.shape.small and rng.random() < 0.1:
+                    members = tuple(f"m{i}" for i in range(64))
+                return ir.Field(name, kind, 0, (1 << len(members)) - 1, members=members)
+            case ir.Kind.BOOL:
+                return ir.Field(name, kind, 0, 1)
+            case ir.Kind.TIME | ir.Kind.DURATION:
+                return ir.Field(
+                    name, kind, 0, 3 if self.shape.small else rng.choice((100, 86_400_000, 2**62))
+                )
+            case ir.Kind.TEXT | ir.Kind.PATH | ir.Kind.KEY:
+                return ir.Field(name, kind, max_bytes=rng.choice((8, 64, 256)))
+
+    def number(self, name: str) -> ir.Field:
+        rng = self.rng
+        lo, hi = rng.choice(SPANS[:3] if self.shape.small else SPANS)
+        if self.shape.wide and rng.random() < 0.05:
+            lo, hi = rng.choice(WIDE)
+        num, den = rng.choice(STEPS)
+        if max(abs(lo), hi) > BOUND:
+            num, den = 1, 1
+        return ir.Field(
+            name,
+            ir.Kind.NUMBER,
+            lo,
+            hi,
+            num,
+            den,
+            rng.choice(("", "kg", "%")),
+            rounding=rng.choice(list(ir.Rounding)),
+        )
+
+    def param(self, name: str) -> ir.Param:
+        lo, hi = self.rng.choice(SPANS)
+        return ir.Param(ir.Field(name, ir.Kind.NUMBER, lo, hi), self.rng.randint(lo, hi))
+
+    def action(self, name: str) -> ir.Action:
+        kinds = [
+            ir.Kind.NUMBER,
+            ir.Kind.ENUM,
+            ir.Kind.SET,
+            ir.Kind.BOOL,
+            ir.Kind.TEXT,
+            ir.Kind.DURATION,
+        ]
+        chosen = self.rng.choices(kinds, k=self.rng.choice((0, 0, 1, 2)))
+        return ir.Action(name, tuple(self.of_kind(f"a{i}", k) for i, k in enumerate(chosen)))
+
+    def assumptions(self) -> Iterator[ir.Assumption]:
+        if self.rng.random() < 0.25:
+            some = ir.disjunction(self.condition(2) for _ in range(3))
+            yield ir.Assumption("something holds", some)
+
+    # --- rules -----------------------------------------------------------------------------------
+
+    def ordered(self, rules: Iterator[ir.Rule]) -> list[ir.Rule]:
+        return sorted(rules, key=lambda rule: rule.tier)
+
+    def rule(self, name: str, roles: tuple[str, ...]) -> ir.Rule:
+        rng = self.rng
+        if rng.random() < 0.05:
+            return ir.Rule(
+                name, self.condition(1), ir.Effect.DENY, -1, ir.RuleKind.GUARD, because=name
+            )
+        effects = [
+            ir.Effect.ALLOW,
+            ir.Effect.ALLOW,
+            ir.Effect.LIMIT,
+            ir.Effect.THROTTLE,
+            ir.Effect.DENY,
+        ]
+        effects += [ir.Effect.REQUIRE_HUMAN] * 2 if roles else []
+        targets = self.targets()
+        effect = rng.choice(effects)
+        if effect is ir.Effect.LIMIT and not targets:
+            effect = ir.Effect.THROTTLE
+        human = effect is ir.Effect.REQUIRE_HUMAN
+        limits = rng.choice((1, 1, 2)) if effect is ir.Effect.LIMIT else 0
+        return ir.Rule(
+            name,
+            self.condition(self.shape.depth),
+            effect,
+            rng.randint(0, self.tiers),
+            rng.choice((ir.RuleKind.RULE, ir.RuleKind.RULE, ir.RuleKind.ROW)),
+            tuple(self.limit(rng.choice(targets)) for _ in range(limits)),
+            tuple(self.do() for _ in range(rng.choice((0, 0, 1, 2)) if self.actions else 0)),
+            tuple(rng.sample(roles, rng.randint(1, min(3, len(roles))))) if human else (),
+            rng.choice((None, 1000, 60_000)) if human else None,
+            rng.choice((None, 500, 30_000)) if effect is ir.Effect.THROTTLE else None,
+            rng.choice(("", f"because {name}", "wegen Ü")),
+            self.remedy() if rng.random() < 0.15 else None,
+        )
+
+    def overriding(self, rules: list[ir.Rule]) -> list[ir.Rule]:
+        if self.rng.random() < 0.5 or len(rules) < 2:
+            return rules
+        depth = {rule.id: i for i, rule in enumerate(self.rng.sample(rules, len(rules)))}
+        found = []
+        for rule in rules:
+            lower = [
+                r.id
+                for r in rules
+                if r.tier >= rule.tier and depth[r.id] > depth[rule.id] and r.tier >= 0
+            ]
+            count = self.rng.choice((0, 0, 1, 2)) if rule.tier >= 0 else 0
+            found.append(
+                replace(rule, overrides=tuple(self.rng.sample(lower, min(count, len(lower)))))
+            )
+        return found
+
+    def targets(self) -> list[ir.Field]:
+        narrow = [f for f in self.numbers() if f.kind is ir.Kind.NUMBER and not f.optional]
+        return [*self.outputs, *narrow]
+
+    def limit(self, target: ir.Field) -> ir.Limit:
+        lo: ir.IntExpr = ir.IntConst(target.lo)
+        if self.rng.random() < 0.35:
+            lo = self.clamped(target)
+        return ir.Limit(target.name, lo, self.clamped(target))
+
+    def clamped(self, target: ir.Field) -> ir.IntExpr:
+        if self.rng.random() < 0.6 or max(abs(target.lo), target.hi) > BOUND:
+            return ir.IntConst(self.point(target))
+        inner, _ = self.integer(2, guarded=False)
+        low = ir.Arith(ir.ArithOp.GREATEST, ir.IntConst(target.lo), inner)
+        return ir.Arith(ir.ArithOp.LEAST, low, ir.IntConst(target.hi))
+
+    def do(self) -> ir.Do:
+        action = self.rng.choice(self.actions)
+        args = tuple(self.argument(parameter) for parameter in action.parameters)
+        return ir.Do(action.name, args, self.rng.choice((None, None, 600_000, 1)))
+
+    def argument(self, parameter: ir.Field) -> ir.ArgValue:
+        if parameter.is_text:
+            texts = [f.name for f in self.fields if f.is_text and not f.optional]
+            if texts and parameter.kind is ir.Kind.TEXT and self.rng.random() < 0.5:
+                return ir.TextField(self.rng.choice(texts))
+            return ir.TextConst(self.rng.choice(WORDS))
+        if parameter.kind is ir.Kind.SET:
+            return ir.IntConst(self.rng.randint(0, parameter.hi) & parameter.hi)
+        return self.clamped(parameter)
+
+    def remedy(self) -> ir.Remedy:
+        chosen = self.rng.sample(self.fields, min(len(self.fields), self.rng.choice((0, 1, 2))))
+        return ir.Remedy("do this instead", tuple((f.name, self.argument(f)) for f in chosen))
+
+    # --- conditions ------------------------------------------------------------------------------
+
+    def condition(self, depth: int) -> ir.BoolExpr:
+        rng = self.rng
+        roll = rng.random()
+        if depth <= 0 or roll < 0.3:
+            return self.guarded(self.atom())
+        if roll < 0.65:
+            return ir.conjunction(self.condition(depth - 1) for _ in range(rng.randint(2, 3)))
+        if roll < 0.9:
+            return ir.disjunction(self.condition(depth - 1) for _ in range(rng.randint(2, 4)))
+        if roll < 0.98:
+            return ir.negation(self.condition(depth - 1))
+        return ir.BoolConst(rng.random() < 0.5)
+
+    def guarded(self, atom: ir.BoolExpr) -> ir.BoolExpr:
+        optional = sorted(n for n in ir.fields_read(atom) if self.named(n).optional)
+        if isinstance(atom, ir.Has) or not optional:
+            return atom
+        if self.rng.random() < 0.3:
+            return ir.disjunction((*(ir.Not(ir.Has(n)) for n in optional), atom))
+        return ir.conjunction((*(ir.Has(n) for n in optional), atom))
+
+    def named(self, name: str) -> ir.Field:
+        return next(f for f in self.fields if f.name == name)
+
+    def atom(self) -> ir.BoolExpr:
+        rng = self.rng
+        one = rng.choice(self.fields)
+        texts = sorted(f.name for f in self.fields if f.is_text)
+        if one.optional and rng.random() < 0.2:
+            return ir.Has(one.name)
+        if one.is_text:
+            if len(texts) > 1 and rng.random() < 0.25:
+                left, right = sorted(rng.sample(texts, 2))
+                return ir.TextEqual(left, right)
+            count = rng.choice((1, 1, 2, 3))
+            return ir.TextTest(one.name, tuple(self.pattern(one) for _ in range(count)))
+        if one.kind is ir.Kind.SET:
+            op = rng.choice(list(ir.SetOp))
+            few = rng.choices(range(len(one.members)), k=rng.randint(1, 3))
+            mask = sum(1 << i for i in set(few))
+            if op is ir.SetOp.WITHIN and rng.random() < 0.3:
+                mask = rng.choice((0, one.hi & ~mask))
+            return ir.SetTest(one.name, op, mask)
+        if rng.random() < 0.25 and self.numbers():
+            return self.compare()
+        return ir.InRanges(one.name, self.ranges(one))
+
+    def compare(self) -> ir.BoolExpr:
+        left, _ = self.integer(2, guarded=True)
+        right, _ = self.integer(1, guarded=True)
+        return ir.Compare(self.rng.choice(list(ir.CompareOp)), left, right)
+
+    def pattern(self, one: ir.Field) -> ir.Pattern:
+        rng = self.rng
+        parts = [rng.choice(WORDS) for _ in range(rng.randint(1, 3))]
+        kind = rng.choice(list(ir.PatternKind))
+        if kind is ir.PatternKind.UNDER:
+            return ir.Pattern(kind, "/".join(parts) + "/")
+        if kind is ir.PatternKind.GLOB:
+            parts[rng.randrange(len(parts))] = rng.choice(("*", "**", "a*", "*b"))
+        return ir.Pattern(kind, one.separator.join(parts))
+
+    def ranges(self, one: ir.Field) -> ir.Ranges:
+        points = sorted({self.point(one) for _ in range(self.rng.choice((2, 2, 4)))})
+        found: list[tuple[int, int]] = []
+        for lo, hi in zip(points[::2], points[1::2] or points, strict=False):
+            if not found or lo > found[-1][1] + 1:
+                found.append((min(lo, hi), max(lo, hi)))
+        if self.rng.random() < 0.3:
+            found = [(one.lo, found[0][0])] if self.rng.random() < 0.5 else [(found[-1][1], one.hi)]
+        return tuple(found)
+
+    def point(self, one: ir.Field) -> int:
+        rng = self.rng
+        roll = rng.random()
+        if roll < 0.15:
+            return rng.choice((one.lo, one.hi))
+        near = max(one.lo, min(one.hi, rng.randint(-3, 12)))
+        return near if roll < 0.5 else rng.randint(one.lo, one.hi)
+
+    # --- integers --------------------------------------------------------------------------------
+
+    def numbers(self) -> list[ir.Field]:
+        plain = (
+            f for f in self.fields if not f.is_text and f.kind not in {ir.Kind.SET, ir.Kind.ENUM}
+        )
+        return [f for f in plain if max(abs(f.lo), abs(f.hi)) <= BOUND]
+
+    def integer(self, depth: int, *, guarded: bool) -> tuple[ir.IntExpr, int]:
+        """An expression and a bound of its size; unguarded: it reads no optional field."""
+        rng = self.rng
+        leaf = self.leaf(guarded=guarded)
+        if depth <= 0 or rng.random() < 0.25:
+            return leaf
+        (a, m), (b, n) = (
+            self.integer(depth - 1, guarded=guarded),
+            self.integer(depth - 1, guarded=guarded),
+        )
+        op = rng.choice((*ir.ArithOp, "/", "if"))
+        if op == "/":
+            return ir.FloorDiv(a, rng.choice((-7, -1, 1, 2, 3, 10))), m
+        if op == "if":
+            condition = self.guarded(self.atom()) if guarded else self.unguarded_atom()
+            return ir.Choose(condition, a, b), max(m, n)
+        size = m * n if op is ir.ArithOp.MUL else m + n
+        return (ir.Arith(ir.ArithOp(op), a, b), size) if size <= BOUND else leaf
+
+    def unguarded_atom(self) -> ir.BoolExpr:
+        atom = self.atom()
+        reads_optional = any(self.named(n).optional for n in ir.fields_read(atom))
+        return self.guarded(atom) if reads_optional else atom
+
+    def leaf(self, *, guarded: bool) -> tuple[ir.IntExpr, int]:
+        rng = self.rng
+        numbers = [f for f in self.numbers() if guarded or not f.optional]
+        if numbers and rng.random() < 0.6:
+            one = rng.choice(numbers)
+            return ir.FieldValue(one.name), max(abs(one.lo), abs(one.hi))
+        if self.params and rng.random() < 0.5:
+            chosen = rng.choice(self.params).field
+            return ir.ParamValue(chosen.name), max(abs(chosen.lo), abs(chosen.hi))
+        value = rng.choice((0, 1, -1, 2, 5, rng.randint(-100, 100)))
+        return ir.IntConst(value), abs(value)
+
+
+def approved_field(roles: tuple[str, ...]) -> ir.Field:
+    """The built-in runtime set of roles."""
+    return ir.Field(
+        ir.APPROVED,
+        ir.Kind.SET,
+        0,
+        (1 << len(roles)) - 1,
+        members=roles,
+        origin=ir.Origin.RUNTIME,
+        implied=0,
+    )
+
+
+# --- requests ------------------------------------------------------------------------------------
+
+
+class Requests:
+    """Valid requests of one policy, biased to what its conditions mention."""
+
+    def __init__(self, policy: ir.Policy) -> None:
+        self.policy = policy
+        self.points: dict[str, set[int]] = {f.name: set() for f in policy.fields}
+        self.texts: dict[str, set[str]] = {f.name: set() for f in policy.fields}
+        self.equal: set[tuple[str, str]] = set()
+        conditions = [
+            *(r.condition for r in policy.rules),
+            *(a.condition for a in policy.assumptions),
+        ]
+        for atom in itertools.chain.from_iterable(map(ir.atoms, conditions)):
+            self._collect(atom)
+
+    def _collect(self, atom: ir.Atom) -> None:
+        match atom:
+            case ir.InRanges(name=name, ranges=ranges):
+                for lo, hi in ranges:
+                    self.points[name].update((lo - 1, lo, hi, hi + 1))
+            case ir.SetTest(name=name, mask=mask):
+                self.points[name].update(
+                    (mask, ~mask & self.policy.field(name).hi, mask & (mask - 1))
+                )
+            case ir.TextTest(name=name, patterns=patterns):
+                for pattern in patterns:
+                    self.texts[name].update(texts_near(pattern, self.policy.field(name).separator))
+            case ir.TextEqual(left=left, right=right):
+                self.equal.add((left, right))
+            case _:
+                pass
+
+    def request(self, rng: random.Random) -> Values:
+        """One valid request."""
+        values: Values = {}
+        for one in self.policy.fields:
+            if not (one.optional and rng.random() < 0.3):
+                values[one.name] = self.value(rng, one)
+        for left, right in self.equal:
+            if rng.random() < 0.5 and left in values and right in values:
+                text = values[left]
+                assert isinstance(text, str)
+                if is_valid_text(self.policy.field(right), text):
+                    values[right] = text
+        return values
+
+    def value(self, rng: random.Random, one: ir.Field) -> Value:
+        if one.is_text:
+            known = sorted(t for t in self.texts[one.name] if is_valid_text(one, t))
+            word = one.separator.join(rng.choices(WORDS, k=rng.randint(1, 3)))
+            if known and rng.random() < 0.75:
+                return rng.choice(known)
+            return word if is_valid_text(one, word) else rng.choice(("a", "b"))
+        if one.name == ir.APPROVED and rng.random() < 0.3:
+            return rng.choice((0, one.hi))
+        known_points = sorted(p for p in self.points[one.name] if one.lo <= p <= one.hi)
+        if known_points and rng.random() < 0.6:
+            return rng.choice(known_points)
+        return rng.choice(
+            (
+                one.lo,
+                one.hi,
+                rng.randint(one.lo, one.hi),
+                max(one.lo, min(one.hi, rng.randint(-2, 9))),
+            )
+        )
+
+
+def random_request(rng: random.Random, policy: ir.Policy) -> Values:
+    """One valid request of a policy."""
+    return Requests(policy).request(rng)
+
+
+def random_params(rng: random.Random, policy: ir.Policy) -> dict[str, int]:
+    """A value of every parameter."""
+    return {
+        p.field.name: rng.choice(
+            (p.default, p.field.lo, p.field.hi, rng.randint(p.field.lo, p.field.hi))
+        )
+        for p in policy.params
+    }
+
+
+def texts_near(pattern: ir.Pattern, separator: str) -> Iterator[str]:
+    """Texts that match a pattern, and some that just do not."""
+    base = pattern.text
+    for stand_in in ("a", "", f"a{separator}b", "é"):
+        filled = base.replace("**", stand_in).replace("*", stand_in.replace(separator, ""))
+        yield from (filled, filled + "a", filled[:-1], filled + f"{separator}a", "x" + filled)
+
+
+def is_valid_text(one: ir.Field, text: str) -> bool:
+    """Whether a text may stand in a field."""
+    if len(text.encode()) > one.max_bytes:
+        return False
+    if one.kind is not ir.Kind.PATH:
+        return True
+    return not any(c in text for c in "\\\0") and not {"", ".", ".."} & set(text.split("/"))
+
+
+def all_requests(policy: ir.Policy) -> Iterator[Values]:
+    """Every request of a policy without texts."""
+    names = [f.name for f in policy.fields]
+    for combination in itertools.product(*(_all_values(f) for f in policy.fields)):
+        yield {n: v for n, v in zip(names, combination, strict=True) if v is not None}
+
+
+def _all_values(one: ir.Field) -> list[int | None]:
+    assert not one.is_text
+    return [*range(one.lo, one.hi + 1), *([None] if one.optional else [])]
+
+
+def request_count(policy: ir.Policy) -> int:
+    """How many requests a policy without texts has."""
+    count = 1
+    for one in policy.fields:
+        count *= one.hi - one.lo + 1 + one.optional
+    return count
+
+
+def restrict(values: Mapping[str, Value], names: set[str]) -> Values:
+    """Only these fields of a request."""
+    return {name: value for name, value in values.items() if name in names}
