@@ -1,0 +1,68 @@
+"""Whether a verifier's report says what was planted in a policy, no more and no less."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from faulty.command import decide, verify, weighty
+from faulty.expectation import Expectation
+
+SHOWN = frozenset({"GOV301", "GOV305", "GOV306"})
+"""The findings that a request can always show."""
+
+
+def assert_found(file: Path, expected: Expectation) -> None:
+    """The report has the one finding, names what is at fault, and its request is what it claims."""
+    code, report = verify(file)
+    assert code == 1, report
+    findings = weighty(report)
+    said = [(f["code"], f["rules"], f["property"]) for f in findings]
+    assert {f["code"] for f in findings} - expected.also == {expected.code}, said
+    found = [f for f in findings if f["code"] == expected.code]
+    assert len(found) == 1, said
+    _assert_names(found[0], expected)
+    _assert_shown(file, found[0], expected)
+
+
+def assert_clean(file: Path) -> None:
+    """No error, no warning, nothing undecided."""
+    code, report = verify(file)
+    assert weighty(report) == []
+    assert (code, report["status"]) == (0, "proved"), report
+
+
+def _assert_names(finding: dict[str, Any], expected: Expectation) -> None:
+    named = set(finding["rules"])
+    assert finding["kind"] == expected.kind
+    assert finding["property"] == expected.property
+    if expected.code == "GOV302" and expected.by:
+        assert finding["rules"][0] in expected.rules
+        assert named == {*expected.rules, *expected.by}
+    else:
+        assert named >= set(expected.rules)
+    assert all(name in finding["message"] for name in (*expected.rules, *_one(expected.property)))
+
+
+def _one(name: str | None) -> tuple[str, ...]:
+    return () if name is None else (name,)
+
+
+def _assert_shown(file: Path, finding: dict[str, Any], expected: Expectation) -> None:
+    witness = finding["witness"]
+    if witness is None:
+        assert expected.code not in SHOWN
+        return
+    (step,) = witness["trace"]
+    outcome = decide(file, step, witness["params"])
+    assert outcome["decision"] == step["decision"]
+    assert outcome["rule_id"] == step["rule_id"]
+    match expected.code:
+        case "GOV301":
+            assert set(outcome["matched"]) >= set(expected.rules)
+        case "GOV302":
+            assert outcome["rule_id"] not in expected.rules
+        case "GOV305":
+            assert outcome["rule_id"] == "default"
+        case _:
+            pass
