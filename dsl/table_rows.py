@@ -57,11 +57,11 @@ def typed_rows(
         _error(
             found, f"the table `{name.text}` has no rows", name.span, "add a row after the headings"
         )
-    read = (row(columns, result, r, found) for r in rows[1:])
+    read = (typed_row(columns, result, r, found) for r in rows[1:])
     return tuple(r for r in read if r is not None)
 
 
-def row(
+def typed_row(
     columns: tuple[ast.Name, ...], result: Result, raw: RawRow, found: Diagnostics
 ) -> ast.TableRow | None:
     """One row, or None where it has another number of cells or one that does not fit."""
