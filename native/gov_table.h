@@ -11,7 +11,10 @@
    counts 8-byte words from the start of the file, `count` counts the section's records.  Every reserved bit is 0.
    A reader refuses another major version; a minor version only adds.
 
-   Numbers of things (strings, fields, rules …) are indexes into their section; GOV_NONE is none.
+   Numbers of things (strings, fields, rules …) are indexes into their section; GOV_NONE is none.  The lists that the
+   records of a section point to (members of fields, code of programs, limits, dos and overrides of rules, arguments of
+   dos and then of remedies …) stand one behind the other in the order of these records and fill their section; where a
+   list is empty `first` does not matter, but is at most the section's count.
 
    What a table means (the step rule):
 
@@ -49,6 +52,8 @@
 #define GOV_HASH_BITS_MAX 24
 #define GOV_PROBES_MAX 16
 #define GOV_DFA_STATES_MAX 4096
+#define GOV_LIMITS_MAX 64      /* limits of one rule */
+#define GOV_TEXT_MAX (1u << 20) /* bytes of a text, at most */
 
 /* Sections, in the order of the file; the size of a record in bytes stands beside it. */
 enum gov_section {
@@ -60,7 +65,7 @@ enum gov_section {
     GOV_STRINGS,     /*  8   gov_string */
     GOV_BYTES,       /*  1   UTF-8 */
     GOV_MEMBERS,     /*  4   u32 strings: members of enumerations and sets */
-    GOV_CLASSIFIERS, /* 24   gov_classifier, sorted by field */
+    GOV_CLASSIFIERS, /* 24   gov_classifier, sorted by field; their columns ascend */
     GOV_STATES,      /*  2   u16: automata */
     GOV_ASSUMPTIONS, /*  8   gov_assumption */
     GOV_PROGRAMS,    /*  8   gov_program */
@@ -260,5 +265,49 @@ GOV_SIZE_IS(gov_do, 24);
 GOV_SIZE_IS(gov_arg, 16);
 GOV_SIZE_IS(gov_remedy, 16);
 GOV_SIZE_IS(gov_entry, 8);
+
+/* The engine.  A loaded table never changes after gov_table_bind, so any number of threads may decide with it. */
+
+typedef struct gov_table gov_table;
+
+/* Outcome: the decision and the rule that gave it. */
+#define GOV_BY_DEFAULT 0xffffffffu
+#define GOV_BY_INVALID 0xfffffffeu
+typedef struct {
+    uint32_t rule;      /* a rule, GOV_BY_DEFAULT or GOV_BY_INVALID */
+    uint32_t culprit;   /* GOV_BY_INVALID: the column whose word is out of range, or request_columns + the assumption
+                           that is broken; else 0 */
+    uint8_t decision;   /* gov_effect */
+    uint8_t reserved[3];
+} gov_outcome;
+
+/* Checks every index, bound and link of the bytes and copies them; NULL, and why in words, if they do not add up.
+   Afterwards no request can make the functions below read out of bounds, loop or allocate. */
+gov_table *gov_table_load(const uint8_t *bytes, size_t size, const char **why);
+void gov_table_free(gov_table *table);
+
+/* Sets the parameters, in steps, in the order of declaration; before the table is shared.  -1: one is out of range. */
+int gov_table_bind(gov_table *table, const int64_t *values);
+
+uint32_t gov_table_columns(const gov_table *table);         /* words of a request */
+uint32_t gov_table_scratch(const gov_table *table);         /* words of scratch */
+uint64_t gov_table_steps(const gov_table *table);           /* worst case of a decision, texts left out */
+const uint8_t *gov_table_bytes(const gov_table *table);     /* the copy */
+
+/* Words of a request in which every optional field is absent, parameters included. */
+void gov_words(const gov_table *table, int64_t *words);
+
+/* The outcome; `words` hold a request, `scratch` is the caller's.  Words out of range: deny, GOV_BY_INVALID. */
+void gov_decide(const gov_table *table, const int64_t *words, uint64_t *scratch, gov_outcome *outcome);
+
+/* The same outcome, and in scratch two bit sets over the rules, (rules + 63) / 64 words each: the rules that fired,
+   and those whose obligations count. */
+void gov_collect(const gov_table *table, const int64_t *words, uint64_t *scratch, gov_outcome *outcome);
+
+/* The value of a program. */
+int64_t gov_run(const gov_table *table, uint32_t program, const int64_t *words);
+
+/* The class of a text for one classifier: one step a byte. */
+uint32_t gov_classify(const gov_table *table, uint32_t classifier, const uint8_t *text, size_t length);
 
 #endif

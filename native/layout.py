@@ -29,6 +29,8 @@ STEPS_MAX: Final = 1 << 24
 HASH_BITS_MAX: Final = 24
 PROBES_MAX: Final = 16
 DFA_STATES_MAX: Final = 4096
+LIMITS_MAX: Final = 64
+TEXT_MAX: Final = 1 << 20
 HASH_FACTOR: Final = 0x9E3779B97F4A7C15
 
 WORD: Final = 8

@@ -1,0 +1,82 @@
+/* What the engine's own files share: the loaded table. */
+
+#ifndef GOV_ENGINE_H
+#define GOV_ENGINE_H
+
+#include "gov_table.h"
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "table.bin is little-endian, and so must be the machine that reads it in place"
+#endif
+
+#define GOV_LIKELY(x) __builtin_expect(!!(x), 1)
+#define GOV_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+typedef struct { int64_t lo; uint64_t width; } gov_bound; /* a word is valid if word - lo <= width, unsigned */
+
+struct gov_table {
+    const uint64_t *nodes;
+    const gov_entry *entries;
+    const gov_bound *bounds;       /* of the request's columns */
+    const gov_policy *policy;
+    const gov_column *columns;
+    const gov_field *fields;
+    const gov_rule *rules;
+    const gov_limit *limits;
+    const gov_program *programs;
+    const uint64_t *code;
+    const gov_assumption *assumptions;
+    const gov_classifier *classifiers;
+    const uint16_t *states;
+    const uint32_t *overrides, *order;
+    uint32_t n_nodes, n_assumptions, n_rules, n_columns, n_order;
+    uint8_t combine, fallback;     /* gov_combine; gov_effect of the default */
+    uint64_t steps;
+    int64_t *base;                 /* words of an empty request */
+    uint64_t *bytes;               /* the file */
+};
+
+static inline uint32_t gov_count(const gov_table *t, enum gov_section s) {
+    return ((const gov_header *)(const void *)t->bytes)->sections[s].count;
+}
+static inline const void *gov_at(const gov_table *t, enum gov_section s) {
+    return t->bytes + ((const gov_header *)(const void *)t->bytes)->sections[s].first;
+}
+static inline uint32_t gov_rule_words(const gov_table *t) { return (t->n_rules + 63) / 64; }
+static inline uint32_t gov_targets(const gov_table *t) { return t->policy->inputs + t->policy->outputs; }
+
+/* Fields of the first word of a node or a lookup, see gov_table.h. */
+static inline uint8_t gov_kind_of(uint64_t w) { return (uint8_t)w; }
+static inline uint8_t gov_byte1(uint64_t w) { return (uint8_t)(w >> 8); }
+static inline uint8_t gov_byte2(uint64_t w) { return (uint8_t)(w >> 16); }
+static inline uint8_t gov_byte3(uint64_t w) { return (uint8_t)(w >> 24); }
+static inline uint16_t gov_column_of(uint64_t w) { return (uint16_t)(w >> 16); }
+static inline uint32_t gov_high(uint64_t w) { return (uint32_t)(w >> 32); }
+static inline uint32_t gov_pair(const uint64_t *words, uint32_t i) {
+    return (uint32_t)(words[i >> 1] >> ((i & 1) * 32));
+}
+static inline uint64_t gov_hash(int64_t key, uint32_t bits) {
+    return ((uint64_t)key * GOV_HASH_FACTOR) >> (64 - bits);
+}
+static inline uint64_t gov_low_bits(uint32_t n) { return n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1; }
+
+/* How many of the ascending breakpoints are <= value. */
+static inline uint32_t gov_rank(const uint64_t *points, uint32_t count, int64_t value) {
+    uint32_t low = 0;
+    while (count > 8) {
+        uint32_t half = count / 2;
+        low += (int64_t)points[low + half - 1] <= value ? half : 0;
+        count -= half;
+    }
+    uint32_t rank = low;
+    for (uint32_t i = 0; i < count; i++) rank += (int64_t)points[low + i] <= value;
+    return rank;
+}
+
+/* The outcome of words that are known to be in range. */
+void gov_decide_valid(const gov_table *table, const int64_t *words, uint64_t *scratch, gov_outcome *outcome);
+
+/* Whether bytes are UTF-8 (no surrogates, nothing overlong, at most U+10FFFF). */
+int gov_utf8(const uint8_t *text, size_t length);
+
+#endif

@@ -1,0 +1,154 @@
+/* Loading: copies the bytes of a table and checks every index, bound and link once.
+
+   In: bytes from anywhere.  Out: a gov_table, or why not.  INVARIANT: what passes here can be walked by
+   gov_table.c without any further check: links lead forwards, lists end inside their section, programs keep to their
+   stack, strings are UTF-8, the sum of the steps is bounded. */
+
+#include "gov_load.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t record_size[GOV_SECTIONS] = {
+    sizeof(gov_policy), sizeof(gov_column), sizeof(gov_field), sizeof(gov_param), sizeof(gov_action),
+    sizeof(gov_string), 1, 4, sizeof(gov_classifier), 2, sizeof(gov_assumption), sizeof(gov_program), 8,
+    sizeof(gov_rule), sizeof(gov_limit), sizeof(gov_do), sizeof(gov_arg), sizeof(gov_remedy), 4, 4,
+    sizeof(gov_entry), 8,
+};
+
+static uint32_t crc32_of(const uint8_t *bytes, size_t size) {
+    uint32_t table[256], crc = 0xffffffffu;
+    for (uint32_t i = 0; i < 256; i++) {
+        uint32_t c = i;
+        for (int k = 0; k < 8; k++) c = c & 1 ? 0xedb88320u ^ (c >> 1) : c >> 1;
+        table[i] = c;
+    }
+    for (size_t i = 0; i < size; i++) crc = table[(crc ^ bytes[i]) & 0xff] ^ (crc >> 8);
+    return ~crc;
+}
+
+static const char *check_header(const uint8_t *bytes, size_t size) {
+    const gov_header *h = (const void *)bytes;
+    if (size < sizeof *h) return "it is shorter than a header";
+    if (memcmp(h->magic, GOV_MAGIC, 8) != 0) return "it is no compiled table";
+    if (h->major != GOV_VERSION_MAJOR) return "it has another major version of the format";
+    if (h->size != size) return "it has another size than its header says";
+    if (h->crc32 != crc32_of(bytes + 16, size - 16)) return "its checksum is wrong";
+    return NULL;
+}
+
+static const char *check_sections(const uint8_t *bytes, size_t size) {
+    const gov_header *h = (const void *)bytes;
+    uint64_t at = sizeof *h;
+    for (int i = 0; i < GOV_SECTIONS; i++) {
+        if ((uint64_t)h->sections[i].first * 8 != at) return "a section begins in the wrong place";
+        uint64_t used = at + (uint64_t)h->sections[i].count * record_size[i], end = (used + 7) & ~UINT64_C(7);
+        if (end > size) return "a section ends outside the file";
+        for (uint64_t k = used; k < end; k++)
+            if (bytes[k]) return "a section is not padded with zeros";
+        at = end;
+    }
+    return at == size ? NULL : "there are bytes behind the last section";
+}
+
+static void point(gov_table *t) {
+    t->policy = gov_at(t, GOV_POLICY);
+    t->columns = gov_at(t, GOV_COLUMNS);
+    t->fields = gov_at(t, GOV_FIELDS);
+    t->classifiers = gov_at(t, GOV_CLASSIFIERS);
+    t->states = gov_at(t, GOV_STATES);
+    t->assumptions = gov_at(t, GOV_ASSUMPTIONS);
+    t->programs = gov_at(t, GOV_PROGRAMS);
+    t->code = gov_at(t, GOV_CODE);
+    t->rules = gov_at(t, GOV_RULES);
+    t->limits = gov_at(t, GOV_LIMITS);
+    t->overrides = gov_at(t, GOV_OVERRIDES);
+    t->order = gov_at(t, GOV_ORDER);
+    t->entries = gov_at(t, GOV_ENTRIES);
+    t->nodes = gov_at(t, GOV_NODES);
+    t->n_columns = gov_count(t, GOV_COLUMNS);
+    t->n_assumptions = gov_count(t, GOV_ASSUMPTIONS);
+    t->n_rules = gov_count(t, GOV_RULES);
+    t->n_order = gov_count(t, GOV_ORDER);
+    t->n_nodes = gov_count(t, GOV_NODES);
+}
+
+/* What the engine wants beside the bytes: bounds of the columns and the words of an empty request. */
+static int derive(gov_table *t) {
+    gov_bound *bounds = calloc(t->n_columns + 1u, sizeof *bounds);
+    t->bounds = bounds;
+    t->base = calloc(t->n_columns + 1u, sizeof *t->base);
+    if (!t->base || !t->bounds) return -1;
+    for (uint32_t c = 0; c < t->n_columns; c++) {
+        bounds[c].lo = t->columns[c].lo;
+        bounds[c].width = (uint64_t)t->columns[c].hi - (uint64_t)t->columns[c].lo;
+        t->base[c] = t->columns[c].lo;
+    }
+    for (uint32_t k = 0; k < gov_count(t, GOV_CLASSIFIERS); k++)
+        t->base[t->classifiers[k].column] = gov_classify(t, k, NULL, 0);
+    for (uint32_t c = 0; c < t->n_columns; c++)
+        if (t->columns[c].kind == GOV_COLUMN_EQUAL) t->base[c] = 1;
+    const gov_param *params = gov_at(t, GOV_PARAMS);
+    for (uint32_t p = 0; p < t->policy->params; p++) t->base[params[p].column] = params[p].value;
+    t->combine = t->policy->combine;
+    t->fallback = t->policy->fallback == GOV_DEFAULT_ALLOW ? GOV_ALLOW : GOV_DENY;
+    return 0;
+}
+
+static const char *check_all(gov_table *t) {
+    const char *why = gov_check_policy(t);
+    if (!why) why = gov_check_columns(t);
+    if (!why) why = gov_check_fields(t);
+    if (!why) why = gov_check_texts(t);
+    if (!why) why = gov_check_programs(t);
+    if (!why) why = gov_check_rules(t);
+    if (!why) why = gov_check_entries(t);
+    if (!why) why = gov_check_nodes(t);
+    return why;
+}
+
+gov_table *gov_table_load(const uint8_t *bytes, size_t size, const char **why) {
+    const char *none = NULL;
+    if (!why) why = &none;
+    *why = "there is not enough memory";
+    gov_table *t = calloc(1, sizeof *t);
+    if (!t) return NULL;
+    t->bytes = malloc(size + 8);
+    if (t->bytes) {
+        memcpy(t->bytes, bytes, size);
+        *why = check_header((const uint8_t *)t->bytes, size);
+        if (!*why) *why = check_sections((const uint8_t *)t->bytes, size);
+        if (!*why) {
+            point(t);
+            *why = check_all(t);
+        }
+        if (!*why && derive(t) != 0) *why = "there is not enough memory";
+    }
+    if (!*why) return t;
+    gov_table_free(t);
+    return NULL;
+}
+
+void gov_table_free(gov_table *t) {
+    if (!t) return;
+    free((void *)(uintptr_t)t->bounds);
+    free(t->base);
+    free(t->bytes);
+    free(t);
+}
+
+int gov_table_bind(gov_table *t, const int64_t *values) {
+    const gov_param *params = gov_at(t, GOV_PARAMS);
+    for (uint32_t p = 0; p < t->policy->params; p++) {
+        const gov_column *column = &t->columns[params[p].column];
+        if (values[p] < column->lo || values[p] > column->hi) return -1;
+    }
+    for (uint32_t p = 0; p < t->policy->params; p++) t->base[params[p].column] = values[p];
+    return 0;
+}
+
+uint32_t gov_table_columns(const gov_table *t) { return t->n_columns; }
+uint32_t gov_table_scratch(const gov_table *t) { return 2 * gov_rule_words(t) + 2 * gov_targets(t) + 1; }
+uint64_t gov_table_steps(const gov_table *t) { return t->steps; }
+const uint8_t *gov_table_bytes(const gov_table *t) { return (const uint8_t *)t->bytes; }
+void gov_words(const gov_table *t, int64_t *words) { memcpy(words, t->base, t->n_columns * sizeof *words); }
