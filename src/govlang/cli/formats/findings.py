@@ -1,0 +1,99 @@
+"""Findings in the form of the contract: diagnostics and coded errors in, plain JSON objects out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+from govlang.dsl.diagnostics import Diagnostic
+from govlang.dsl.source import Span
+from govlang.native.errors import CodedError
+
+Finding = dict[str, Any]
+Report = dict[str, Any]
+
+FINDINGS_MAX: Final = 100
+"""How many findings of one code a rule gets before the rest is only counted."""
+
+
+def from_diagnostic(diagnostic: Diagnostic) -> Finding:
+    """A finding of the front end."""
+    return {
+        "code": diagnostic.code,
+        "kind": "source",
+        "severity": diagnostic.severity.value,
+        "rules": [],
+        "property": None,
+        "message": diagnostic.message,
+        "help": diagnostic.help,
+        "span": place(diagnostic.span),
+        "witness": None,
+        "notes": [{"message": n.message, "span": place(n.span)} for n in diagnostic.notes],
+    }
+
+
+def from_coded(error: CodedError) -> Finding:
+    """A finding about something that is no source."""
+    return {
+        "code": error.code,
+        "kind": "input",
+        "severity": "error",
+        "rules": [],
+        "property": None,
+        "message": error.message,
+        "help": error.help,
+        "span": None,
+        "witness": None,
+    }
+
+
+def place(span: Span | None) -> dict[str, Any] | None:
+    """Where a finding stands; lines and columns count from 1."""
+    if span is None:
+        return None
+    return {
+        "file": span.file,
+        "line": span.line,
+        "column": span.column,
+        "end_line": span.end_line,
+        "end_column": span.end_column,
+    }
+
+
+def fingerprint(finding: Finding) -> str:
+    """What a finding is called while lines move: a hash of its code, rules, property and message."""
+    span = finding.get("span") or {}
+    parts = [
+        finding["code"],
+        ",".join(finding.get("rules") or ()),
+        finding.get("property") or "",
+        span.get("file", ""),
+        "" if finding.get("rules") or finding.get("property") else finding["message"],
+    ]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def capped(findings: Iterable[Finding]) -> list[Finding]:
+    """At most `FINDINGS_MAX` findings a code and first rule; then one that counts the rest."""
+    kept: list[Finding] = []
+    counts: dict[tuple[str, str], int] = {}
+    for finding in findings:
+        key = (finding["code"], (finding.get("rules") or [""])[0])
+        counts[key] = counts.get(key, 0) + 1
+        if counts[key] <= FINDINGS_MAX:
+            kept.append(finding)
+    for (code, rule), count in counts.items():
+        if count > FINDINGS_MAX:
+            kept.append(_rest(code, rule, count - FINDINGS_MAX))
+    return kept
+
+
+def _rest(code: str, rule: str, count: int) -> Finding:
+    of = f" of `{rule}`" if rule else ""
+    error = CodedError(code, f"{count} more findings of this kind{of} are not shown")
+    return from_coded(error) | {
+        "kind": "count",
+        "severity": "note",
+        "rules": [rule] if rule else [],
+    }

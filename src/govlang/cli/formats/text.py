@@ -1,0 +1,89 @@
+"""Findings for people: the source line, a caret, what is wrong, how to mend it, a stable code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import click
+
+from govlang.cli.formats.exact_json import json_text
+from govlang.cli.formats.findings import Finding
+from govlang.dsl.source import Source
+
+COLOURS: Final = {"error": "red", "warning": "yellow", "note": "cyan"}
+
+
+def coloured() -> bool | None:
+    """Whether to colour: never where NO_COLOR is set, else as click sees the terminal."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def show_findings(findings: Iterable[Finding], sources: Sequence[Source], *, err: bool) -> None:
+    """Print the findings, a blank line apart."""
+    by_name = {source.name: source for source in sources}
+    for finding in findings:
+        click.echo("\n".join(_lines(finding, by_name)) + "\n", err=err, color=coloured())
+
+
+def _lines(finding: Finding, sources: dict[str, Source]) -> Iterator[str]:
+    colour = COLOURS[finding["severity"]]
+    head = click.style(f"{finding['severity']}[{finding['code']}]", fg=colour, bold=True)
+    yield f"{head}: {click.style(finding['message'], bold=True)}"
+    yield from _excerpt(finding.get("span"), sources, colour)
+    for note in finding.get("notes") or ():
+        yield f"  note: {note['message']}"
+        yield from _excerpt(note.get("span"), sources, "cyan")
+    if finding.get("witness"):
+        yield from witness_lines(finding["witness"])
+    if finding.get("help"):
+        yield f"  {click.style('help', fg='green')}: {finding['help']}"
+
+
+def _excerpt(span: dict[str, Any] | None, sources: dict[str, Source], colour: str) -> Iterator[str]:
+    if span is None:
+        return
+    number = str(span["line"])
+    margin = " " * len(number)
+    yield f"{margin}{click.style('-->', fg='blue')} {span['file']}:{span['line']}:{span['column']}"
+    source = sources.get(span["file"])
+    if source is None:
+        return
+    text = source.line_text(span["line"])
+    bar = click.style("|", fg="blue")
+    yield f"{margin} {bar}"
+    yield f"{click.style(number, fg='blue')} {bar} {shown(text)}"
+    yield f"{margin} {bar} {' ' * (span['column'] - 1)}{click.style(_caret(span, text), fg=colour)}"
+
+
+def _caret(span: dict[str, Any], text: str) -> str:
+    one_line = span["end_line"] == span["line"]
+    end: int = span["end_column"] if one_line else len(text) + 1
+    return "^" * max(1, end - int(span["column"]))
+
+
+def shown(text: str) -> str:
+    """A source line as a terminal may have it: no control characters."""
+    return "".join(
+        c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
+def witness_lines(witness: dict[str, Any]) -> Iterator[str]:
+    """A counterexample: each step's request and what was decided."""
+    if witness.get("params"):
+        yield f"  with the parameters {json_text(witness['params'])}"
+    for step in witness.get("trace") or ():
+        yield from _step_lines(step)
+
+
+def _step_lines(step: dict[str, Any]) -> Iterator[str]:
+    if "request" not in step:
+        yield f"  at {step.get('at_ms', 0)} ms  {json_text(step)}"
+        return
+    yield f"  on the request  {json_text(step['request'])}"
+    if step.get("runtime"):
+        yield f"  with runtime    {json_text(step['runtime'])}"
+    if step.get("decision"):
+        yield f"  the outcome is  {step['decision']} by `{step.get('rule_id')}`"

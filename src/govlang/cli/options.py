@@ -1,0 +1,64 @@
+"""Arguments that several verbs share, and the project file `gov.toml` that stands in for them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from govlang.native.errors import CodedError
+
+Command = Callable[..., Any]
+
+PROJECT: Final = Path("gov.toml")
+KEYS: Final = frozenset({"files", "strict", "accept", "timeout_s"})
+
+
+def files_argument(command: Command) -> Command:
+    """The argument FILE…; none given: those of `gov.toml`."""
+    return click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE…")(
+        command
+    )
+
+
+def file_argument(name: str = "file") -> Callable[[Command], Command]:
+    """One argument that is a path."""
+    return click.argument(name, type=click.Path(path_type=Path), metavar=name.upper())
+
+
+def files_or_project(files: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The files given, or those that the project file names.
+
+    Raises:
+        CodedError: GOV704 there are neither.
+    """
+    if files:
+        return files
+    named = project().get("files", [])
+    if not named:
+        raise CodedError(
+            "GOV704", "no file is given", "name a .gov file, or begin with `gov new DIR`"
+        )
+    return tuple(Path(name) for name in named)
+
+
+def project() -> dict[str, Any]:
+    """What `gov.toml` in the working directory says; empty if there is none.
+
+    Raises:
+        CodedError: GOV704 it cannot be used.
+    """
+    try:
+        plain = tomllib.loads(PROJECT.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise CodedError("GOV704", f"`gov.toml`: {error}", "mend it or delete it") from None
+    for key in plain:
+        if key not in KEYS:
+            known = ", ".join(f"`{k}`" for k in sorted(KEYS))
+            raise CodedError("GOV704", f"`gov.toml` has no key `{key}`", f"its keys are {known}")
+    return plain

@@ -1,0 +1,111 @@
+"""What a caller types of a request: options in, JSON values and parameters out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from govlang.cli.formats.exact_json import read_json
+from govlang.compiler import ir
+from govlang.dsl.diagnostics import did_you_mean
+from govlang.native.errors import CodedError
+from govlang.native.request import InvalidFieldError, read_value
+
+Command = Callable[..., Any]
+INPUT_MAX: Final = 16 * 2**20
+
+
+def param_option(command: Command) -> Command:
+    """The option `--param N=V`, as often as wanted."""
+    return click.option(
+        "--param", multiple=True, metavar="N=V", help="the value of a parameter, in its unit"
+    )(command)
+
+
+def read_params(policy: ir.Policy, given: tuple[str, ...]) -> dict[str, int]:
+    """Every parameter, in steps; those not given have their defaults.
+
+    Raises:
+        CodedError: GOV706 there is no such parameter, or the value does not fit it.
+    """
+    params = {param.field.name: param.default for param in policy.params}
+    fields = {param.field.name: param.field for param in policy.params}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or name not in fields:
+            help_line = did_you_mean(name, fields) or "write `--param name=value`"
+            raise CodedError("GOV706", f"there is no parameter `{name}`", help_line)
+        params[name] = _step(fields[name], value)
+    return params
+
+
+def params_json(policy: ir.Policy, given: tuple[str, ...]) -> dict[str, Any]:
+    """The parameters that were given, as JSON values, checked."""
+    read_params(policy, given)
+    kinds = {param.field.name: param.field for param in policy.params}
+    pairs = (text.partition("=") for text in given)
+    return {name: _json_value(kinds[name], value) for name, _, value in pairs}
+
+
+def _step(field: ir.Field, text: str) -> int:
+    try:
+        value = read_value(field, _json_value(field, text))
+    except InvalidFieldError as error:
+        raise CodedError("GOV706", f"parameter {error}", "give a value of its range") from None
+    assert isinstance(value, int)
+    return value
+
+
+def _json_value(field: ir.Field, text: str) -> Any:
+    match field.kind:
+        case ir.Kind.ENUM:
+            return text
+        case ir.Kind.BOOL:
+            return {"true": True, "false": False}.get(text, text)
+        case ir.Kind.SET:
+            return [part for part in text.strip("{}").split(",") if part]
+        case _:
+            plain = read_json(
+                text.removesuffix(field.unit).strip(), f"the parameter `{field.name}`"
+            )
+            return (
+                plain if isinstance(plain, int | Decimal) and not isinstance(plain, bool) else text
+            )
+
+
+def read_object(text: str, what: str) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        CodedError: GOV703 it does not parse, or is no object.
+    """
+    plain = read_json(text, what)
+    if not isinstance(plain, dict):
+        raise CodedError("GOV703", f"{what} is no JSON object", 'write {"field": value, …}')
+    return plain
+
+
+def given_text(value: str, what: str) -> str:
+    """The text of an option that is JSON, `-` for standard input, or `@FILE`.
+
+    Raises:
+        CodedError: GOV703 what was given is not UTF-8 or too long.
+    """
+    if value == "-":
+        data = sys.stdin.buffer.read(INPUT_MAX + 1)
+    elif value.startswith("@"):
+        with Path(value[1:]).open("rb") as file:
+            data = file.read(INPUT_MAX + 1)
+    else:
+        return value
+    if len(data) > INPUT_MAX:
+        raise CodedError("GOV703", f"{what} is longer than {INPUT_MAX} bytes", "send less")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise CodedError("GOV703", f"{what} is not UTF-8", "encode it as UTF-8") from None

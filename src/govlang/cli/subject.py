@@ -1,0 +1,75 @@
+"""What a verb works on: the path of a source or a bundle in, the checked policy out.
+
+What always holds of a bundle's subject: the policy was compiled again from the sources inside it, and its
+core is, to the byte, the one that the bundle carries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from govlang.compiler.checked import Checked
+from govlang.compiler.frontend import compile_file, compile_source
+from govlang.dsl.source import Source
+
+if TYPE_CHECKING:
+    from govlang.runtime.bundle import Bundle
+
+ZIP_MAGIC = b"PK\x03\x04"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A checked policy, and the bundle that it came from if it did."""
+
+    path: Path
+    checked: Checked
+    bundle: Bundle | None = None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The sources, for messages."""
+        return self.checked.sources
+
+
+def open_subject(path: Path, public_key: bytes | None = None) -> Subject:
+    """The policy in a `.gov` file or a `.govb` bundle.
+
+    Raises:
+        GovError: the source cannot be used.
+        CodedError: the bundle does not add up.
+    """
+    if not is_bundle(path):
+        return Subject(path, compile_file(path))
+    from govlang.runtime.bundle import load_bundle
+
+    bundle = load_bundle(path, public_key=public_key)
+    return Subject(path, _recompile(path, bundle), bundle)
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a path means a bundle: by its name, or by how the file begins."""
+    if path.suffix == ".govb":
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+    except OSError:
+        return False
+
+
+def _recompile(path: Path, bundle: Bundle) -> Checked:
+    from govlang.compiler.core import core_json
+    from govlang.native.errors import BundleError
+
+    checked = compile_source(Source(f"{path}!policy.gov", bundle.source))
+    if core_json(checked.policy) != bundle.core:
+        raise BundleError(
+            "GOV404",
+            "core.json",
+            "is not what the sources in the bundle compile to",
+            "build the policy again with `gov build`",
+        )
+    return checked
