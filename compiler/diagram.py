@@ -1,0 +1,386 @@
+"""The decision structure of a policy: from a request to the few entries that can still fire.
+
+In: a policy and the classes of its texts.  Out: entries in order of rank, and nodes (see
+`nodes.py`); table, C and WebAssembly are printed from them.
+
+Up to 64 entries are one block.  More are told apart: by the axis, and the way of cutting it, that
+leave the fewest entries to be tested on average; entries that the axis does not restrict, or that
+would have to be copied into more than `COPIES_MAX` children, go to `rest` and are told apart there.
+So memory is linear in the entries, and a walk passes few of them.
+
+What always holds: see `nodes.py`; rules that no axis tells apart are named in the report.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from govlang.compiler import ir
+from govlang.compiler.boxes import Axis, AxisKind, SetCube, intersect_ranges
+from govlang.compiler.entries import rank_entries
+from govlang.compiler.ir import Ranges
+from govlang.compiler.nodes import (
+    Block,
+    Diagram,
+    Entry,
+    Lookup,
+    LookupKind,
+    Node,
+    Report,
+    Split,
+    Switch,
+)
+from govlang.compiler.terms import Space
+from govlang.compiler.text_classes import TextClasses
+
+BLOCK_MAX: Final = 64
+LOOKUPS_MAX: Final = 255
+
+LEAF_MAX: Final = 24
+"""Entries that are tested together rather than told apart, once there is more than one block."""
+
+COPIES_MAX: Final = 4
+DEPTH_MAX: Final = 24
+_GAIN: Final = 0.7
+"""A node must leave at most this share of its entries to be tested."""
+
+_DENSE_SLACK: Final = 4
+"""Words of a dense lookup for each word of the sparse one."""
+
+Context = Mapping[Axis, tuple[int, int]]
+"""What the walk knows of some words when it comes to a node."""
+
+
+def build_diagram(policy: ir.Policy, classes: Mapping[str, TextClasses]) -> Diagram:
+    """The decision structure of a policy."""
+    space = Space(policy, classes)
+    entries = rank_entries(policy, space)
+    builder = _Builder(space, entries)
+    every = tuple(range(len(entries)))
+    root = builder.build(every, {}, 0)
+    return Diagram(entries, tuple(builder.nodes), root, _report(policy, entries, builder.nodes))
+
+
+# --- nodes ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A way to tell entries apart: by value, or by interval where there are breakpoints."""
+
+    axis: Axis
+    cost: float
+    breakpoints: tuple[int, ...] | None = None
+
+
+class _Builder:
+    def __init__(self, space: Space, entries: tuple[Entry, ...]) -> None:
+        self.space = space
+        self.entries = entries
+        self.nodes: list[Node] = []
+        self.index: dict[Node, int] = {}
+
+    def build(self, ids: tuple[int, ...], context: Context, depth: int) -> int | None:
+        """The node for these entries, by rank; None for none."""
+        if not ids:
+            return None
+        if len(ids) <= (LEAF_MAX if depth else BLOCK_MAX) or depth >= DEPTH_MAX:
+            return self._chain(ids, context)
+        plan = self._plan(ids, context)
+        if plan is None:
+            return self._chain(ids, context)
+        if plan.breakpoints is None:
+            return self._switch(plan.axis, ids, context, depth)
+        return self._split(plan.axis, plan.breakpoints, ids, context, depth)
+
+    def _shared(self, node: Node) -> int:
+        found = self.index.setdefault(node, len(self.nodes))
+        if found == len(self.nodes):
+            self.nodes.append(node)
+        return found
+
+    def _range(self, axis: Axis, context: Context) -> tuple[int, int]:
+        return context.get(axis) or self.space.range(axis)
+
+    def _allowed(self, entry: int, axis: Axis, within: tuple[int, int]) -> Ranges | None:
+        """What an entry allows of an axis inside a range; None if all of it."""
+        ranges = self.entries[entry].box.get(axis)
+        if ranges is None or isinstance(ranges, SetCube):
+            return None
+        allowed = intersect_ranges(ranges, (within,))
+        return None if allowed == (within,) else allowed
+
+    # --- telling entries apart -------------------------------------------------------------------
+
+    def _plan(self, ids: Sequence[int], context: Context) -> _Plan | None:
+        axes: dict[Axis, int] = {}
+        for i in ids:
+            for axis in self.entries[i].box:
+                if axis.kind is not AxisKind.SET:
+                    axes[axis] = axes.get(axis, 0) + 1
+        plans = [
+            plan
+            for axis, count in axes.items()
+            if len(ids) - count < _GAIN * len(ids)
+            for plan in self._plans(axis, ids, context)
+        ]
+        best = min(plans, key=lambda p: (p.cost, p.breakpoints is not None, p.axis), default=None)
+        return best if best is not None and best.cost <= _GAIN * len(ids) else None
+
+    def _plans(self, axis: Axis, ids: Sequence[int], context: Context) -> Iterator[_Plan]:
+        within = self._range(axis, context)
+        allowed = [a for i in ids if (a := self._allowed(i, axis, within)) is not None]
+        free = len(ids) - len(allowed)
+        yield _Plan(axis, free + _cost_of_values(allowed))
+        ends = sorted({end for a in allowed for lo, hi in a for end in (lo, hi + 1)})
+        ends = [end for end in ends if within[0] < end <= within[1]]
+        parts = len(ends) + 1
+        while parts >= 2:
+            breakpoints = _quantiles(ends, parts)
+            yield _Plan(axis, free + _cost_of_parts(allowed, breakpoints), breakpoints)
+            parts //= 4
+
+    def _switch(self, axis: Axis, ids: tuple[int, ...], context: Context, depth: int) -> int:
+        within = self._range(axis, context)
+        cases: dict[int, list[int]] = {}
+        rest: list[int] = []
+        for i in ids:
+            allowed = self._allowed(i, axis, within)
+            values = None if allowed is None else _few_values(allowed)
+            if values is None:
+                rest.append(i)
+            else:
+                for value in values:
+                    cases.setdefault(value, []).append(i)
+        below = self.build(tuple(rest), context, depth + 1)
+        children = [
+            (value, self.build(tuple(own), {**context, axis: (value, value)}, depth + 1))
+            for value, own in sorted(cases.items())
+        ]
+        return self._shared(
+            Switch(axis, tuple((v, c) for v, c in children if c is not None), below)
+        )
+
+    def _split(
+        self,
+        axis: Axis,
+        breakpoints: tuple[int, ...],
+        ids: tuple[int, ...],
+        context: Context,
+        depth: int,
+    ) -> int:
+        lo, hi = self._range(axis, context)
+        parts: list[list[int]] = [[] for _ in range(len(breakpoints) + 1)]
+        rest: list[int] = []
+        for i in ids:
+            allowed = self._allowed(i, axis, (lo, hi))
+            touched = None if allowed is None else _parts_of(allowed, breakpoints)
+            if touched is None:
+                rest.append(i)
+            else:
+                for part in touched:
+                    parts[part].append(i)
+        below = self.build(tuple(rest), context, depth + 1)
+        starts, ends = (lo, *breakpoints), (*(b - 1 for b in breakpoints), hi)
+        children = tuple(
+            self.build(tuple(own), {**context, axis: (start, end)}, depth + 1)
+            for own, start, end in zip(parts, starts, ends, strict=True)
+        )
+        return self._shared(Split(axis, breakpoints, children, below))
+
+    # --- blocks ----------------------------------------------------------------------------------
+
+    def _chain(self, ids: tuple[int, ...], context: Context) -> int | None:
+        """Blocks of up to 64 entries, best ranks first; fewer where they need too many lookups."""
+        chunks = [ids[i : i + BLOCK_MAX] for i in range(0, len(ids), BLOCK_MAX)]
+        following: int | None = None
+        while chunks:
+            own = chunks.pop()
+            lookups = self._lookups(own, context)
+            if len(lookups) > LOOKUPS_MAX:
+                middle = len(own) // 2
+                chunks += [own[:middle], own[middle:]]
+                continue
+            residuals = tuple(b for b, i in enumerate(own) if self.entries[i].has_program)
+            following = self._shared(Block(own, lookups, residuals, following))
+        return following
+
+    def _lookups(self, ids: Sequence[int], context: Context) -> tuple[Lookup, ...]:
+        axes = sorted({axis for i in ids for axis in self.entries[i].box})
+        found: list[Lookup] = []
+        for axis in axes:
+            if axis.kind is AxisKind.SET:
+                found += self._set_lookups(axis, ids)
+            else:
+                found += self._word_lookup(axis, ids, self._range(axis, context))
+        return tuple(found)
+
+    def _word_lookup(
+        self, axis: Axis, ids: Sequence[int], within: tuple[int, int]
+    ) -> Iterator[Lookup]:
+        lo, hi = within
+        mask = (1 << len(ids)) - 1
+        flips: dict[int, int] = {}
+        for bit, i in enumerate(ids):
+            allowed = self._allowed(i, axis, within)
+            if allowed is None:
+                continue
+            if not allowed or allowed[0][0] != lo:
+                mask &= ~(1 << bit)
+            for start, end in allowed:
+                for at in (start, end + 1):
+                    if lo < at <= hi:
+                        flips[at] = flips.get(at, 0) ^ 1 << bit
+        keys = sorted(flips)
+        masks = [mask]
+        for key in keys:
+            masks.append(masks[-1] ^ flips[key])
+        full = (1 << len(ids)) - 1
+        if any(m != full for m in masks):
+            yield _dense(axis, within, keys, masks) or _sparse(axis, keys, masks)
+
+    def _set_lookups(self, axis: Axis, ids: Sequence[int]) -> Iterator[Lookup]:
+        everything = self.space.range(axis)[1]
+        keep: dict[tuple[LookupKind, int], int] = {}
+        full = (1 << len(ids)) - 1
+        for bit, i in enumerate(ids):
+            for test in _set_tests(self.entries[i], axis, everything):
+                keep[test] = keep.get(test, full) & ~(1 << bit)
+        for (kind, members), mask in sorted(keep.items()):
+            yield Lookup(kind, axis, (members,), (mask,))
+
+
+def _set_tests(entry: Entry, axis: Axis, everything: int) -> Iterator[tuple[LookupKind, int]]:
+    cube = entry.box.get(axis)
+    if cube is None:
+        return
+    assert isinstance(cube, SetCube)
+    if cube.require:
+        yield LookupKind.SET_ALL, cube.require
+    if cube.forbid:
+        yield LookupKind.SET_WITHIN, everything & ~cube.forbid
+    for clause in cube.clauses:
+        yield LookupKind.SET_ANY, clause.present
+
+
+def _dense(
+    axis: Axis, within: tuple[int, int], keys: Sequence[int], masks: Sequence[int]
+) -> Lookup | None:
+    lo, hi = within
+    size = hi - lo + 1
+    if size > _DENSE_SLACK * (len(keys) + 1):
+        return None
+    words = tuple(masks[bisect_right(keys, word)] for word in range(lo, hi + 1))
+    return Lookup(LookupKind.DENSE, axis, (lo,), words)
+
+
+def _sparse(axis: Axis, keys: Sequence[int], masks: Sequence[int]) -> Lookup:
+    return Lookup(LookupKind.RANGES, axis, tuple(keys), tuple(masks))
+
+
+# --- costs ---------------------------------------------------------------------------------------
+
+
+def _few_values(allowed: Ranges) -> list[int] | None:
+    """The values of an entry, if they are few enough to be copied."""
+    if sum(hi - lo + 1 for lo, hi in allowed) > COPIES_MAX:
+        return None
+    return [value for lo, hi in allowed for value in range(lo, hi + 1)]
+
+
+def _parts_of(allowed: Ranges, breakpoints: Sequence[int]) -> list[int] | None:
+    """The intervals that an entry touches, if they are few enough to be copied."""
+    touched: list[int] = []
+    for lo, hi in allowed:
+        first, last = bisect_right(breakpoints, lo), bisect_right(breakpoints, hi)
+        if last - first >= COPIES_MAX:
+            return None
+        touched += [p for p in range(first, last + 1) if not touched or p > touched[-1]]
+        if len(touched) > COPIES_MAX:
+            return None
+    return touched
+
+
+def _quantiles(ends: Sequence[int], parts: int) -> tuple[int, ...]:
+    """Breakpoints that cut the ends into about equal parts."""
+    return tuple(dict.fromkeys(ends[i * len(ends) // parts] for i in range(1, parts)))
+
+
+def _cost_of_values(allowed: Sequence[Ranges]) -> float:
+    sizes: dict[int, int] = {}
+    rest = 0
+    for one in allowed:
+        values = _few_values(one)
+        if values is None:
+            rest += 1
+        else:
+            for value in values:
+                sizes[value] = sizes.get(value, 0) + 1
+    return rest + _average(sizes)
+
+
+def _cost_of_parts(allowed: Sequence[Ranges], breakpoints: Sequence[int]) -> float:
+    sizes: dict[int, int] = {}
+    rest = 0
+    for one in allowed:
+        touched = _parts_of(one, breakpoints)
+        if touched is None:
+            rest += 1
+        else:
+            for part in touched:
+                sizes[part] = sizes.get(part, 0) + 1
+    return rest + _average(sizes)
+
+
+def _average(sizes: Mapping[int, int]) -> float:
+    """Entries to be tested, where requests fall as entries do."""
+    total = sum(sizes.values())
+    return sum(size * size for size in sizes.values()) / total if total else 0.0
+
+
+# --- report --------------------------------------------------------------------------------------
+
+
+def _report(policy: ir.Policy, entries: Sequence[Entry], nodes: Sequence[Node]) -> Report:
+    worst: list[tuple[int, int, int]] = []  # sum, nodes, lookups and residuals
+    for node in nodes:
+        worst.append(_worst(node, worst))
+    _, passed, tested = worst[-1] if worst else (0, 0, 0)
+    columns = {axis for e in entries for axis in e.box if axis.kind is AxisKind.CLASS}
+    return Report(
+        len(entries), len(nodes), _unindexed(policy, entries, nodes), passed, tested, len(columns)
+    )
+
+
+def _worst(node: Node, worst: Sequence[tuple[int, int, int]]) -> tuple[int, int, int]:
+    below: tuple[int | None, ...]
+    if isinstance(node, Block):
+        own, below = len(node.lookups) + len(node.residuals), (node.next,)
+    else:
+        children = node.children if isinstance(node, Split) else [c for _, c in node.cases]
+        longest = max((c for c in children if c is not None), key=lambda c: worst[c], default=None)
+        own, below = 0, (longest, node.rest)
+    parts = [worst[b] for b in below if b is not None]
+    passed, tested = 1 + sum(p[1] for p in parts), own + sum(p[2] for p in parts)
+    return passed + tested, passed, tested
+
+
+def _unindexed(
+    policy: ir.Policy, entries: Sequence[Entry], nodes: Sequence[Node]
+) -> tuple[str, ...]:
+    """Rules that every request is held against although there is more than one block."""
+    if len(entries) <= BLOCK_MAX:
+        return ()
+    rules: set[int] = set()
+    at: int | None = len(nodes) - 1
+    while at is not None:
+        node = nodes[at]
+        if isinstance(node, Block):
+            rules.update(entries[i].rule for i in node.entries)
+            at = node.next
+        else:
+            at = node.rest
+    return tuple(policy.rules[number].id for number in sorted(rules))
