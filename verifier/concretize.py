@@ -1,0 +1,220 @@
+"""From a solver's model to a request.
+
+In: a model of `Encoder.validity`.  Out: a point with real texts, or a lemma that says why no texts
+fit the model's classes and equalities.
+
+What always holds: the lemma is true of every real request and false of the model it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import z3
+
+from govlang.compiler import ir
+from govlang.compiler.interpret import Value
+from govlang.verifier.columns import Columns, Point
+from govlang.verifier.encode import Encoder, Term
+
+
+@dataclass(frozen=True, slots=True)
+class Unrealisable:
+    """No texts have the classes and equalities of a model."""
+
+    lemma: Term
+
+
+def realise(encoder: Encoder, model: Any) -> Point | Unrealisable:
+    """The request and parameters of a model."""
+    columns = encoder.columns
+    values = dict(_plain_values(encoder, model))
+    texts = _texts(encoder, model)
+    if isinstance(texts, Unrealisable):
+        return texts
+    for name, text in texts.items():
+        if _present(encoder, model, name):
+            values[name] = text.decode()
+    params = {name: _integer(encoder, model, number) for name, number in columns.param.items()}
+    return Point(values, params)
+
+
+def _integer(encoder: Encoder, model: Any, number: int) -> int:
+    variable = encoder.variables[number]
+    value = model.eval(variable)
+    if z3.is_int_value(value):
+        return int(value.as_long())
+    return _simplest(encoder.columns.domain(number))
+
+
+def _simplest(domain: ir.Ranges) -> int:
+    """Zero where it is allowed, else the lowest value."""
+    return 0 if any(lo <= 0 <= hi for lo, hi in domain) else domain[0][0]
+
+
+def _holds(encoder: Encoder, model: Any, number: int) -> bool:
+    return bool(z3.is_true(model.eval(encoder.variables[number], model_completion=True)))
+
+
+def _present(encoder: Encoder, model: Any, name: str) -> bool:
+    has = encoder.columns.has.get(name)
+    return has is None or _holds(encoder, model, has)
+
+
+def _plain_values(encoder: Encoder, model: Any) -> Iterator[tuple[str, Value]]:
+    columns = encoder.columns
+    for field in columns.policy.fields:
+        if field.is_text or not _present(encoder, model, field.name):
+            continue
+        if field.kind is ir.Kind.SET:
+            bits = enumerate(columns.members[field.name])
+            yield field.name, sum(1 << i for i, n in bits if _holds(encoder, model, n))
+        else:
+            yield field.name, _integer(encoder, model, columns.value[field.name])
+
+
+# --- texts -----------------------------------------------------------------------------------------
+
+
+def _texts(encoder: Encoder, model: Any) -> dict[str, bytes] | Unrealisable:
+    found: dict[str, bytes] = {}
+    for group in _groups(encoder.columns):
+        own = _group_texts(encoder, model, group)
+        if isinstance(own, Unrealisable):
+            return own
+        found.update(own)
+    return found
+
+
+def _groups(columns: Columns) -> Iterator[tuple[str, ...]]:
+    """Text fields that are compared with one another, directly or not."""
+    seen: set[str] = set()
+    for name in columns.classes:
+        if name not in seen:
+            partners = {n for pair in columns.equal if name in pair for n in pair} | {name}
+            seen |= partners
+            yield tuple(sorted(partners))
+
+
+def _group_texts(
+    encoder: Encoder, model: Any, group: Sequence[str]
+) -> dict[str, bytes] | Unrealisable:
+    blocks = list(_blocks(encoder, model, group))
+    choices = [_choices(encoder, model, block) for block in blocks]
+    for block, own in zip(blocks, choices, strict=True):
+        if not own:
+            return Unrealisable(_lemma(encoder, model, block, group))
+    chosen = _distinct(choices)
+    if chosen is None:
+        return Unrealisable(_lemma(encoder, model, group, group))
+    return {name: t for block, t in zip(blocks, chosen, strict=True) for name in block}
+
+
+def _blocks(encoder: Encoder, model: Any, group: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The fields of a group that hold the same text, together."""
+    left = list(group)
+    while left:
+        first, *others = left
+        same = [n for n in others if _holds(encoder, model, encoder.columns.equal[first, n])]
+        yield (first, *same)
+        left = [n for n in others if n not in same]
+
+
+def _choices(encoder: Encoder, model: Any, block: Sequence[str]) -> tuple[bytes, ...]:
+    """Texts that all fields of a block can hold."""
+    columns = encoder.columns
+    wanted = {name: _classes(encoder, model, name) for name in block}
+    present = [name for name in block if _present(encoder, model, name)]
+    if len(present) < len(block):
+        found: tuple[bytes, ...] = (b"",)
+    else:
+        found = tuple(
+            dict.fromkeys(t for n in block for t in columns.texts.choices(n, wanted[n]))
+        )
+    return tuple(
+        t
+        for t in found
+        if all(columns.texts.fits(n, t, wanted[n]) for n in block)
+        and all(is_valid(columns.fields[n], t) for n in present)
+    )
+
+
+def is_valid(field: ir.Field, text: bytes) -> bool:
+    """Whether a text that is UTF-8 is a valid value of a field."""
+    if len(text) > field.max_bytes:
+        return False
+    if field.kind is not ir.Kind.PATH:
+        return True
+    segments = text.split(b"/")
+    return not (b"\\" in text or b"\0" in text) and not any(s in (b"", b".", b"..") for s in segments)
+
+
+def _classes(encoder: Encoder, model: Any, name: str) -> tuple[int | None, ...]:
+    """The class in each column; any where the model does not say."""
+    found: list[int | None] = []
+    for number in encoder.columns.classes[name]:
+        value = model.eval(encoder.variables[number])
+        found.append(int(value.as_long()) if z3.is_int_value(value) else None)
+    return tuple(found)
+
+
+def _distinct(choices: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...] | None:
+    """A different text for each block."""
+    if not choices:
+        return ()
+    order = sorted(range(len(choices)), key=lambda i: len(choices[i]))
+    chosen: dict[int, bytes] = {}
+
+    def assign(place: int) -> bool:
+        if place == len(order):
+            return True
+        for text in choices[order[place]]:
+            if text not in chosen.values():
+                chosen[order[place]] = text
+                if assign(place + 1):
+                    return True
+                del chosen[order[place]]
+        return False
+
+    return tuple(chosen[i] for i in range(len(choices))) if assign(0) else None
+
+
+def _lemma(
+    encoder: Encoder, model: Any, names: Sequence[str], group: Sequence[str]
+) -> Term:
+    """What no real request has: these classes, equalities and presences together."""
+    single = _single_text_lemma(encoder, model, names)
+    if single is not None:
+        return single
+    columns, variables = encoder.columns, encoder.variables
+    facts: list[Term] = []
+    for name in names:
+        for number, one in zip(columns.classes[name], _classes(encoder, model, name), strict=True):
+            facts += [] if one is None else [variables[number] == one]
+        if name in columns.has:
+            has = variables[columns.has[name]]
+            facts.append(has if _present(encoder, model, name) else z3.Not(has))
+    for pair, number in columns.equal.items():
+        if set(pair) <= set(names) and set(pair) <= set(group):
+            same = variables[number]
+            facts.append(same if _holds(encoder, model, number) else z3.Not(same))
+    return z3.Not(z3.And(facts))
+
+
+def _single_text_lemma(encoder: Encoder, model: Any, names: Sequence[str]) -> Term | None:
+    """In a split field, a class with one text says what the other columns hold."""
+    columns, variables = encoder.columns, encoder.variables
+    for name in names:
+        numbers = columns.classes[name]
+        wanted = _classes(encoder, model, name)
+        for index, (number, one) in enumerate(zip(numbers, wanted, strict=True)):
+            if len(numbers) < 2 or one is None or name in columns.has:
+                continue
+            texts = columns.texts.column(name, index).of(columns.fields[name], one)
+            if len(texts) == 1 and not columns.texts.fits(name, texts[0], wanted):
+                found = columns.texts.classes[name].class_of(texts[0])
+                here = [variables[n] == c for n, c in zip(numbers, found, strict=True)]
+                return z3.Implies(variables[number] == one, z3.And(here))
+    return None

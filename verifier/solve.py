@@ -1,0 +1,158 @@
+"""The one place that talks to Z3's solver.
+
+In: terms.  Out: a confirmed request, a proof that there is none, or no answer and why.
+
+What always holds: the seed is fixed; a time limit holds for each query; `unknown` and a model that
+fails the check on the interpreter are outcomes of their own and never a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final
+
+import z3
+
+from govlang.verifier.columns import Columns, Point
+from govlang.verifier.concretize import Unrealisable, realise
+from govlang.verifier.encode import Encoder, Term
+
+LEMMAS_MAX: Final = 200  # rounds of refining texts before a question stays open
+SEED: Final = 0
+CORES_MAX: Final = 400  # queries spent on making one core as small as can be
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A request that shows what was asked for."""
+
+    point: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """There is no such request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """No answer, and why; `broken`: the solver's model did not stand the check."""
+
+    why: str
+    broken: bool = False
+
+
+Answer = Found | Absent | Open
+Claim = Callable[[Point], bool]
+"""Whether a request shows what was asked for, by the interpreter."""
+
+
+def solver_name() -> dict[str, str]:
+    """The solver and its version, for reports."""
+    return {"name": "z3", "version": z3.get_version_string()}
+
+
+class Session:
+    """A solver that knows what a valid request is, shared by many small questions."""
+
+    def __init__(self, encoder: Encoder, timeout_s: float) -> None:
+        self.encoder = encoder
+        self.columns: Columns = encoder.columns
+        self.timeout_ms = max(1, int(timeout_s * 1000))
+        self.queries = 0
+        self._solver = self.fresh(encoder.validity())
+        self._named: dict[str, Term] = {}
+
+    def fresh(self, terms: Iterable[Term]) -> Any:
+        """A new solver with these terms."""
+        solver = z3.SimpleSolver()
+        solver.set("timeout", self.timeout_ms)
+        solver.set("random_seed", SEED)
+        solver.add(*terms)
+        return solver
+
+    def name(self, key: str, term: Term) -> Term:
+        """A literal that stands for a term in every later question."""
+        found = self._named.get(key)
+        if found is None:
+            found = z3.Bool(f"a:{key}")
+            self._solver.add(z3.Implies(found, term))
+            self._named[key] = found
+        return found
+
+    def find(self, terms: Sequence[Term], claim: Claim) -> Answer:
+        """A valid request that satisfies all terms, confirmed by `claim`."""
+        self._solver.push()
+        try:
+            self._solver.add(*self.encoder.lemmas, *terms)
+            return self._refined((), claim)
+        finally:
+            self._solver.pop()
+
+    def find_named(self, literals: Sequence[Term], claim: Claim) -> Answer:
+        """As `find`, for literals made by `name`."""
+        return self._refined(literals, claim)
+
+    def _refined(self, literals: Sequence[Term], claim: Claim) -> Answer:
+        for _ in range(LEMMAS_MAX):
+            self.queries += 1
+            verdict = self._solver.check(*literals)
+            if verdict == z3.unsat:
+                return Absent()
+            if verdict != z3.sat:
+                return Open(f"the solver gave up: {self._solver.reason_unknown()}")
+            point = realise(self.encoder, self._solver.model())
+            if isinstance(point, Unrealisable):
+                self.encoder.lemmas.append(point.lemma)
+                self._solver.add(point.lemma)
+            elif claim(point):
+                return Found(point)
+            else:
+                return Open("the solver's model fails the check on the interpreter", broken=True)
+        return Open("no texts were found for the solver's models")
+
+    def core(self, fixed: Sequence[Term], soft: Sequence[Term]) -> list[int] | None:
+        """Indexes of a smallest part of `soft` that contradicts `fixed`; None if nothing does.
+
+        Smallest by implicit hitting sets (Ignatiev and others, 2015) within a bound on queries,
+        irreducible in any case.
+        """
+        names = [z3.Bool(f"s:{i}") for i in range(len(soft))]
+        solver = self.fresh([*self.encoder.validity(), *fixed])
+        solver.add(*(z3.Implies(n, t) for n, t in zip(names, soft, strict=True)))
+
+        def contradicts(chosen: Iterable[int]) -> bool:
+            self.queries += 1
+            return bool(solver.check(*(names[i] for i in chosen)) == z3.unsat)
+
+        if not contradicts(range(len(soft))):
+            return None
+        order = {str(name): i for i, name in enumerate(names)}
+        start = sorted(order[str(name)] for name in solver.unsat_core())
+        return _smallest(_irreducible(start, contradicts), len(soft), contradicts)
+
+
+def _irreducible(core: list[int], contradicts: Callable[[Iterable[int]], bool]) -> list[int]:
+    """Drop what is not needed, later ones first."""
+    for one in reversed(core[:]):
+        rest = [i for i in core if i != one]
+        if contradicts(rest):
+            core = rest
+    return core
+
+
+def _smallest(
+    core: list[int], count: int, contradicts: Callable[[Iterable[int]], bool]
+) -> list[int]:
+    """A part of least size that contradicts, if smaller than `core` and found within the bound."""
+    left = CORES_MAX
+    for wanted in range(len(core)):
+        for some in combinations(range(count), wanted):
+            left -= 1
+            if left < 0:
+                return core
+            if contradicts(some):
+                return list(some)
+    return core

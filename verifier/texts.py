@@ -1,0 +1,226 @@
+"""Concrete texts for the classes that proofs see.
+
+In: the classes of a policy's text fields.  Out: for each class the shortest valid texts, as many as
+there can be different ones at a time, and texts for a model of classes and equalities.
+
+What always holds: a text that is handed out is valid UTF-8, fits the field and, for a path, has no
+segment that a path must not have; a list shorter than was asked for holds *all* texts of its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from govlang.compiler import ir
+from govlang.compiler.automata import Dfa
+from govlang.compiler.text_classes import TextClasses
+
+_DEAD: Final = -1
+_SEARCH_MAX: Final = 200_000  # states of a product that a search for one text may visit
+
+# UTF-8 by RFC 3629: state → (first byte, last byte, next state) triples; 0 is between characters.
+_UTF8: Final[tuple[tuple[tuple[int, int, int], ...], ...]] = (
+    (
+        (0x00, 0x7F, 0),
+        (0xC2, 0xDF, 1),
+        (0xE0, 0xE0, 4),
+        (0xE1, 0xEC, 2),
+        (0xED, 0xED, 5),
+        (0xEE, 0xEF, 2),
+        (0xF0, 0xF0, 6),
+        (0xF1, 0xF3, 3),
+        (0xF4, 0xF4, 7),
+    ),
+    ((0x80, 0xBF, 0),),
+    ((0x80, 0xBF, 1),),
+    ((0x80, 0xBF, 2),),
+    ((0xA0, 0xBF, 1),),
+    ((0x80, 0x9F, 1),),
+    ((0x90, 0xBF, 2),),
+    ((0x80, 0x8F, 2),),
+)
+_UTF8_CELLS: Final = tuple(sorted({edge[0] for row in _UTF8 for edge in row} | {0x90, 0xA0, 0xC0}))
+_LIKED: Final = b"abcdefghijklmnopqrstuvwxyz0123456789-_ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+# Where a path stands: at the start of a segment, after `.`, after `..`, inside a proper segment.
+_START, _DOT, _DOTS, _INSIDE = range(4)
+
+
+def _utf8(state: int, byte: int) -> int:
+    return next((to for lo, hi, to in _UTF8[state] if lo <= byte <= hi), _DEAD)
+
+
+def _path(state: int, byte: int) -> int:
+    if byte in b"\\\0":
+        return _DEAD
+    if byte == ord("/"):
+        return _START if state == _INSIDE else _DEAD
+    if byte == ord("."):
+        return {_START: _DOT, _DOT: _DOTS}.get(state, _INSIDE)
+    return _INSIDE
+
+
+@dataclass(frozen=True)
+class ClassTexts:
+    """The shortest texts of each class of one automaton; `most` of them, fewer if there are no more."""
+
+    dfa: Dfa
+    most: int
+    longest: int
+
+    @cached_property
+    def plain(self) -> dict[int, tuple[bytes, ...]]:
+        """By class, for texts and keys."""
+        return self._shortest(path=False)
+
+    @cached_property
+    def paths(self) -> dict[int, tuple[bytes, ...]]:
+        """By class, for paths."""
+        return self._shortest(path=True)
+
+    def of(self, field: ir.Field, number: int) -> tuple[bytes, ...]:
+        """The shortest texts of a class that fit a field."""
+        found = self.paths if field.kind is ir.Kind.PATH else self.plain
+        return tuple(t for t in found.get(number, ()) if len(t) <= field.max_bytes)
+
+    def _shortest(self, *, path: bool) -> dict[int, tuple[bytes, ...]]:
+        """Breadth first over (state, UTF-8 state, path state); each keeps its shortest texts."""
+        start = (0, 0, _START if path else _INSIDE)
+        kept: dict[tuple[int, int, int], list[bytes]] = {start: [b""]}
+        found: dict[int, list[bytes]] = {}
+        wave = [(start, b"")]
+        for _ in range(self.longest + 1):
+            for key, text in wave:
+                if key[1] == 0 and key[2] == _INSIDE:
+                    own = found.setdefault(self.dfa.classes[key[0]], [])
+                    if len(own) < self.most:
+                        own.append(text)
+            wave = list(self._next_wave(wave, kept, path=path))
+            if not wave:
+                break
+        return {number: tuple(texts) for number, texts in found.items()}
+
+    def _next_wave(
+        self,
+        wave: list[tuple[tuple[int, int, int], bytes]],
+        kept: dict[tuple[int, int, int], list[bytes]],
+        *,
+        path: bool,
+    ) -> Iterator[tuple[tuple[int, int, int], bytes]]:
+        for (state, utf8, place), text in wave:
+            edges = dict(self.dfa.edges[state])
+            default = self.dfa.default[state]
+            for byte in self.alphabet:
+                after = _utf8(utf8, byte)
+                spot = _path(place, byte) if path else _INSIDE
+                if after == _DEAD or spot == _DEAD:
+                    continue
+                key = (edges.get(byte, default), after, spot)
+                own = kept.setdefault(key, [])
+                if len(own) < self.most:
+                    own.append(text + bytes((byte,)))
+                    yield key, own[-1]
+
+    @cached_property
+    def alphabet(self) -> tuple[int, ...]:
+        """As many bytes of each kind as matter, the ones that people like to read first."""
+        group_of, _ = self.dfa.byte_groups()
+        order = {byte: place for place, byte in enumerate(_LIKED)}
+        cells: dict[tuple[int, int, int], list[int]] = {}
+        for byte in sorted(range(256), key=lambda b: order.get(b, 256 + b)):
+            utf8 = sum(byte >= edge for edge in _UTF8_CELLS)
+            special = byte if byte in b"/.\\\0" else -1
+            cell = cells.setdefault((group_of[byte], utf8, special), [])
+            if len(cell) < self.most:
+                cell.append(byte)
+        chosen = {byte for cell in cells.values() for byte in cell}
+        return tuple(sorted(chosen, key=lambda b: order.get(b, 256 + b)))
+
+
+class Texts:
+    """The texts of a policy's fields."""
+
+    def __init__(self, classes: Mapping[str, TextClasses]) -> None:
+        self.classes = classes
+        self._shared: dict[int, ClassTexts] = {}
+        alike: dict[int, list[ir.Field]] = {}
+        for one in classes.values():
+            for column in one.columns:
+                alike.setdefault(id(column), []).append(one.field)
+        for one in classes.values():
+            for column in one.columns:
+                fields = alike[id(column)]
+                longest = max(field.max_bytes for field in fields)
+                self._shared[id(column)] = ClassTexts(column.dfa, len(fields) + 2, longest)
+
+    def column(self, name: str, index: int) -> ClassTexts:
+        """The texts of a field's column."""
+        return self._shared[id(self.classes[name].columns[index])]
+
+    def inhabited(self, name: str, index: int) -> tuple[int, ...]:
+        """The classes that some valid text of the field has."""
+        one = self.classes[name]
+        texts = self.column(name, index)
+        return tuple(
+            number for number in range(one.columns[index].classes) if texts.of(one.field, number)
+        )
+
+    def choices(self, name: str, classes: Sequence[int | None]) -> tuple[bytes, ...]:
+        """Valid texts of these classes, one a column (`None`: any); several where there are."""
+        one = self.classes[name]
+        if not one.columns:
+            return self._any(one.field)
+        for index, number in enumerate(classes):
+            if number is None:
+                continue
+            texts = self.column(name, index).of(one.field, number)
+            fitting = tuple(t for t in texts if self.fits(name, t, classes))
+            if fitting:
+                return fitting
+        if all(number is None for number in classes):
+            return self._any(one.field)
+        found = self._search(one, classes)
+        return () if found is None else (found,)
+
+    def fits(self, name: str, text: bytes, classes: Sequence[int | None]) -> bool:
+        """Whether a text has these classes."""
+        own = self.classes[name].class_of(text)
+        return all(want is None or want == got for want, got in zip(classes, own, strict=True))
+
+    def _any(self, field: ir.Field) -> tuple[bytes, ...]:
+        return tuple(
+            t for t in (b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"h") if len(t) <= field.max_bytes
+        ) or (() if field.kind is ir.Kind.PATH else (b"",))
+
+    def _search(self, one: TextClasses, classes: Sequence[int | None]) -> bytes | None:
+        """The shortest text of these classes, by a walk through the product of the automata."""
+        wanted = [(c.dfa, n) for c, n in zip(one.columns, classes, strict=True) if n is not None]
+        path = one.field.kind is ir.Kind.PATH
+        alphabet = sorted(
+            {b for i, _ in enumerate(one.columns) for b in self.column(one.field.name, i).alphabet}
+        )
+        start = (tuple(0 for _ in wanted), 0, _START if path else _INSIDE)
+        seen = {start}
+        wave = [(start, b"")]
+        for _ in range(one.field.max_bytes + 1):
+            later: list[tuple[tuple[tuple[int, ...], int, int], bytes]] = []
+            for (states, utf8, place), text in wave:
+                hit = all(d.classes[s] == n for s, (d, n) in zip(states, wanted, strict=True))
+                if hit and utf8 == 0 and place == _INSIDE:
+                    return text
+                for byte in alphabet:
+                    after, spot = _utf8(utf8, byte), _path(place, byte) if path else _INSIDE
+                    if after == _DEAD or spot == _DEAD:
+                        continue
+                    moved = tuple(d.step(s, byte) for s, (d, _) in zip(states, wanted, strict=True))
+                    key = (moved, after, spot)
+                    if key not in seen:
+                        seen.add(key)
+                        later.append((key, text + bytes((byte,))))
+            if len(seen) > _SEARCH_MAX:
+                return None
+            wave = later
+        return None
