@@ -82,6 +82,8 @@ class Space:
                 return self._sum(condition, operands, positive=positive, limit=limit)
             case ir.InRanges(name=name, ranges=ranges):
                 return self._on_axis(Axis(AxisKind.VALUE, name), ranges, positive=positive)
+            case ir.Has(name=name) if not self.fields[name].optional:
+                return [Term({})] if positive else []
             case ir.Has(name=name):
                 return self._on_axis(Axis(AxisKind.HAS, name), ((1, 1),), positive=positive)
             case ir.TextEqual(left=left, right=right):
