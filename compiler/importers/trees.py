@@ -47,7 +47,9 @@ def _joined(op: str, parts: Sequence[ast.Expr]) -> ast.Expr:
 
 
 def negated(expr: ast.Expr) -> ast.Expr:
-    """The negation."""
+    """The negation; two cancel out."""
+    if isinstance(expr, ast.Unary) and expr.op == "not":
+        return expr.operand
     return ast.Unary("not", expr)
 
 

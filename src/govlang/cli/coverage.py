@@ -1,0 +1,167 @@
+"""How much of a policy its tests exercise: conditions and requests in, three figures and what is missing out.
+
+Rules: a rule fired at least once.  Conditions: every atom of a rule's condition was true once and false once.
+MC/DC (masking form: Chilenski, DOT/FAA/AR-01/18): every atom, once true and once false, decided by itself
+whether its rule fired, that is, with the other atoms as they were, its flip would have flipped the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from govlang.compiler import ir
+from govlang.compiler.interpret import Environment, Value
+
+Valuation = Callable[[int, ir.Atom], bool]
+Seen = tuple[Mapping[str, Value], Mapping[str, int]]
+"""A request's values and its parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Something that no test exercised; `polarity`: what the atom never was."""
+
+    rule: str
+    atom: ir.Atom | None = None
+    index: int = 0
+    polarity: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """As the report has it."""
+        if self.atom is None:
+            return {"rule": self.rule}
+        return {"rule": self.rule, "condition": atom_text(self.atom), "never": self.polarity}
+
+
+@dataclass(slots=True)
+class Measure:
+    """So many of so many, and what is missing."""
+
+    covered: int = 0
+    of: int = 0
+    missing: list[Missing] = field(default_factory=list)
+
+    def count(self, missing: Missing, *, covered: bool) -> None:
+        """One more; covered or not."""
+        self.of += 1
+        self.covered += covered
+        if not covered:
+            self.missing.append(missing)
+
+    @property
+    def percent(self) -> float:
+        """The share, in percent; all of nothing is all."""
+        return 100.0 * self.covered / self.of if self.of else 100.0
+
+    def to_json(self) -> dict[str, Any]:
+        """As the report has it."""
+        return {
+            "covered": self.covered,
+            "of": self.of,
+            "percent": round(self.percent, 1),
+            "missing": [one.to_json() for one in self.missing],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The three measures."""
+
+    rules: Measure
+    conditions: Measure
+    mcdc: Measure
+
+    @property
+    def least(self) -> float:
+        """The smallest share, which a threshold is held against."""
+        return min(self.rules.percent, self.conditions.percent, self.mcdc.percent)
+
+    def to_json(self) -> dict[str, Any]:
+        """As the report has it."""
+        named = (("rules", self.rules), ("conditions", self.conditions), ("mcdc", self.mcdc))
+        return {name: measure.to_json() for name, measure in named}
+
+
+def cover(policy: ir.Policy, seen: Iterable[Seen]) -> Coverage:
+    """The coverage of the rules and rows (not of the guards of invariants) by some requests."""
+    environments = [Environment(policy, params, values) for values, params in seen]
+    coverage = Coverage(Measure(), Measure(), Measure())
+    for rule in policy.rules:
+        if rule.kind is not ir.RuleKind.GUARD:
+            _cover_rule(rule, environments, coverage)
+    return coverage
+
+
+def _cover_rule(rule: ir.Rule, environments: list[Environment], coverage: Coverage) -> None:
+    fired = any(env.holds(rule.condition) for env in environments)
+    coverage.rules.count(Missing(rule.id), covered=fired)
+    leaves = list(enumerate(condition_atoms(rule.condition)))
+    values = {(i, env.holds(atom)) for env in environments for i, atom in leaves}
+    decided = {one for env in environments for one in _deciding(rule.condition, leaves, env)}
+    for index, atom in leaves:
+        for polarity in (True, False):
+            missing = Missing(rule.id, atom, index, polarity)
+            coverage.conditions.count(missing, covered=(index, polarity) in values)
+            coverage.mcdc.count(missing, covered=(index, polarity) in decided)
+
+
+def _deciding(
+    condition: ir.BoolExpr, leaves: list[tuple[int, ir.Atom]], env: Environment
+) -> Iterable[tuple[int, bool]]:
+    """The atoms, with their values, whose flip would flip the condition."""
+    values = {index: env.holds(atom) for index, atom in leaves}
+    whole = _truth(condition, values, [0])
+    for index, _ in leaves:
+        flipped = values | {index: not values[index]}
+        if _truth(condition, flipped, [0]) != whole:
+            yield index, values[index]
+
+
+def condition_atoms(condition: ir.BoolExpr) -> Iterable[ir.Atom]:
+    """The atoms of the boolean structure, left to right; those inside numbers are not its own."""
+    match condition:
+        case ir.BoolConst():
+            return
+        case ir.Not(operand=operand):
+            yield from condition_atoms(operand)
+        case ir.And(operands=operands) | ir.Or(operands=operands):
+            for operand in operands:
+                yield from condition_atoms(operand)
+        case _:
+            yield condition
+
+
+def _truth(condition: ir.BoolExpr, values: Mapping[int, bool], place: list[int]) -> bool:
+    """The condition's value for given values of its atoms; `place` counts the atoms that were read."""
+    match condition:
+        case ir.BoolConst(value=value):
+            return value
+        case ir.Not(operand=operand):
+            return not _truth(operand, values, place)
+        case ir.And(operands=operands):
+            parts = [_truth(one, values, place) for one in operands]
+            return all(parts)
+        case ir.Or(operands=operands):
+            parts = [_truth(one, values, place) for one in operands]
+            return any(parts)
+        case (
+            ir.InRanges()
+            | ir.Compare()
+            | ir.SetTest()
+            | ir.TextTest()
+            | ir.TextEqual()
+            | ir.Has()
+            | ir.DecisionIn()
+        ):
+            place[0] += 1
+            return values[place[0] - 1]
+        case _:
+            assert_never(condition)
+
+
+def atom_text(atom: ir.Atom) -> str:
+    """The atom as the author wrote it."""
+    span = atom.span
+    return " ".join(span.text.split()) if span is not None and span.text else str(atom)

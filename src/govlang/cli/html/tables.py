@@ -1,0 +1,44 @@
+"""The decision tables of a policy as people read them: syntax tree in, headings and cells out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from govlang.dsl import ast
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTable:
+    """A table's headings and its rows of cells, as text."""
+
+    name: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def policy_tables(declarations: Iterable[ast.Declaration]) -> Iterator[PolicyTable]:
+    """The tables among some declarations, those in tiers too."""
+    for one in declarations:
+        match one:
+            case ast.Table():
+                yield _table(one)
+            case ast.TierBlock(members=members):
+                yield from (_table(m) for m in members if isinstance(m, ast.Table))
+            case _:
+                pass
+
+
+def _table(table: ast.Table) -> PolicyTable:
+    result = f"limit {table.limit.text}" if table.limit else "decision"
+    because = ("because",) if table.has_because else ()
+    return PolicyTable(
+        table.name.text,
+        (*(column.text for column in table.columns), result, *because),
+        tuple(_row(table, row) for row in table.rows),
+    )
+
+
+def _row(table: ast.Table, row: ast.TableRow) -> tuple[str, ...]:
+    because = (row.because.value if row.because else "",) if table.has_because else ()
+    return (*(cell.span.text for cell in row.cells), row.decision.span.text, *because)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import pytest
+
+from govlang.compiler.importers.safety_yaml import import_safety_yaml
+from govlang.dsl import ast
+from govlang.dsl.diagnostics import GovError
+from govlang.dsl.parser import parse
+from govlang.dsl.printer import print_policy
+from govlang.dsl.source import Source
+
+WHOLE = """
+default_decision: deny
+rules:
+  - id: probe-allow
+    match: {topics: [job.default, "job.*.probe"], labels: {_internal: "true", env-name: prod}}
+    decision: allow
+    reason: Internal
+  - id: tagged
+    when: {topic: x.y, risk_tags: [write, delete], requires: [gpu], label_threshold: {amount: 300.5}}
+    decision: allow_with_constraints
+    constraints: {budgets: {max_runtime_ms: 30000}, sandbox: {network_allowlist: [a, b]}}
+  - id: listed
+    match: {tenants: [acme, beta], label_allowlist: {region: [eu, us]}, secrets_present: false}
+    decision: require_approval
+  - id: rest
+    decision: deny
+    remediations: [{id: ask, title: Ask first, replacement_topic: t.x, add_labels: {env-name: dev}}]
+"""
+
+
+def imported(text: str, default: ast.Effect | None = None) -> str:
+    return print_policy(import_safety_yaml(Source("safety.yaml", text), "safety", default))
+
+
+def rule(body: str) -> str:
+    return f"rules:\n  - id: r\n    decision: deny\n    {body}\n"
+
+
+def faults(text: str) -> list[tuple[str, str, int]]:
+    with pytest.raises(GovError) as caught:
+        imported(text)
+    return [(d.code, d.message, d.span.line if d.span else 0) for d in caught.value.diagnostics]
+
+
+def test_a_whole_file_becomes_a_policy_that_parses_back() -> None:
+    text = imported(WHOLE)
+    assert parse(Source("out.gov", text)) == import_safety_yaml(Source("s", WHOLE), "safety")
+    for expected in (
+        "combine first_match",
+        "default deny",
+        'topic == "job.default" or topic like "job.**.probe"',
+        "has _internal",
+        'env_name == "prod"',
+        "risk_tags contains any {write, delete}",
+        "requires contains all {gpu}",
+        "amount > 300.5",
+        'limit max_runtime_ms to 30000 and do set_network_allowlist(value = "[\\"a\\", \\"b\\"]")',
+        'tenant in {"acme", "beta"}',
+        'not region in {"eu", "us"}',
+        "not secrets_present",
+        "require human",
+        'remedy "Ask first (ask)" with topic = "t.x", env_name = "dev"',
+    ):
+        assert expected in text, expected
+
+
+def test_the_default_can_be_told() -> None:
+    assert "default allow" in imported(rule(""), ast.Effect.ALLOW)
+    assert "default allow" in imported("default_decision: allow\n" + rule(""))
+
+
+def test_names_of_rules_are_kept_as_they_are() -> None:
+    assert 'rule "a-b.c"' in imported("rules: [{id: a-b.c, decision: allow}]")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "part"),
+    [
+        ("rules: [", "GOV603", "not YAML"),
+        ("", "GOV603", "empty"),
+        ("a: &x 1\nb: *x\n", "GOV603", "aliases"),
+        ("rules: []\n", "GOV601", "no rules"),
+        ("rules: [{id: r, id: s, decision: deny}]", "GOV603", "stands twice"),
+        (rule("topics: [a]"), "GOV602", "`topics` does not belong here"),
+        (rule("match: {constraints: {}}"), "GOV602", "`constraints` does not belong here"),
+        (rule("mach: {}"), "GOV602", "unknown key `mach`"),
+        (rule("constraints: {budgets: {max_retries: 1}}"), "GOV602", "`constraints` does not"),
+        (rule("match: {topic: a}\n    when: {topic: b}"), "GOV602", "not both"),
+        (rule("velocity: {max_requests: 3}"), "GOV601", "temporal"),
+        (rule("match: {mcp: {allow_tools: [x]}}"), "GOV601", "`mcp`"),
+        (rule("match: {topics: ['a.[bc]']}"), "GOV601", "the glob"),
+        (rule("match: {labels: {a-b: x, a_b: y}}"), "GOV604", "the label `a_b`"),
+        (rule("match: {labels: {topic: x}}"), "GOV604", "the topic"),
+        (rule("match: {labels: {a.b: x}}"), "GOV601", "cannot be a field's name"),
+        (rule("match: {labels: {a: x}, label_threshold: {a: 3}}"), "GOV604", "`a` is used as"),
+        (rule("match: {label_threshold: {a: lots}}"), "GOV605", "no threshold"),
+        (rule("match: [a]"), "GOV605", "keys and values"),
+        ("rules: [{id: r, decision: alow}]", "GOV605", "unknown decision"),
+        ("rules: [{decision: deny}]", "GOV605", "needs an `id`"),
+        ("rules: [{id: r}]", "GOV605", "needs a `decision`"),
+        ("rules: [{id: r, decision: allow_with_constraints}]", "GOV605", "needs `constraints`"),
+        ("default_decision: alow\n" + rule(""), "GOV605", "must be allow or deny"),
+        ("tenants: {t: {deny_topics: [a]}}\n" + rule(""), "GOV601", "`tenants`"),
+        ("input_rules: [{id: x}]\n" + rule(""), "GOV601", "`input_rules`"),
+        ("rules: [{id: r, decision: deny}, {id: r, decision: deny}]", "GOV604", "two rules"),
+        (rule("remediations: [{id: a}, {id: b}]"), "GOV601", "second remediation"),
+    ],
+)
+def test_what_cannot_be_carried_over_is_named_with_its_place(
+    text: str, code: str, part: str
+) -> None:
+    found = faults(text)
+    assert any(c == code and part in message for c, message, _ in found), found
+
+
+def test_every_fault_is_reported_at_its_line() -> None:
+    text = "rules:\n  - id: a\n    decison: deny\n  - id: b\n    decision: nope\n"
+    assert [(c, line) for c, _, line in faults(text)] == [
+        ("GOV605", 2),
+        ("GOV602", 3),
+        ("GOV605", 5),
+    ]
+
+
+def test_keys_that_say_nothing_are_no_fault() -> None:
+    assert "rule r" in imported(
+        "tenants: {default: {deny_topics: []}}\noutput_rules: []\n" + rule("")
+    )
+
+
+def test_a_document_nested_a_thousand_deep_is_a_coded_error() -> None:
+    assert faults("rules: " + "[" * 3000 + "]" * 3000)[0][0] == "GOV603"
