@@ -7,17 +7,14 @@ everything after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from govlang.compiler.checked import Accept, Checked, TestCase, TestStep
+from govlang.compiler.imports import Read, gather, read_root
+from govlang.compiler.lower import lower_policy
 from govlang.dsl.source import Source
 
-__all__ = ["Accept", "Checked", "TestCase", "TestStep", "compile_file", "compile_source"]
-
-Read = Callable[[str], bytes]
-"""The bytes of a file, named relative to the directory of the root policy; OSError if there is none."""
-
+__all__ = ["Accept", "Checked", "Read", "TestCase", "TestStep", "compile_file", "compile_source"]
 
 def compile_source(source: Source, read: Read | None = None) -> Checked:
     """Parse, import, check and lower a policy.
@@ -27,9 +24,6 @@ def compile_source(source: Source, read: Read | None = None) -> Checked:
     Raises:
         GovError: the source cannot be used; all diagnostics of the stage, GOV1xx and GOV2xx.
     """
-    from govlang.compiler.imports import gather
-    from govlang.compiler.lower import lower_policy
-
     return lower_policy(gather(source, read))
 
 
@@ -39,7 +33,5 @@ def compile_file(path: str | Path) -> Checked:
     Raises:
         GovError: as `compile_source`, or the file cannot be read.
     """
-    from govlang.compiler.imports import read_root
-
     source, read = read_root(Path(path))
     return compile_source(source, read)

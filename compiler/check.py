@@ -1,0 +1,315 @@
+"""Expressions checked and turned into IR in one walk.
+
+In: expressions of the syntax tree and the scope of their names.  Out: typed values whose IR is
+finished; the bare word in `zone is urban` is resolved by the type of what stands before it.
+
+Errors are collected: where a part is refused the walk goes on beside it, and what is built on it
+stays silent.  INVARIANT: no value comes out of an expression in which an error was found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import reduce
+from typing import Final
+
+from govlang.compiler import comparisons, fields, flow, ir, membership, numbers
+from govlang.compiler.flow import Fields
+from govlang.compiler.ir import ArithOp
+from govlang.compiler.lets import Lets
+from govlang.compiler.refusal import RefusalError, shortened
+from govlang.compiler.resolve import Scope, unknown
+from govlang.compiler.types import (
+    Choice,
+    Condition,
+    Constant,
+    Faulty,
+    Labels,
+    Literal,
+    Number,
+    Quantity,
+    Value,
+    flow_of,
+)
+from govlang.compiler.values import (
+    check_arity,
+    condition_in,
+    decided,
+    decision_test,
+    either_branch,
+    expected,
+    number_in,
+    placed,
+    template,
+)
+from govlang.dsl import ast
+from govlang.dsl.diagnostics import Diagnostic, Diagnostics, Severity
+from govlang.dsl.source import Span
+
+NOTHING_KNOWN: Final[Fields] = frozenset()
+FAULTY: Final = Faulty()
+
+
+class Checker:
+    """Checks expressions in one scope; `found` collects what is wrong."""
+
+    def __init__(self, scope: Scope, found: Diagnostics) -> None:
+        self.scope = scope
+        self.found = found
+        self._templates = {
+            name: template(one, kind(name), scope.units)
+            for kind, declared in ((ir.FieldValue, scope.fields), (ir.ParamValue, scope.params))
+            for name, one in declared.items()
+        } | {ir.APPROVED: Labels(ir.APPROVED, ())}
+        self.lets = Lets(scope, found, self.value)
+
+    # --- whole expressions ---
+
+    def condition(
+        self, expr: ast.Expr, known: Fields = NOTHING_KNOWN, *, in_proof: bool = False
+    ) -> Condition | None:
+        """A condition that stands by itself, where the fields in `known` are present.
+
+        None if anything in it is wrong.
+        """
+        value = self._whole(expr, known)
+        condition = self._as_condition(value, expr)
+        if condition is None or condition.decides is None or in_proof:
+            return condition
+        self.found.error(
+            "GOV217",
+            "the decision is known only after all rules, so only `prove` can speak of it",
+            condition.decides,
+            help="say under which condition on the fields the rule fires",
+        )
+        return None
+
+    def number(self, expr: ast.Expr, known: Fields = NOTHING_KNOWN) -> Number | None:
+        """A number that stands by itself; None if anything in it is wrong."""
+        value = self._whole(expr, known)
+        match value:
+            case Constant() | Quantity():
+                return value
+            case Faulty():
+                return None
+            case _:
+                self._report(expected("a number", value, expr))
+                return None
+
+    def alone(self, expr: ast.Expr, known: Fields) -> Value:
+        """Any value that stands by itself."""
+        return self._whole(expr, known)
+
+    def _whole(self, expr: ast.Expr, known: Fields) -> Value:
+        self.lets.begin()
+        value = self.value(expr)
+        lacking = flow_of(value).lacks(known)
+        for name, span in lacking.items():
+            self.found.error(
+                "GOV213",
+                f"`{name}` is optional and may be absent here",
+                span,
+                help=f"guard it: `has {name} and …`",
+            )
+        return FAULTY if lacking else value
+
+    def _as_condition(self, value: Value, expr: ast.Expr) -> Condition | None:
+        match value:
+            case Condition():
+                return value
+            case Faulty():
+                return None
+            case _:
+                self._report(expected("a condition", value, expr))
+                return None
+
+    def _report(self, refusal: RefusalError) -> None:
+        self.found.add(refusal.diagnostic)
+
+    # --- parts ---
+
+    def value(self, expr: ast.Expr) -> Value:
+        """What an expression comes to; `Faulty` if it was refused (and reported)."""
+        if not self.lets.enter(expr.span):
+            return FAULTY
+        try:
+            return self._value(expr)
+        except RefusalError as refusal:
+            self._report(refusal)
+            return FAULTY
+        finally:
+            self.lets.leave()
+
+    def _value(self, expr: ast.Expr) -> Value:
+        match expr:
+            case ast.Name():
+                return self._name(expr)
+            case ast.Number():
+                return fields.constant(expr, self.scope.units)
+            case ast.String(value=text):
+                return Literal(text, expr.span)
+            case ast.Bool(value=holds):
+                return Condition(ir.BoolConst(holds, expr.span))
+            case ast.Unary():
+                return self._unary(expr)
+            case ast.Binary():
+                return self._binary(expr)
+            case ast.Logical():
+                return self._logical(expr)
+            case ast.Implies(left=left, right=right):
+                return self._implies(left, right, expr.span)
+            case ast.Compare():
+                return self._compare(expr)
+            case ast.If():
+                return self._if(expr)
+            case ast.Call():
+                return self._call(expr)
+            case ast.Has(field=name):
+                return self._has(name, expr.span)
+            case ast.DecisionIs() | ast.DecisionAtLeast() | ast.DecisionIn():
+                return decision_test(expr)
+            case _:
+                operand = self.value(expr.operand)
+                if isinstance(operand, Faulty):
+                    return operand
+                return membership.tested(expr, operand, self.scope)
+
+    def _name(self, name: ast.Name) -> Value:
+        text = name.text
+        found = self._templates.get(text)
+        if found is not None:
+            self.scope.roles.asked |= text == ir.APPROVED
+            declared = self.scope.fields.get(text)
+            return placed(found, name, optional=declared is not None and declared.optional)
+        if text in self.scope.lets:
+            return self.lets.use(name)
+        if text in self.scope.faulty:
+            return FAULTY
+        if text in self.scope.outputs:
+            raise RefusalError(
+                "GOV204",
+                f"`{text}` is an output: rules set it and cannot read it",
+                name.span,
+                "declare it in `input` to read it, too",
+            )
+        raise unknown("field, parameter or `let`", name, self.scope.names())
+
+    def _unary(self, expr: ast.Unary) -> Value:
+        operand = self.value(expr.operand)
+        if isinstance(operand, Faulty):
+            return operand
+        if expr.op == "-":
+            return numbers.negated(number_in(operand, expr.operand), expr.span)
+        condition = condition_in(operand, expr.operand)
+        negation = ir.negation(condition.expr, expr.span)
+        return replace(condition, expr=negation, flow=flow.negated(condition.flow))
+
+    def _binary(self, expr: ast.Binary) -> Value:
+        left, right = self.value(expr.left), self.value(expr.right)
+        if isinstance(left, Faulty) or isinstance(right, Faulty):
+            return FAULTY
+        first, second = number_in(left, expr.left), number_in(right, expr.right)
+        match expr.op:
+            case "*":
+                if isinstance(first, Quantity) and isinstance(second, Quantity):
+                    self._note_product(expr.span)
+                return numbers.multiplied(first, second, expr.span)
+            case "/":
+                return numbers.divided(first, second, expr.span)
+            case _:
+                return numbers.added(expr.op, first, second, expr.span)
+
+    def _note_product(self, span: Span) -> None:
+        message = f"`{shortened(span)}` multiplies two values that vary, so proofs may be undecided"
+        help_ = "make one of them a constant, or raise the time limit of `gov verify`"
+        self.found.add(Diagnostic("GOV230", Severity.NOTE, message, span, help_))
+
+    def _logical(self, expr: ast.Logical) -> Value:
+        values = [self.value(operand) for operand in expr.operands]
+        if any(isinstance(value, Faulty) for value in values):
+            return FAULTY
+        parts = [condition_in(v, e) for v, e in zip(values, expr.operands, strict=True)]
+        conjoined = expr.op == "and"
+        joined = (ir.conjunction if conjoined else ir.disjunction)(
+            (part.expr for part in parts), expr.span
+        )
+        flows = reduce(flow.both if conjoined else flow.either, (part.flow for part in parts))
+        return Condition(joined, flows, decided(*parts))
+
+    def _implies(self, left: ast.Expr, right: ast.Expr, span: Span) -> Value:
+        first, second = self.value(left), self.value(right)
+        if isinstance(first, Faulty) or isinstance(second, Faulty):
+            return FAULTY
+        if_, then = condition_in(first, left), condition_in(second, right)
+        joined = ir.disjunction((ir.negation(if_.expr, left.span), then.expr), span)
+        return Condition(joined, flow.implied(if_.flow, then.flow), decided(if_, then))
+
+    def _compare(self, expr: ast.Compare) -> Value:
+        self._refuse_enumerations(expr)
+        left, right = self.value(expr.left), self.value(expr.right)
+        if isinstance(left, Faulty) or isinstance(right, Faulty):
+            return FAULTY
+        flows = flow.together((flow_of(left), flow_of(right)))
+        if isinstance(left, Constant | Quantity) and isinstance(right, Constant | Quantity):
+            return Condition(comparisons.compared(expr.op, left, right, expr.span), flows)
+        return Condition(membership.equal(expr, left, right), flows)
+
+    def _refuse_enumerations(self, expr: ast.Compare) -> None:
+        """`zone == urban` means `zone is urban`; say so before `urban` is looked for."""
+        for side, other in ((expr.left, expr.right), (expr.right, expr.left)):
+            if isinstance(side, ast.Name) and isinstance(self._templates.get(side.text), Choice):
+                word = {"==": "is", "!=": "is not"}.get(expr.op, "in {…} or is")
+                raise RefusalError(
+                    "GOV214",
+                    f"`{side.text}` is an enumeration and is not compared with `{expr.op}`",
+                    expr.span,
+                    f"write `{side.text} {word} {shortened(other.span)}`",
+                )
+
+    def _if(self, expr: ast.If) -> Value:
+        values = [self.value(part) for part in (expr.condition, expr.then, expr.otherwise)]
+        if any(isinstance(value, Faulty) for value in values):
+            return FAULTY
+        condition = condition_in(values[0], expr.condition)
+        then, otherwise = values[1:]
+        if isinstance(then, Condition) and isinstance(otherwise, Condition):
+            self.lets.twice(condition.expr, expr.span)
+            return either_branch(condition, then, otherwise, expr.span)
+        first, second = number_in(then, expr.then), number_in(otherwise, expr.otherwise)
+        if condition.decides is not None:
+            raise RefusalError(
+                "GOV217",
+                "a number cannot depend on the decision",
+                condition.decides,
+                "put the decision into the condition around it",
+            )
+        return numbers.chosen(condition, first, second, expr.span)
+
+    def _call(self, expr: ast.Call) -> Value:
+        values = [self.value(argument) for argument in expr.arguments]
+        if any(isinstance(value, Faulty) for value in values):
+            return FAULTY
+        operands = tuple(number_in(v, e) for v, e in zip(values, expr.arguments, strict=True))
+        if expr.function == "abs":
+            check_arity(expr, len(operands) == 1, "one argument")
+            if isinstance(operands[0], Quantity):
+                self.lets.twice(operands[0].expr, expr.span)
+            return numbers.absolute(operands[0], expr.span)
+        check_arity(expr, len(operands) >= 2, "two arguments or more")
+        op = ArithOp.LEAST if expr.function == "least" else ArithOp.GREATEST
+        return numbers.extreme(op, operands, expr.span)
+
+    def _has(self, name: ast.Name, span: Span) -> Value:
+        declared = self.scope.fields.get(name.text)
+        if name.text in self.scope.faulty:
+            return FAULTY
+        if declared is None:
+            raise unknown("field", name, self.scope.fields)
+        if not declared.optional:
+            raise RefusalError(
+                "GOV241",
+                f"`{name.text}` is not optional, so `has {name.text}` always holds",
+                span,
+                f"leave it out, or declare `{name.text}` optional",
+            )
+        return Condition(ir.Has(name.text, span), flow.presence(name.text))
