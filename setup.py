@@ -1,5 +1,34 @@
-"""Build script: everything that pyproject.toml can say stands there."""
+"""Build script: everything that pyproject.toml can say stands there; here are the two C extensions."""
 
-from setuptools import setup
+from setuptools import Extension, setup
 
-setup()
+NATIVE = "src/govlang/native/"
+ENGINE = (
+    "gov_check_code.c",
+    "gov_check_nodes.c",
+    "gov_check_schema.c",
+    "gov_load.c",
+    "gov_table.c",
+)
+HEADERS = ("gov_engine.h", "gov_load.h", "gov_number.h", "gov_table.h")
+
+setup(
+    cffi_modules=[NATIVE + "build_table.py:ffibuilder"],
+    ext_modules=[
+        Extension(
+            "govlang.native._dict",
+            sources=[NATIVE + name for name in ("gov_dict.c", *ENGINE)],
+            depends=[NATIVE + name for name in HEADERS],
+            include_dirs=[NATIVE],
+            define_macros=[("Py_LIMITED_API", "0x030b0000")],
+            py_limited_api=True,
+            extra_compile_args=[
+                "-std=gnu11",
+                "-O2",
+                "-fno-strict-aliasing",
+                "-fno-math-errno",
+                "-fvisibility=hidden",
+            ],
+        ),
+    ],
+)

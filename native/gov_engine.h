@@ -42,6 +42,7 @@ static inline uint32_t gov_count(const gov_table *t, enum gov_section s) {
 static inline const void *gov_at(const gov_table *t, enum gov_section s) {
     return t->bytes + ((const gov_header *)(const void *)t->bytes)->sections[s].first;
 }
+static inline int gov_is_text(uint8_t kind) { return kind >= GOV_TEXT; }
 static inline uint32_t gov_rule_words(const gov_table *t) { return (t->n_rules + 63) / 64; }
 static inline uint32_t gov_targets(const gov_table *t) { return t->policy->inputs + t->policy->outputs; }
 

@@ -26,7 +26,6 @@ static inline int gov_follows(uint32_t *at, uint32_t first, uint32_t count) {
     return 1;
 }
 static inline int gov_is_string(const gov_table *t, uint32_t i) { return i < gov_count(t, GOV_STRINGS); }
-static inline int gov_is_text(uint8_t kind) { return kind >= GOV_TEXT; }
 static inline int gov_is_input(const gov_table *t, uint32_t f) { return f < t->policy->inputs; }
 
 /* Whether the rule of a limit alone may need the ranges held against each other (`alone` of a block). */

@@ -291,6 +291,8 @@ int gov_table_bind(gov_table *table, const int64_t *values);
 
 uint32_t gov_table_columns(const gov_table *table);         /* words of a request */
 uint32_t gov_table_scratch(const gov_table *table);         /* words of scratch */
+uint32_t gov_table_programs(const gov_table *table);
+uint32_t gov_table_classifiers(const gov_table *table);
 uint64_t gov_table_steps(const gov_table *table);           /* worst case of a decision, texts left out */
 const uint8_t *gov_table_bytes(const gov_table *table);     /* the copy */
 

@@ -1,0 +1,577 @@
+/* govlang.native._dict: from a Python dict to an outcome, without Python in between.
+
+   In: the address of a loaded table, a request (dict), the host's part (dict or None).  Out: an outcome object.
+   Every field is read as native/request.py says; what this file cannot read itself (decimals, huge integers) it hands
+   to `_read_slowly`, and a request that is invalid to `_explain`, both in runtime/policy.py, so that messages have one
+   home.  INVARIANT: nothing becomes a decision of the table unless every field has been checked.
+
+   Written against the limited API of Python 3.11. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <string.h>
+
+#include "gov_engine.h"
+#include "gov_number.h"
+
+enum { VALID = 0, INVALID = 1, FAILED = -1 }; /* FAILED: a Python exception is set */
+
+#define MEMBERS_SCANNED 8 /* members that are tried by identity before the dict is asked */
+#define SCRATCH_WORDS 640
+#define TEXTS_KEPT 32
+
+typedef struct {
+    PyObject *name;           /* interned */
+    PyObject *members;        /* dict member -> position, or NULL */
+    PyObject **member;        /* the members, interned */
+    uint32_t text;            /* number among the text fields */
+} field_names;
+
+typedef struct {
+    PyObject_HEAD
+    const gov_table *table;
+    PyObject *owner;          /* keeps the table */
+    PyTypeObject *outcome;
+    PyObject *decisions, *rule_ids, *reasons; /* tuples, by number */
+    PyObject *default_id, *invalid_id, *nothing;
+    field_names *names;
+    uint32_t inputs, texts, approved, scratch;
+    int hosted;               /* some field is the host's */
+    int clocked;              /* some field is read off the clock */
+    int quoting;              /* some obligation quotes a text of the request */
+} decider;
+
+typedef struct {
+    PyObject_VAR_HEAD
+    PyObject *policy, *texts, *reason; /* texts: tuple or NULL; reason: NULL where it is the rule's */
+    gov_outcome outcome;
+    int64_t words[1];
+} outcome_object;
+
+/* A text of the request; `object` is held while it is read, since other code may run meanwhile. */
+typedef struct { const uint8_t *bytes; Py_ssize_t size; PyObject *object; } text_value;
+
+static PyObject *text_of(const gov_table *t, uint32_t string) {
+    const gov_string *s = (const gov_string *)gov_at(t, GOV_STRINGS) + string;
+    const char *bytes = (const char *)gov_at(t, GOV_BYTES) + s->offset;
+    return PyUnicode_DecodeUTF8(bytes, (Py_ssize_t)s->length, "strict");
+}
+
+static PyObject *interned_text_of(const gov_table *t, uint32_t string) {
+    PyObject *text = text_of(t, string);
+    if (text) PyUnicode_InternInPlace(&text);
+    return text;
+}
+
+/* --- values ------------------------------------------------------------------------------------------------------ */
+
+/* Decimals and huge integers: the reference reader, which returns None for what is invalid. */
+static int read_slowly(decider *self, uint32_t field, PyObject *raw, int64_t *out) {
+    PyObject *steps = PyObject_CallMethod((PyObject *)self, "_read_slowly", "IO", (unsigned)field, raw);
+    if (!steps) return FAILED;
+    int status = INVALID;
+    if (steps != Py_None) {
+        *out = PyLong_AsLongLong(steps);
+        status = *out == -1 && PyErr_Occurred() ? FAILED : VALID;
+    }
+    Py_DECREF(steps);
+    return status;
+}
+
+static int read_number(decider *self, uint32_t i, const gov_field *f, PyObject *raw, int64_t *out) {
+    if (PyLong_Check(raw)) {
+        if (PyBool_Check(raw)) return INVALID;
+        int overflow;
+        long long value = PyLong_AsLongLongAndOverflow(raw, &overflow);
+        if (overflow) return read_slowly(self, i, raw, out);
+        if (f->kind == GOV_NUMBER) return gov_steps_of_int(f, value, out) ? VALID : INVALID;
+        return gov_keep(f, value, out) ? VALID : INVALID;
+    }
+    if (PyFloat_Check(raw)) {
+        double value = PyFloat_AsDouble(raw);
+        int ok = f->kind == GOV_NUMBER ? gov_steps_of_double(f, value, out) : gov_millis_of_double(f, value, out);
+        return ok ? VALID : INVALID;
+    }
+    if (PyUnicode_Check(raw) || raw == Py_None || PyList_Check(raw) || PyDict_Check(raw)) return INVALID;
+    return read_slowly(self, i, raw, out);
+}
+
+/* Position of a member; -1: it is none. */
+static int read_member(const field_names *names, uint32_t count, PyObject *raw, int64_t *out) {
+    if (count <= MEMBERS_SCANNED)
+        for (uint32_t i = 0; i < count; i++)
+            if (names->member[i] == raw) {
+                *out = i;
+                return VALID;
+            }
+    if (!PyUnicode_Check(raw)) return INVALID;
+    PyObject *position = PyDict_GetItemWithError(names->members, raw);
+    if (!position) return PyErr_Occurred() ? FAILED : INVALID;
+    *out = PyLong_AsLongLong(position);
+    return VALID;
+}
+
+static int add_member(const decider *self, uint32_t i, const gov_field *f, PyObject *raw, uint64_t *mask) {
+    int64_t position;
+    int status = read_member(&self->names[i], f->members, raw, &position);
+    if (status == INVALID && f->column == self->approved && PyUnicode_Check(raw)) return VALID;
+    if (status != VALID) return status;
+    uint64_t bit = UINT64_C(1) << position;
+    if ((*mask & bit) && f->column != self->approved) return INVALID;
+    *mask |= bit;
+    return VALID;
+}
+
+static int read_set(const decider *self, uint32_t i, const gov_field *f, PyObject *raw, int64_t *out) {
+    uint64_t mask = 0;
+    int status = VALID;
+    if (PyList_CheckExact(raw)) {
+        for (Py_ssize_t k = 0; k < PyList_Size(raw) && status == VALID; k++) {
+            PyObject *item = PyList_GetItem(raw, k);
+            Py_INCREF(item);
+            status = add_member(self, i, f, item, &mask);
+            Py_DECREF(item);
+        }
+    } else {
+        if (!PyList_Check(raw) && !PyTuple_Check(raw) && !PyAnySet_Check(raw)) return INVALID;
+        PyObject *iterator = PyObject_GetIter(raw), *item;
+        if (!iterator) return FAILED;
+        while (status == VALID && (item = PyIter_Next(iterator))) {
+            status = add_member(self, i, f, item, &mask);
+            Py_DECREF(item);
+        }
+        Py_DECREF(iterator);
+        if (status == VALID && PyErr_Occurred()) return FAILED;
+    }
+    *out = (int64_t)mask;
+    return status;
+}
+
+static int read_text(const decider *self, const gov_field *f, PyObject *raw, int64_t *words, text_value *text) {
+    if (!PyUnicode_Check(raw)) return INVALID;
+    const char *bytes = PyUnicode_AsUTF8AndSize(raw, &text->size);
+    if (!bytes) {
+        if (!PyErr_ExceptionMatches(PyExc_UnicodeError)) return FAILED;
+        PyErr_Clear();
+        return INVALID;
+    }
+    text->bytes = (const uint8_t *)bytes;
+    text->object = raw;
+    Py_INCREF(raw);
+    if (text->size > (Py_ssize_t)f->max_bytes) return INVALID;
+    if (f->kind == GOV_PATH && !gov_path(text->bytes, (size_t)text->size)) return INVALID;
+    for (uint32_t k = f->first_classifier; k < f->first_classifier + f->classifiers; k++)
+        words[self->table->classifiers[k].column] = gov_classify(self->table, k, text->bytes, (size_t)text->size);
+    return VALID;
+}
+
+static int read_field(decider *self, uint32_t i, PyObject *raw, int64_t *words, text_value *texts) {
+    const gov_field *f = &self->table->fields[i];
+    if (f->has_column != GOV_NONE) words[f->has_column] = 1;
+    switch (f->kind) {
+    case GOV_NUMBER: case GOV_TIME: case GOV_DURATION: return read_number(self, i, f, raw, &words[f->column]);
+    case GOV_ENUM: return read_member(&self->names[i], f->members, raw, &words[f->column]);
+    case GOV_SET: return read_set(self, i, f, raw, &words[f->column]);
+    case GOV_BOOL:
+        words[f->column] = raw == Py_True;
+        return PyBool_Check(raw) ? VALID : INVALID;
+    default: return read_text(self, f, raw, words, &texts[self->names[i].text]);
+    }
+}
+
+/* --- requests ---------------------------------------------------------------------------------------------------- */
+
+static int missing(const gov_field *f, int64_t *words) {
+    if (f->flags & GOV_IMPLIED) {
+        if (f->column != GOV_NONE) words[f->column] = f->implied;
+        if (f->has_column != GOV_NONE) words[f->has_column] = 1;
+        return VALID;
+    }
+    return f->flags & GOV_OPTIONAL ? VALID : INVALID;
+}
+
+static void compare_texts(const decider *self, int64_t *words, const text_value *texts) {
+    const gov_table *t = self->table;
+    for (uint32_t c = 0; c < t->policy->request_columns; c++) {
+        if (t->columns[c].kind != GOV_COLUMN_EQUAL) continue;
+        const text_value *a = &texts[self->names[t->columns[c].source].text];
+        const text_value *b = &texts[self->names[t->columns[c].other].text];
+        words[c] = a->size == b->size && (a->size == 0 || memcmp(a->bytes, b->bytes, (size_t)a->size) == 0);
+    }
+}
+
+/* Words of a request; names that no field has are found by counting. */
+static int encode(decider *self, PyObject *request, PyObject *runtime, int64_t *words, text_value *texts) {
+    const gov_table *t = self->table;
+    Py_ssize_t asked = 0, hosted = 0;
+    memcpy(words, t->base, t->n_columns * sizeof *words);
+    for (uint32_t i = 0; i < self->inputs; i++) {
+        const gov_field *f = &t->fields[i];
+        PyObject *source = f->origin == GOV_FROM_REQUEST ? request : runtime;
+        PyObject *raw = source ? PyDict_GetItemWithError(source, self->names[i].name) : NULL;
+        int status;
+        if (raw) {
+            if (f->origin == GOV_FROM_REQUEST) asked++;
+            else hosted++;
+            Py_INCREF(raw); /* a value's own methods may change the dict */
+            status = read_field(self, i, raw, words, texts);
+            Py_DECREF(raw);
+        } else {
+            status = PyErr_Occurred() ? FAILED : missing(f, words);
+        }
+        if (status != VALID) return status;
+    }
+    if (PyDict_Size(request) != asked) return INVALID;
+    if (runtime && PyDict_Size(runtime) != hosted) return INVALID;
+    if (self->texts > 1) compare_texts(self, words, texts);
+    return VALID;
+}
+
+static PyObject *kept_texts(const decider *self, const text_value *texts) {
+    PyObject *kept = PyTuple_New(self->texts);
+    for (uint32_t i = 0; kept && i < self->texts; i++) {
+        PyObject *text = texts[i].object ? texts[i].object : self->nothing;
+        Py_INCREF(text);
+        PyTuple_SetItem(kept, i, text);
+    }
+    return kept;
+}
+
+static int decide_words(const decider *self, outcome_object *o) {
+    uint64_t local[SCRATCH_WORDS], *scratch = local;
+    if (self->scratch > SCRATCH_WORDS && !(scratch = PyMem_Malloc(self->scratch * sizeof *scratch))) {
+        PyErr_NoMemory();
+        return FAILED;
+    }
+    gov_decide_valid(self->table, o->words, scratch, &o->outcome);
+    if (scratch != local) PyMem_Free(scratch);
+    return o->outcome.rule == GOV_BY_INVALID ? INVALID : VALID;
+}
+
+/* The outcome is deny by invalid_request; the reference reader says why. */
+static int explain(decider *self, outcome_object *o, PyObject *request, PyObject *runtime, int culprit) {
+    o->outcome.rule = GOV_BY_INVALID;
+    o->outcome.decision = GOV_DENY;
+    PyObject *none = runtime ? runtime : Py_None;
+    o->reason = PyObject_CallMethod((PyObject *)self, "_explain", "OOi", request, none, culprit);
+    return o->reason ? VALID : FAILED;
+}
+
+static int fill(decider *self, outcome_object *o, PyObject *request, PyObject *runtime) {
+    text_value kept[TEXTS_KEPT], *texts = kept;
+    size_t size = self->texts * sizeof *texts;
+    if (self->texts > TEXTS_KEPT && !(texts = PyMem_Malloc(size))) {
+        PyErr_NoMemory();
+        return FAILED;
+    }
+    memset(texts, 0, size);
+    int status = encode(self, request, runtime, o->words, texts);
+    if (status == VALID) {
+        status = decide_words(self, o);
+        if (self->quoting && status == VALID && !(o->texts = kept_texts(self, texts))) status = FAILED;
+        int broken = (int)(o->outcome.culprit - self->table->policy->request_columns);
+        if (status == INVALID) status = explain(self, o, request, runtime, broken);
+    } else if (status == INVALID) {
+        status = explain(self, o, request, runtime, -1);
+    }
+    for (uint32_t i = 0; i < self->texts; i++) Py_XDECREF(texts[i].object);
+    if (texts != kept) PyMem_Free(texts);
+    return status;
+}
+
+static PyObject *new_outcome(decider *self) {
+    outcome_object *o = (outcome_object *)PyType_GenericAlloc(self->outcome, (Py_ssize_t)self->table->n_columns);
+    if (!o) return NULL;
+    Py_INCREF((PyObject *)self);
+    o->policy = (PyObject *)self;
+    return (PyObject *)o;
+}
+
+static PyObject *decide_dicts(decider *self, PyObject *request, PyObject *runtime) {
+    PyObject *o = new_outcome(self);
+    if (o && fill(self, (outcome_object *)o, request, runtime) == FAILED) Py_CLEAR(o);
+    return o;
+}
+
+static int read_arguments(PyObject *const *args, Py_ssize_t given, PyObject *names, PyObject **found) {
+    Py_ssize_t named = names ? PyTuple_Size(names) : 0;
+    if (given != 1) {
+        PyErr_SetString(PyExc_TypeError, "expected one request");
+        return -1;
+    }
+    found[0] = args[0];
+    for (Py_ssize_t i = 0; i < named; i++) {
+        PyObject *name = PyTuple_GetItem(names, i);
+        if (PyUnicode_CompareWithASCIIString(name, "runtime") == 0) found[1] = args[given + i];
+        else if (PyUnicode_CompareWithASCIIString(name, "now_ms") == 0) found[2] = args[given + i];
+        else {
+            PyErr_Format(PyExc_TypeError, "unexpected argument %R", name);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static PyObject *decider_decide(decider *self, PyObject *const *args, Py_ssize_t given, PyObject *names) {
+    PyObject *found[3] = {NULL, Py_None, NULL};
+    if (!self->table) {
+        PyErr_SetString(PyExc_RuntimeError, "the policy has no table");
+        return NULL;
+    }
+    if (read_arguments(args, given, names, found) != 0) return NULL;
+    PyObject *runtime = found[1] == Py_None ? NULL : found[1];
+    if (!self->clocked && PyDict_CheckExact(found[0]) && (!runtime || PyDict_CheckExact(runtime)))
+        return decide_dicts(self, found[0], runtime);
+    return PyObject_CallMethod((PyObject *)self, "_decide_otherwise", "OOO", found[0], found[1],
+                               found[2] ? found[2] : Py_None);
+}
+
+/* The same with plain dicts, the clock's fields among the host's. */
+static PyObject *decider_decide_plain(decider *self, PyObject *const *args, Py_ssize_t given) {
+    if (given != 2 || !self->table || !PyDict_CheckExact(args[0]) || !PyDict_CheckExact(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "expected two dicts");
+        return NULL;
+    }
+    return decide_dicts(self, args[0], args[1]);
+}
+
+/* Deny by invalid_request for a reason that the caller has found. */
+static PyObject *decider_refuse(decider *self, PyObject *reason) {
+    outcome_object *o = self->table ? (outcome_object *)new_outcome(self) : NULL;
+    if (!o) return NULL;
+    gov_words(self->table, o->words);
+    o->outcome.rule = GOV_BY_INVALID;
+    o->outcome.decision = GOV_DENY;
+    Py_INCREF(reason);
+    o->reason = reason;
+    return (PyObject *)o;
+}
+
+/* --- construction ------------------------------------------------------------------------------------------------ */
+
+static int name_members(const gov_table *t, const gov_field *f, field_names *names) {
+    const uint32_t *members = (const uint32_t *)gov_at(t, GOV_MEMBERS) + f->first_member;
+    names->members = PyDict_New();
+    names->member = PyMem_Calloc(f->members + 1u, sizeof *names->member);
+    if (!names->members || !names->member) return -1;
+    for (uint32_t k = 0; k < f->members; k++) {
+        names->member[k] = interned_text_of(t, members[k]);
+        PyObject *position = PyLong_FromUnsignedLong(k);
+        if (!names->member[k] || !position) return -1;
+        int failed = PyDict_SetItem(names->members, names->member[k], position);
+        Py_DECREF(position);
+        if (failed) return -1;
+    }
+    return 0;
+}
+
+static int name_fields(decider *self) {
+    const gov_table *t = self->table;
+    self->names = PyMem_Calloc(self->inputs + 1u, sizeof *self->names);
+    if (!self->names) return -1;
+    for (uint32_t i = 0; i < self->inputs; i++) {
+        const gov_field *f = &t->fields[i];
+        field_names *names = &self->names[i];
+        if (!(names->name = interned_text_of(t, f->name))) return -1;
+        if (gov_is_text(f->kind)) names->text = self->texts++;
+        else if ((f->kind == GOV_ENUM || f->kind == GOV_SET) && name_members(t, f, names) != 0) return -1;
+        self->hosted |= f->origin != GOV_FROM_REQUEST;
+        self->clocked |= f->origin == GOV_FROM_CLOCK;
+    }
+    const gov_arg *args = gov_at(t, GOV_ARGS);
+    for (uint32_t i = 0; i < gov_count(t, GOV_ARGS); i++) self->quoting |= args[i].kind == GOV_ARG_FIELD;
+    return 0;
+}
+
+static int name_rules(decider *self) {
+    const gov_table *t = self->table;
+    self->rule_ids = PyTuple_New(t->n_rules);
+    self->reasons = PyTuple_New(t->n_rules);
+    if (!self->rule_ids || !self->reasons) return -1;
+    for (uint32_t i = 0; i < t->n_rules; i++) {
+        PyObject *id = text_of(t, t->rules[i].id), *reason = text_of(t, t->rules[i].because);
+        if (id) PyTuple_SetItem(self->rule_ids, i, id);
+        if (reason) PyTuple_SetItem(self->reasons, i, reason);
+        if (!id || !reason) return -1;
+    }
+    return 0;
+}
+
+static int decider_init(decider *self, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"owner", "address", "decisions", "outcome", NULL};
+    PyObject *owner, *decisions, *outcome;
+    unsigned long long address;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OKO!O!", names, &owner, &address, &PyTuple_Type, &decisions,
+                                     &PyType_Type, &outcome)) return -1;
+    if (self->owner || PyTuple_Size(decisions) != GOV_DENY + 1 || !address) {
+        PyErr_SetString(PyExc_ValueError, "expected a fresh object, an address and five decisions");
+        return -1;
+    }
+    Py_INCREF(owner), Py_INCREF(decisions), Py_INCREF(outcome);
+    self->owner = owner;
+    self->decisions = decisions;
+    self->outcome = (PyTypeObject *)outcome;
+    const gov_table *table = (const gov_table *)(uintptr_t)address;
+    self->inputs = table->policy->inputs;
+    self->approved = table->policy->approved == GOV_NONE ? GOV_NONE - 1 : table->policy->approved;
+    self->scratch = gov_table_scratch(table);
+    self->default_id = PyUnicode_InternFromString("default");
+    self->invalid_id = PyUnicode_InternFromString("invalid_request");
+    self->nothing = PyUnicode_InternFromString("");
+    self->table = table;
+    if (!self->default_id || !self->invalid_id || !self->nothing || name_fields(self) != 0 || name_rules(self) != 0) {
+        self->table = NULL;
+        return -1;
+    }
+    return 0;
+}
+
+static void decider_dealloc(decider *self) {
+    PyTypeObject *type = Py_TYPE((PyObject *)self);
+    for (uint32_t i = 0; self->names && i < self->inputs; i++) {
+        field_names *names = &self->names[i];
+        Py_ssize_t members = names->members ? PyDict_Size(names->members) : 0;
+        for (Py_ssize_t k = 0; names->member && k < members; k++) Py_XDECREF(names->member[k]);
+        PyMem_Free(names->member);
+        Py_XDECREF(names->members);
+        Py_XDECREF(names->name);
+    }
+    PyMem_Free(self->names);
+    Py_XDECREF(self->owner);
+    Py_XDECREF((PyObject *)self->outcome);
+    Py_XDECREF(self->decisions);
+    Py_XDECREF(self->rule_ids);
+    Py_XDECREF(self->reasons);
+    Py_XDECREF(self->default_id);
+    Py_XDECREF(self->invalid_id);
+    Py_XDECREF(self->nothing);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(self);
+    Py_DECREF(type);
+}
+
+/* --- outcomes ---------------------------------------------------------------------------------------------------- */
+
+static PyObject *shared(PyObject *object) {
+    Py_INCREF(object);
+    return object;
+}
+
+static PyObject *outcome_decision(outcome_object *o, void *closure) {
+    (void)closure;
+    return shared(PyTuple_GetItem(((decider *)o->policy)->decisions, o->outcome.decision));
+}
+
+static PyObject *outcome_rule_id(outcome_object *o, void *closure) {
+    (void)closure;
+    decider *policy = (decider *)o->policy;
+    if (o->outcome.rule == GOV_BY_DEFAULT) return shared(policy->default_id);
+    if (o->outcome.rule == GOV_BY_INVALID) return shared(policy->invalid_id);
+    return shared(PyTuple_GetItem(policy->rule_ids, o->outcome.rule));
+}
+
+static PyObject *outcome_reason(outcome_object *o, void *closure) {
+    (void)closure;
+    decider *policy = (decider *)o->policy;
+    if (o->reason) return shared(o->reason);
+    if (o->outcome.rule >= GOV_BY_INVALID) return shared(policy->nothing);
+    return shared(PyTuple_GetItem(policy->reasons, o->outcome.rule));
+}
+
+static PyObject *outcome_words(outcome_object *o, void *closure) {
+    (void)closure;
+    Py_ssize_t size = (Py_ssize_t)(((decider *)o->policy)->table->n_columns * sizeof *o->words);
+    return PyBytes_FromStringAndSize((const char *)o->words, size);
+}
+
+static PyObject *outcome_is_valid(outcome_object *o, void *closure) {
+    (void)closure;
+    return PyBool_FromLong(o->outcome.rule != GOV_BY_INVALID);
+}
+
+static PyGetSetDef outcome_getters[] = {
+    {"decision", (getter)outcome_decision, NULL, "what was decided", NULL},
+    {"rule_id", (getter)outcome_rule_id, NULL, "the rule that decided", NULL},
+    {"reason", (getter)outcome_reason, NULL, "why, in the author's words", NULL},
+    {"_words", (getter)outcome_words, NULL, "the encoded request", NULL},
+    {"_is_valid", (getter)outcome_is_valid, NULL, "whether the request could be read", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef outcome_members[] = {
+    {"_policy", T_OBJECT_EX, offsetof(outcome_object, policy), READONLY, "the policy that decided"},
+    {"_texts", T_OBJECT, offsetof(outcome_object, texts), READONLY, "texts that obligations may quote"},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static void outcome_dealloc(outcome_object *o) {
+    PyTypeObject *type = Py_TYPE((PyObject *)o);
+    Py_XDECREF(o->policy);
+    Py_XDECREF(o->texts);
+    Py_XDECREF(o->reason);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(o);
+    Py_DECREF(type);
+}
+
+static PyType_Slot outcome_slots[] = {
+    {Py_tp_doc, "The compact outcome that Outcome is built on."},
+    {Py_tp_dealloc, outcome_dealloc},
+    {Py_tp_getset, outcome_getters},
+    {Py_tp_members, outcome_members},
+    {0, NULL},
+};
+
+static PyType_Spec outcome_spec = {
+    "govlang.native._dict.Decided", offsetof(outcome_object, words), sizeof(int64_t),
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, outcome_slots,
+};
+
+/* --- module ------------------------------------------------------------------------------------------------------ */
+
+static PyMethodDef decider_methods[] = {
+    {"decide", (PyCFunction)(void (*)(void))decider_decide, METH_FASTCALL | METH_KEYWORDS,
+     "decide($self, request, /, *, now_ms=0, runtime=None)\n--\n\nThe outcome of a request; nothing is written."},
+    {"commit", (PyCFunction)(void (*)(void))decider_decide, METH_FASTCALL | METH_KEYWORDS,
+     "commit($self, request, /, *, now_ms=0, runtime=None)\n--\n\nDecides and writes; only its outcome permits."},
+    {"_decide_plain", (PyCFunction)(void (*)(void))decider_decide_plain, METH_FASTCALL, "decide, with plain dicts"},
+    {"_refuse", (PyCFunction)decider_refuse, METH_O, "deny by invalid_request, for this reason"},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef decider_members[] = {
+    {"_owner", T_OBJECT_EX, offsetof(decider, owner), READONLY, "the loaded table"},
+    {"_rule_ids", T_OBJECT_EX, offsetof(decider, rule_ids), READONLY, "names of the rules"},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot decider_slots[] = {
+    {Py_tp_doc, "Decides on dicts with a loaded table; the base of Policy."},
+    {Py_tp_init, decider_init},
+    {Py_tp_dealloc, decider_dealloc},
+    {Py_tp_methods, decider_methods},
+    {Py_tp_members, decider_members},
+    {0, NULL},
+};
+
+static PyType_Spec decider_spec = {
+    "govlang.native._dict.Decider", sizeof(decider), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, decider_slots,
+};
+
+static int add_types(PyObject *module) {
+    PyObject *decider_type = PyType_FromSpec(&decider_spec), *outcome_type = PyType_FromSpec(&outcome_spec);
+    int failed = !decider_type || !outcome_type || PyModule_AddObjectRef(module, "Decider", decider_type) ||
+                 PyModule_AddObjectRef(module, "Decided", outcome_type);
+    Py_XDECREF(decider_type);
+    Py_XDECREF(outcome_type);
+    return failed ? -1 : 0;
+}
+
+static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, add_types}, {0, NULL}};
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, "govlang.native._dict", "Decisions on dicts, in C.", 0, NULL, module_slots, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__dict(void) { return PyModuleDef_Init(&module); }

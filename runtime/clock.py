@@ -1,0 +1,30 @@
+"""The fields that the host reads off its clock: `weekday` and `minute_of_day`.
+
+In: a time in ms since 1970 (UTC) and the policy's time zone.  Out: the fields in the form a host gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from govlang.native.schema import Field
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def clock_fields(fields: Sequence[Field], time_zone: str, now_ms: int) -> dict[str, Any]:
+    """Values of the clock's fields that the policy declares."""
+    declared = {field.name: field for field in fields if field.origin == "clock"}
+    if not declared:
+        return {}
+    here = (_EPOCH + timedelta(milliseconds=now_ms)).astimezone(ZoneInfo(time_zone))
+    values = {"weekday": here.weekday(), "minute_of_day": here.hour * 60 + here.minute}
+    return {
+        name: field.members[values[name]] if field.members else values[name]
+        for name, field in declared.items()
+        if name in values
+    }

@@ -1,0 +1,110 @@
+"""What comes back from a policy: a decision, the rule behind it, what the host must do.
+
+In: made by the engine (`native/gov_dict.c`).  Out: `Outcome`, whose decision, rule and reason are there at
+once and whose obligations and fired rules are worked out when somebody asks, from the request as the table saw it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from govlang.native._dict import Decided
+from govlang.runtime.obligations import Asked, Obligation, gather_obligations
+
+if TYPE_CHECKING:
+    from govlang.native.table import Collected, Table
+    from govlang.runtime.policy import Policy
+
+
+class Decision(StrEnum):
+    """An effect, from the loosest to the strictest."""
+
+    ALLOW = "allow"
+    LIMIT = "limit"
+    THROTTLE = "throttle"
+    REQUIRE_HUMAN = "require_human"
+    DENY = "deny"
+
+
+DECISIONS: Final = tuple(Decision)
+
+
+class Outcome(Decided):
+    """A decision with everything that follows from it; never changes, equal if all its parts are."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        _policy: Policy
+
+        @property
+        def decision(self) -> Decision: ...
+
+    @property
+    def obligations(self) -> tuple[Obligation, ...]:
+        """What the host must do; a host that cannot must treat the outcome as deny."""
+        if not self._is_valid:
+            return ()
+        table: Table = self._policy.table
+        rules = [table.schema.rule(i) for i in self._collected.taken]
+        asked = Asked(table, self._words, self._texts or ())
+        return gather_obligations(asked, rules, DECISIONS.index(self.decision))
+
+    @property
+    def matched(self) -> tuple[str, ...]:
+        """Every rule that fired, in order of precedence."""
+        if not self._is_valid:
+            return ()
+        return tuple(self._policy.rule_ids[i] for i in self._collected.fired)
+
+    @property
+    def _collected(self) -> Collected:
+        return self._policy.table.collect(self._words)
+
+    @property
+    def policy_snapshot(self) -> str:
+        """The name of the policy's meaning."""
+        return self._policy.snapshot
+
+    @property
+    def params_hash(self) -> str:
+        """The name of the parameters' values."""
+        return self._policy.params_hash
+
+    def to_dict(self) -> dict[str, Any]:
+        """The outcome in the order and the names of `gov decide --format json`."""
+        return {
+            "decision": self.decision.value,
+            "rule_id": self.rule_id,
+            "reason": self.reason,
+            "obligations": [_plain(one) for one in self.obligations],
+            "matched": list(self.matched),
+            "policy_snapshot": self.policy_snapshot,
+            "params_hash": self.params_hash,
+        }
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Outcome):
+            return NotImplemented
+        return self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.decision, self.rule_id, self.reason))
+
+    def __repr__(self) -> str:
+        return f"Outcome({self.decision.value} by {self.rule_id!r})"
+
+
+def _plain(value: Any) -> Any:
+    """Exact decimals as the JSON numbers that people read back as the same decimal."""
+    match value:
+        case Decimal():
+            return float(value)
+        case dict():
+            return {name: _plain(one) for name, one in value.items()}
+        case list():
+            return [_plain(one) for one in value]
+        case _:
+            return value

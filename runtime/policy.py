@@ -1,0 +1,222 @@
+"""`Policy`: a compiled policy in memory, and every way to ask it.
+
+In: a bundle or a bare table.bin, the parameters of the deployment; then requests as dicts, JSON or columns.
+Out: outcomes.
+
+What always holds: an invalid request is an outcome (deny by `invalid_request`, the field named), never an
+exception; nothing is allowed that the table does not allow; a policy never changes, so threads share it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import rfc8785
+
+from govlang.native._dict import Decider
+from govlang.native.errors import CodedError, TableError
+from govlang.native.request import InvalidFieldError, read_request, read_value
+from govlang.native.table import Table
+from govlang.runtime.bundle import Bundle, load_bundle, read_bundle
+from govlang.runtime.clock import clock_fields
+from govlang.runtime.decision import DECISIONS, Outcome
+from govlang.runtime.json_request import DuplicateKeyError, read_json
+
+if TYPE_CHECKING:
+    from govlang.native.schema import Field
+    from govlang.runtime.batch import BatchOutcome, Columns
+
+MAGIC: Final = b"govtable"
+UNREADABLE: Final = "cannot be read"
+
+
+class Policy(Decider):
+    """A policy that decides.
+
+    `decide` and `commit` come from C: they take a dict with the declared fields, and the host's part in
+    `runtime`; without temporal rules both are the same.
+    """
+
+    def __init__(self, table: bytes, params: Mapping[str, Any] | None = None) -> None:
+        """Load the bytes of a table.bin.
+
+        Raises:
+            TableError: GOV410 the table does not add up · GOV411 a parameter is unknown or out of range.
+        """
+        loaded = Table(table)
+        steps = _read_params(loaded, params or {})
+        loaded.bind(tuple(steps.values()))
+        super().__init__(loaded, loaded.address, DECISIONS, Outcome)
+        self.table: Final = loaded
+        self.params: Final[Mapping[str, int]] = steps
+        self.params_hash: Final = _hash_params(steps)
+        self.snapshot: Final = loaded.schema.snapshot
+        self.name: Final = loaded.schema.name
+        self.version: Final = loaded.schema.version
+        self.time_zone: Final = loaded.schema.time_zone
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path | bytes | Bundle,
+        *,
+        params: Mapping[str, Any] | None = None,
+        public_key: bytes | None = None,
+    ) -> Self:
+        """A policy from a bundle or a bare table: a path, the bytes, or a bundle that is open already.
+
+        `params` are numbers in the declared units; what is left out has its default.  With
+        `public_key` (PEM) only a bundle that is signed by it is taken.
+
+        Raises:
+            CodedError: the file cannot be read or does not add up.
+        """
+        return cls(_table_bytes(source, public_key), params)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields of a request, in order of declaration."""
+        return self.table.schema.inputs
+
+    @property
+    def rule_ids(self) -> tuple[str, ...]:
+        """The rules, in order of precedence."""
+        return self._rule_ids
+
+    def decide_json(
+        self,
+        request: str | bytes,
+        *,
+        now_ms: int = 0,
+        runtime: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """The outcome of a request in JSON; decimals are taken exactly, a key given twice is invalid.
+
+        Raises:
+            JsonError: GOV413, the text is not JSON.
+        """
+        try:
+            read = read_json(request)
+        except DuplicateKeyError as error:
+            return self._refused(f"`{error.key}` is given twice")
+        outcome: Outcome = self.decide(read, now_ms=now_ms, runtime=runtime)
+        return outcome
+
+    def decide_batch(
+        self, columns: Columns, *, runtime: Columns | None = None, now_ms: int = 0
+    ) -> BatchOutcome:
+        """Decide whole columns (Arrow table or record batch, or a mapping of Arrow and NumPy columns).
+
+        Raises:
+            TableError: GOV412, a column is missing, unknown, of a type that its field cannot take, or
+                of another length than the others.
+        """
+        from govlang.runtime.batch import decide_columns
+
+        return decide_columns(self, columns, runtime, now_ms)
+
+    def observe(self, step: Mapping[str, Any]) -> None:
+        """Take in a step that is no request; a policy without temporal rules knows only `tick`.
+
+        Raises:
+            TableError: GOV415, the policy declares no such event or signal.
+        """
+        named = next((step[kind] for kind in ("event", "signal") if kind in step), None)
+        if named is not None or "tick" not in step:
+            raise TableError(
+                "GOV415",
+                f"the policy declares no event or signal `{named}`"
+                if named is not None
+                else "the step is neither an event, nor a signal, nor a tick",
+                help="send requests to `decide` or `commit`",
+            )
+
+    # --- what the C part asks for ---------------------------------------------------------------
+
+    def _read_slowly(self, field: int, raw: Any) -> int | None:
+        """Steps of a number that C leaves to the reference reader; None if it is invalid."""
+        try:
+            steps = read_value(self.fields[field], raw)
+        except InvalidFieldError:
+            return None
+        assert isinstance(steps, int)
+        return steps
+
+    def _explain(
+        self, request: Mapping[str, Any], runtime: Mapping[str, Any] | None, assumption: int
+    ) -> str:
+        """Why a request is invalid."""
+        if assumption >= 0:
+            return f"breaks the assumption `{self.table.schema.assumption(assumption)}`"
+        try:
+            read_request(self.fields, request, runtime)
+        except InvalidFieldError as error:
+            return str(error)
+        return UNREADABLE
+
+    def _decide_otherwise(self, request: Any, runtime: Any, now_ms: int | None) -> Outcome:
+        """Requests that are no plain dicts, and policies that read the clock."""
+        if not isinstance(request, Mapping):
+            return self._refused("the request must be an object")
+        if runtime is not None and not isinstance(runtime, Mapping):
+            return self._refused("the host's part must be an object")
+        given = dict(runtime or {})
+        if self.time_zone is not None:
+            given = clock_fields(self.fields, self.time_zone, now_ms or 0) | given
+        outcome: Outcome = self._decide_plain(dict(request), given)
+        return outcome
+
+    def _refused(self, reason: str) -> Outcome:
+        outcome: Outcome = self._refuse(reason)
+        return outcome
+
+
+def _table_bytes(source: str | Path | bytes | Bundle, public_key: bytes | None) -> bytes:
+    if isinstance(source, Bundle):
+        return source.table
+    if isinstance(source, bytes):
+        bare = public_key is None and source.startswith(MAGIC)
+        return source if bare else read_bundle(source, public_key=public_key).table
+    if public_key is None and _starts_with_magic(Path(source)):
+        return Path(source).read_bytes()
+    return load_bundle(source, public_key=public_key).table
+
+
+def _starts_with_magic(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError as error:
+        why = (error.strerror or "cannot be read").lower()
+        raise CodedError("GOV400", f"`{path}`: {why}", "give the path of a bundle") from None
+
+
+def _read_params(table: Table, given: Mapping[str, Any]) -> dict[str, int]:
+    """Every parameter in steps, in order of declaration."""
+    known = {param.field.name: param for param in table.schema.params}
+    for name in given:
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise TableError("GOV411", f"`{name}` is no parameter", f"the parameters: {names}")
+    steps = {}
+    for name, param in known.items():
+        steps[name] = _read_param(param.field, given[name]) if name in given else param.value
+    return steps
+
+
+def _read_param(field: Field, raw: Any) -> int:
+    try:
+        steps = read_value(field, raw)
+    except InvalidFieldError as error:
+        raise TableError("GOV411", f"the parameter {error}") from None
+    assert isinstance(steps, int)
+    return steps
+
+
+def _hash_params(steps: Mapping[str, int]) -> str:
+    """SHA-256 of the values in steps, canonical JSON; integers beyond 2**53 as text."""
+    plain = {name: value if abs(value) < 2**53 else str(value) for name, value in steps.items()}
+    return "sha256:" + hashlib.sha256(rfc8785.dumps(plain)).hexdigest()
