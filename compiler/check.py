@@ -211,9 +211,10 @@ class Checker:
         first, second = number_in(left, expr.left), number_in(right, expr.right)
         match expr.op:
             case "*":
+                product = numbers.multiplied(first, second, expr.span)
                 if isinstance(first, Quantity) and isinstance(second, Quantity):
                     self._note_product(expr.span)
-                return numbers.multiplied(first, second, expr.span)
+                return product
             case "/":
                 return numbers.divided(first, second, expr.span)
             case _:

@@ -8,18 +8,10 @@ command line and tests.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from govlang.dsl.codes_meaning import MEANING
+from govlang.dsl.page import Page
 
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What a code means: `example` shows the fault as it is written, `way_out` how to mend it."""
-
-    title: str
-    explanation: str
-    example: str
-    way_out: str
-
+__all__ = ["CODES", "SYNTAX", "Page"]
 
 SYNTAX: dict[str, Page] = {
     "GOV101": Page(
@@ -102,6 +94,12 @@ SYNTAX: dict[str, Page] = {
         "zone;speed",
         "Use commas, quote cells that hold commas, and name the columns as in the table's declaration.",
     ),
+    "GOV116": Page(
+        "a function with the wrong number of values",
+        "`least` and `greatest` take two or more values, `abs` takes one.",
+        "let a = least(payload)",
+        "Write `least(payload, 5 kg)`.",
+    ),
     "GOV120": Page(
         "temporal rules are not part of this version of the language",
         "Events, signals, machines, contracts, autonomy and what reads them (`within 5 min`, "
@@ -117,5 +115,5 @@ SYNTAX: dict[str, Page] = {
     ),
 }
 
-CODES: dict[str, Page] = {**SYNTAX}
+CODES: dict[str, Page] = {**SYNTAX, **MEANING}
 """Code to page; the tables of the stages are merged here."""
