@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import click
 
@@ -18,6 +18,17 @@ from govlang.native.request import InvalidFieldError, read_value
 
 Command = Callable[..., Any]
 INPUT_MAX: Final = 16 * 2**20
+
+
+class Field(Protocol):
+    """What must be known of a parameter's type."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
 
 
 def param_option(command: Command) -> Command:
@@ -38,18 +49,30 @@ def read_params(policy: ir.Policy, given: tuple[str, ...]) -> dict[str, int]:
     for text in given:
         name, sign, value = text.partition("=")
         if not sign or name not in fields:
-            help_line = did_you_mean(name, fields) or "write `--param name=value`"
-            raise CodedError("GOV706", f"there is no parameter `{name}`", help_line)
+            raise _no_param(name, fields)
         params[name] = _step(fields[name], value)
     return params
 
 
-def params_json(policy: ir.Policy, given: tuple[str, ...]) -> dict[str, Any]:
-    """The parameters that were given, as JSON values, checked."""
-    read_params(policy, given)
-    kinds = {param.field.name: param.field for param in policy.params}
-    pairs = (text.partition("=") for text in given)
-    return {name: _json_value(kinds[name], value) for name, _, value in pairs}
+def params_of_table(fields: Sequence[Field], given: tuple[str, ...]) -> dict[str, Any]:
+    """The parameters that were given, as JSON values; the table checks their ranges.
+
+    Raises:
+        CodedError: GOV706 there is no such parameter.
+    """
+    known = {field.name: field for field in fields}
+    found: dict[str, Any] = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or name not in known:
+            raise _no_param(name, known)
+        found[name] = _json_value(known[name], value)
+    return found
+
+
+def _no_param(name: str, known: Iterable[str]) -> CodedError:
+    help_line = did_you_mean(name, known) or "write `--param name=value`"
+    return CodedError("GOV706", f"there is no parameter `{name}`", help_line)
 
 
 def _step(field: ir.Field, text: str) -> int:
@@ -61,13 +84,13 @@ def _step(field: ir.Field, text: str) -> int:
     return value
 
 
-def _json_value(field: ir.Field, text: str) -> Any:
+def _json_value(field: Field, text: str) -> Any:
     match field.kind:
-        case ir.Kind.ENUM:
+        case "enum":
             return text
-        case ir.Kind.BOOL:
+        case "bool":
             return {"true": True, "false": False}.get(text, text)
-        case ir.Kind.SET:
+        case "set":
             return [part for part in text.strip("{}").split(",") if part]
         case _:
             plain = read_json(

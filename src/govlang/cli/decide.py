@@ -1,0 +1,158 @@
+"""`gov decide FILE|BUNDLE`: one decision, or one a request of a trace; with `--evidence` on the record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from govlang.cli.formats.exact_json import json_text, read_json
+from govlang.cli.formats.output import format_option
+from govlang.cli.guard import Exit, guarded
+from govlang.cli.options import file_argument
+from govlang.cli.requests import given_text, param_option, read_object
+from govlang.native.errors import CodedError
+
+if TYPE_CHECKING:
+    from govlang.cli.recorder import Recorder
+    from govlang.runtime.decision import Outcome
+    from govlang.runtime.policy import Policy
+
+COLOURS = {
+    "allow": "green",
+    "limit": "cyan",
+    "throttle": "yellow",
+    "require_human": "magenta",
+    "deny": "red",
+}
+
+
+@click.command(name="decide")
+@file_argument()
+@click.option("--input", "request", metavar="JSON|@FILE|-", help="the request")
+@click.option("--runtime", metavar="JSON|@FILE", default="{}", help="what only the host knows")
+@param_option
+@click.option("--now", "now_ms", type=int, metavar="MS", help="the time; this moment if not given")
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path),
+    metavar="FILE.jsonl",
+    help="replay the steps of a trace",
+)
+@click.option("--exit-status", is_flag=True, help="exit 1 unless the outcome is allow or limit")
+@click.option(
+    "--require-signature",
+    "key",
+    type=click.Path(path_type=Path),
+    metavar="KEY",
+    help="take only a bundle signed by this public key (PEM)",
+)
+@click.option(
+    "--evidence", type=click.Path(path_type=Path), metavar="LEDGER", help="record each decision"
+)
+@click.option("--job", default="", metavar="ID", help="the job, for the record")
+@click.option("--agent", default="", help="who asks, for the record")
+@click.option("--approver", default="", help="who approved, for the record")
+@format_option()
+@guarded
+def command(
+    file: Path,
+    request: str | None,
+    runtime: str,
+    param: tuple[str, ...],
+    now_ms: int | None,
+    trace: Path | None,
+    exit_status: bool,  # noqa: FBT001  # a flag of the command line
+    key: Path | None,
+    evidence: Path | None,
+    job: str,
+    agent: str,
+    approver: str,
+    style: str,
+) -> int:
+    """Decide one request of FILE, a policy or a bundle."""
+    from govlang.cli.engine import load_policy
+
+    if (request is None) == (trace is None):
+        raise CodedError(
+            "GOV708", "give either `--input` or `--trace`", "--input '{\"field\": value}'"
+        )
+    loaded = load_policy(file, param, key)
+    now = int(time.time() * 1000) if now_ms is None else now_ms
+    with ExitStack() as stack:
+        recorder: Recorder | None = None
+        if evidence is not None:
+            from govlang.cli.recorder import Recorder
+
+            recorder = stack.enter_context(Recorder(evidence, loaded, job, agent, approver))
+        steps = _one(request, runtime, now) if request is not None else _trace(trace)
+        outcomes = [_decide(loaded.policy, step, style, recorder) for step in steps]
+    refused = any(one.decision.value not in {"allow", "limit"} for one in outcomes)
+    return Exit.FINDINGS if exit_status and refused else Exit.OK
+
+
+def _one(request: str, runtime: str, now: int) -> Iterator[dict[str, Any]]:
+    text = given_text(request, "the request")
+    host = read_object(given_text(runtime, "the runtime part"), "the runtime part")
+    yield {"at_ms": now, "text": text, "runtime": host}
+
+
+def _trace(path: Path | None) -> Iterator[dict[str, Any]]:
+    """The requests of a trace; a tick passes time, which a policy without temporal rules does not feel."""
+    assert path is not None
+    with path.open(encoding="utf-8", errors="strict") as file:
+        for number, line in enumerate(_lines(file, path), 1):
+            if not line.strip():
+                continue
+            place = f"line {number} of `{path}`"
+            step = read_object(line, place)
+            if "request" in step:
+                yield {"at_ms": 0, "runtime": {}} | step
+            elif "tick" not in step:
+                help_line = "temporal rules are not part of this version"
+                raise CodedError("GOV709", f"{place} is no request and no tick", help_line)
+
+
+def _lines(file: Iterator[str], path: Path) -> Iterator[str]:
+    try:
+        yield from file
+    except UnicodeDecodeError:
+        raise CodedError("GOV703", f"`{path}` is not UTF-8", "encode it as UTF-8") from None
+
+
+def _decide(policy: Policy, step: dict[str, Any], style: str, recorder: Recorder | None) -> Outcome:
+    now, runtime = step["at_ms"], step["runtime"]
+    if "text" in step:
+        outcome = policy.decide_json(step["text"], now_ms=now, runtime=runtime)
+    else:
+        outcome = policy.decide(step["request"], now_ms=now, runtime=runtime)
+    if recorder is not None:
+        request = step["request"] if "request" in step else _request(step["text"])
+        recorder.record(outcome, request, runtime, now)
+    click.echo(json_text(outcome.to_dict())) if style == "json" else show(outcome)
+    return outcome
+
+
+def _request(text: str) -> dict[str, Any]:
+    """The request for the record; one that is no object with distinct keys is recorded without fields."""
+    try:
+        plain = read_json(text, "the request")
+    except CodedError:
+        return {}
+    return plain if isinstance(plain, dict) else {}
+
+
+def show(outcome: Outcome) -> None:
+    """An outcome for people."""
+    word = outcome.decision.value
+    head = click.style(word.replace("_", " "), fg=COLOURS[word], bold=True)
+    because = f": {outcome.reason}" if outcome.reason else ""
+    click.echo(f"{head}  by `{outcome.rule_id}`{because}")
+    for obligation in outcome.to_dict()["obligations"]:
+        click.echo(f"  must    {json_text(obligation)}")
+    if len(outcome.matched) > 1:
+        click.echo(f"  fired   {', '.join(outcome.matched)}")

@@ -1,0 +1,54 @@
+"""A policy that decides: the path of a source or a bundle in, the loaded table out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from govlang.cli.requests import params_of_table
+from govlang.cli.subject import is_bundle
+from govlang.runtime.policy import Policy
+
+if TYPE_CHECKING:
+    from govlang.runtime.bundle import Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A policy in memory, with its bundle if it came from one."""
+
+    policy: Policy
+    bundle: Bundle | None = None
+
+    @property
+    def proof_hash(self) -> str:
+        """The hash of the proofs that the policy was built with; a source has none."""
+        return self.bundle.manifest.proof_hash if self.bundle is not None else ""
+
+
+def load_policy(path: Path, given: tuple[str, ...] = (), key: Path | None = None) -> Loaded:
+    """The policy at a path; a source is compiled first, in memory.
+
+    Raises:
+        GovError: the source cannot be used.
+        CodedError: the bundle does not add up, or a parameter does not fit.
+    """
+    public_key = None if key is None else key.read_bytes()
+    if is_bundle(path) or public_key is not None:
+        from govlang.runtime.bundle import load_bundle
+
+        bundle = load_bundle(path, public_key=public_key)
+        return Loaded(_with_params(bundle.table, given), bundle)
+    from govlang.cli.compiled import compile_policy
+    from govlang.compiler.frontend import compile_file
+
+    return Loaded(_with_params(compile_policy(compile_file(path).policy).table, given))
+
+
+def _with_params(table: bytes, given: tuple[str, ...]) -> Policy:
+    policy = Policy(table)
+    if not given:
+        return policy
+    fields = [param.field for param in policy.table.schema.params]
+    return Policy(table, params_of_table(fields, given))

@@ -1,0 +1,70 @@
+"""Puts decisions on the record: outcomes in, ledger records out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from govlang.cli.engine import Loaded
+from govlang.runtime.decision import Outcome
+from govlang.runtime.evidence import (
+    APPROVED,
+    Basis,
+    Circumstances,
+    Verdict,
+    has_private,
+    new_salt,
+    record_body,
+)
+from govlang.runtime.ledger import Ledger
+
+
+class Recorder:
+    """A ledger open for the decisions of one policy; a context manager."""
+
+    def __init__(self, place: Path, loaded: Loaded, job: str, agent: str, approver: str) -> None:
+        self._ledger = Ledger(place)
+        self._loaded = loaded
+        self._who = (job, agent, approver)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ledger.close()
+
+    def record(
+        self, outcome: Outcome, request: Mapping[str, Any], runtime: Mapping[str, Any], now_ms: int
+    ) -> None:
+        """Append the record of one decision; it is on disk when this returns."""
+        policy = self._loaded.policy
+        job, agent, approver = self._who
+        salt = new_salt()
+        body = record_body(
+            policy.fields,
+            request,
+            runtime,
+            self._verdict(outcome, request, runtime, now_ms),
+            Basis(policy.snapshot, policy.params_hash, self._loaded.proof_hash),
+            Circumstances(now_ms, job, agent=agent, approver=approver),
+            salt,
+        )
+        self._ledger.append(body, salt if has_private(policy.fields) else None)
+
+    def _verdict(
+        self, outcome: Outcome, request: Mapping[str, Any], runtime: Mapping[str, Any], now_ms: int
+    ) -> Verdict:
+        """The decision before approvals count, and whether they changed it."""
+        if not runtime.get(APPROVED):
+            return Verdict(outcome.decision.value, outcome.rule_id, approval_granted=False)
+        unapproved = {**runtime, APPROVED: []}
+        before = self._loaded.policy.decide(dict(request), now_ms=now_ms, runtime=unapproved)
+        granted = before.decision.value == "require_human" and before.decision != outcome.decision
+        return Verdict(before.decision.value, before.rule_id, approval_granted=granted)
