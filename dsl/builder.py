@@ -42,7 +42,6 @@ class _Overrides:
 _Clause = _When | ast.Decision | _Because | ast.Remedy | _Overrides
 _CLAUSES: dict[type, str] = {
     _When: "when",
-    ast.Decision: "an effect",
     _Because: "because",
     ast.Remedy: "remedy",
     _Overrides: "overrides",
@@ -188,7 +187,12 @@ class Builder(ExpressionBuilder):
         label = self.label(name)
         said: dict[type, _Clause] = {}
         for clause in clauses:
-            if type(clause) in said:
+            if type(clause) in said and isinstance(clause, ast.Decision):
+                help_ = "keep one; add obligations with `and do ACTION`"
+                self.found.error(
+                    "GOV113", f"the rule `{label.text}` has two effects", clause.span, help=help_
+                )
+            elif type(clause) in said:
                 self._twice(_CLAUSES[type(clause)], f"the rule `{label.text}`", clause.span)
             said.setdefault(type(clause), clause)
         when, decision = said.get(_When), said.get(ast.Decision)

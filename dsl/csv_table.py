@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from govlang.dsl import ast, limits
-from govlang.dsl.diagnostics import Diagnostics, GovError
+from govlang.dsl.diagnostics import Diagnostics, GovError, fail
 from govlang.dsl.parser import parse_cell
 from govlang.dsl.source import Source, Span
 from govlang.dsl.table_rows import RawCell, RawRow, Result, typed_row
@@ -39,6 +39,8 @@ def read_rows(table: ast.Table, source: Source) -> tuple[ast.TableRow, ...]:
     result = Result(table.limit, table.has_because, table.span)
     lines = list(_lines(source, found))
     found.raise_errors()
+    if not lines:
+        raise fail("GOV115", f"`{source.name}` has no headings", source.span(0, 0))
     _check_headings(table, result, lines[0], found)
     if len(lines) == 1:
         found.error(

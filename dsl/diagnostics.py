@@ -14,6 +14,9 @@ from enum import StrEnum
 
 from govlang.dsl.source import Span
 
+_WIDTH, _CONTEXT = 120, 60
+"""How much of a source line is shown, and how much of it before the caret."""
+
 
 class Severity(StrEnum):
     """How bad a finding is: an error stops the stage, a warning and a note do not."""
@@ -156,21 +159,28 @@ def excerpt(span: Span) -> list[str]:
     """The place and the source line with a caret under the span's part of it."""
     number = str(span.line)
     margin = " " * len(number)
-    text = span.source.line_text(span.line)
+    text, caret = _window(span)
     return [
         f"{margin}--> {span.file}:{span.line}:{span.column}",
         f"{margin} |",
-        f"{number} | {_shown(text)}",
-        f"{margin} | {_caret(span, text)}",
+        f"{number} | {text}",
+        f"{margin} | {caret}",
     ]
 
 
-def _shown(text: str) -> str:
-    return "".join(
-        c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+def _window(span: Span) -> tuple[str, str]:
+    """The source line and the caret's line; of a long line the part around the caret."""
+    text = span.source.line_text(span.line)
+    at = span.column - 1
+    length = span.end - span.start if span.end_line == span.line else len(text) - at
+    first = max(0, at - _CONTEXT) if len(text) > _WIDTH else 0
+    shown = "".join(map(_visible, text[first : first + _WIDTH]))
+    left, right = "…" if first else "", "…" if len(text) > first + _WIDTH else ""
+    caret = "^" * max(1, min(length, _WIDTH - at + first))
+    return left + shown + right, " " * (at - first + len(left)) + caret
 
 
-def _caret(span: Span, text: str) -> str:
-    length = span.end - span.start if span.end_line == span.line else len(text) - span.column + 1
-    return " " * (span.column - 1) + "^" * max(1, length)
+def _visible(char: str) -> str:
+    if char.isprintable():
+        return char
+    return " " if char == "\t" else "\N{REPLACEMENT CHARACTER}"

@@ -172,7 +172,7 @@ class ExpressionBuilder:
         wanted = 1 if function == "abs" else 2
         if len(arguments) < wanted or (function == "abs" and len(arguments) > 1):
             self.found.error(
-                "GOV113",
+                "GOV116",
                 f"`{function}` takes {'one value' if wanted == 1 else 'two or more values'}, "
                 f"not {len(arguments)}",
                 span,

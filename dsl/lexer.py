@@ -32,7 +32,7 @@ _TOKEN = re.compile(
     | (\d+(?:_\d+)*(?:\.\d+(?:_\d+)*)?)                          # 4 a number, and
       (?:[ \t]*(?!(?:{"|".join(sorted(NO_UNITS))})\b)({_UNIT_PATTERN}))?  # 5 its unit
     | "((?:[^"\\\n]|\\[^\n])*)"                                  # 6 a string
-    | ("[^\n]*|.)                                                # 7 what has no place here
+    | ("[^\n]*|'[^'\n]*'|“[^”\n]*”|.)                            # 7 what has no place here
     | (\Z)                                                       # 8 the end
     )""",
     re.VERBOSE | re.DOTALL,
@@ -165,6 +165,12 @@ def _stray(tokens: Tokens, source: Source, start: int, end: int, found: Diagnost
         )
         tokens.add("STRING", source.text[start + 1 : end].rstrip("\r"), start, end)
         return
+    if end - start > 1:
+        text = source.text[start + 1 : end - 1]
+        message = f"`{span.text}` has the wrong quotation marks"
+        found.error("GOV105", message, span, help=f'write `"{text}"`')
+        tokens.add("STRING", text, start, end)
+        return
     last = found.last()
     if (
         last is not None
@@ -173,10 +179,16 @@ def _stray(tokens: Tokens, source: Source, start: int, end: int, found: Diagnost
         and last.span.end == start
     ):
         return  # one report for a run of them
-    found.error("GOV105", f"`{char}` has no place here", span, help=_INSTEAD.get(char))
+    found.error("GOV105", f"`{char}` has no place here", span, help=_instead(source.text, start))
     if char in _MEANT:
         meant = _MEANT[char]
         tokens.add(WORD if meant.isalpha() else meant, meant, start, end)
+
+
+def _instead(text: str, start: int) -> str | None:
+    if text[start] == "." and text[start + 1 : start + 2].isdigit():
+        return "write `0` before the point"
+    return _INSTEAD.get(text[start])
 
 
 def _too_deep(source: Source, start: int) -> GovError:

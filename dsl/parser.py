@@ -6,6 +6,7 @@ In: a `Source`. Out: `ast.Policy`, or `GovError` with every syntax error found i
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from govlang.dsl.reading import Reader
 from govlang.dsl.source import Source, Span
 from govlang.dsl.table_rows import RawCell
 
+_LEADING = re.compile(r"(?:\s|//[^\n]*)*+")
 _HEADER_HELP = 'put `language 1` and `policy my_policy version "1.0.0"` first'
 
 
@@ -24,8 +26,7 @@ def parse(source: Source) -> ast.Policy:
     """The policy of a whole file, header included."""
     found = Diagnostics()
     policy = _file(source, found)
-    header_read = policy is not None and policy.header is not None
-    if not header_read and not source.text.lstrip().startswith(("language", "policy")):
+    if policy is None or policy.header is None:
         _no_header(source, found)
     found.raise_errors()
     return _whole(policy)
@@ -105,8 +106,12 @@ def _read(
 
 
 def _no_header(source: Source, found: Diagnostics) -> None:
-    start = len(source.text) - len(source.text.lstrip())
-    found.error("GOV111", "the header is missing", source.span(start, start + 1), help=_HEADER_HELP)
+    """Report a missing header, unless the file begins with one that could not be read."""
+    start = _LEADING.match(source.text).end()  # type: ignore[union-attr]  # it matches nothing too
+    begun = source.text.startswith(("language", "policy"), start)
+    if not begun and all(d.span is None or d.span.start != start for d in found):
+        span = source.span(start, start + 1)
+        found.error("GOV111", "the header is missing", span, help=_HEADER_HELP)
 
 
 def _whole(policy: ast.Policy | None) -> ast.Policy:

@@ -16,7 +16,7 @@ from typing import Any
 
 from govlang.dsl import ast, recovery, syntax_errors
 from govlang.dsl.builder import Builder
-from govlang.dsl.diagnostics import Diagnostics, fail
+from govlang.dsl.diagnostics import Diagnostic, Diagnostics, fail
 from govlang.dsl.keywords import KEYWORDS, TEMPORAL_DECLARATIONS
 from govlang.dsl.lexer import END, WORD, Tokens
 from govlang.dsl.limits import MAX_DEPTH
@@ -67,7 +67,7 @@ class Reader:
             stopped = self._run(at)
             if stopped is None:
                 return self.values[-1]
-            self.found.add(syntax_errors.explain(self, stopped))
+            self._report(syntax_errors.explain(self, stopped))
             if len(self.found) >= MAX_ERRORS:
                 return None
             again = stopped == resumed or self.tokens.texts[stopped] in TEMPORAL_DECLARATIONS
@@ -77,10 +77,12 @@ class Reader:
             at = resumed = point.token
             self._unwind(point.height)
 
-    def terminal(self, at: int) -> str:
-        """The terminal of a token in the present state: a word is a keyword, a field or a name."""
-        terminal = self.tokens.terminals[at]
-        return self._word(at) if terminal == WORD else terminal
+    def _report(self, error: Diagnostic) -> None:
+        """Keep the error unless a stray character on its line has brought it about."""
+        line = None if error.span is None else error.span.line
+        stray = any(d.span.line == line for d in self.found if d.code == "GOV105" and d.span)
+        if error.code != "GOV110" or not stray:
+            self.found.add(error)
 
     def _word(self, at: int) -> str:
         expected = self.tables.actions[self.states[-1]]

@@ -30,10 +30,10 @@ _ATOMS = frozenset({
     "NAME", "NUMERAL", "STRING", "(", "-", "not", "if", "has", "decision", "least", "greatest",
     "abs", "true", "false", "{",
 })  # fmt: skip
+_CELL_WORDS = frozenset({*_RELATIONS, "_", "contains", "like", "under"})
 _NAMED = {
     "NAME": "a name",
     "STRING": "a text in double quotes",
-    "NUMERAL": "a number",
     "FIELD": "a field (`name : type`)",
     END: "the end of the file",
     ROW_END: "`|` at the end of the row",
@@ -153,23 +153,24 @@ def _describe(accepted: set[str]) -> str:
     rest = set(accepted)
     parts: list[str] = []
     if {"rule", "input"} <= rest:
-        parts.append("a declaration (`rule`, `input`, `test`, …)")
-        rest -= DECLARATIONS
+        rest -= DECLARATIONS | {END}
+        if not rest - {"language"}:
+            parts.append("a declaration (`rule`, `input`, `test`, …)")
+    if len(rest & _OPERATORS) > 2 and "NUMERAL" not in rest:
+        parts.append("an operator")
+        rest -= _OPERATORS
     if {"deny", "throttle"} <= rest:
         parts.append("an effect (`allow`, `limit`, `throttle`, `require human` or `deny`)")
         rest -= set(EFFECTS)
-    if "not" in rest and "NUMERAL" in rest:
-        parts.append("a condition" if "if" in rest or "has" in rest else "a cell")
-        rest -= _ATOMS
-    elif {"NAME", "NUMERAL"} <= rest:
-        parts.append("a value")
-        rest -= _ATOMS
+    if {"NAME", "NUMERAL", "STRING"} <= rest:
+        parts.append("a condition" if "has" in rest else "a cell" if "_" in rest else "a value")
+        rest -= _ATOMS | _CELL_WORDS
     elif {"NAME", "STRING"} <= rest:
         parts.append("a name")
         rest -= {"NAME", "STRING", "true", "false"}
-    if len(rest & _OPERATORS) > 2:
-        parts.append("an operator")
-        rest -= _OPERATORS
+    elif "NUMERAL" in rest:
+        parts.append("a number")
+        rest -= {"NUMERAL", "-"}
     parts += [_NAMED[t] for t in _NAMED if t in rest]
     parts += [f"`{t}`" for t in sorted(rest - _NAMED.keys() - {"UNIT"})]
     return _either(parts)
@@ -185,10 +186,28 @@ def _either(parts: list[str]) -> str:
 
 def _help(reader: Reader, at: int, accepted: set[str]) -> str | None:
     tokens = reader.tokens
-    terminal, text = tokens.terminals[at], tokens.texts[at]
     words = {t for t in accepted if t in KEYWORDS and t != "_"}
-    if terminal == WORD:
-        return _help_word(tokens, at, words, accepted) or _before(tokens, at, words)
+    if tokens.terminals[at] == WORD:
+        help_ = _help_word(tokens, at, words, accepted)
+    else:
+        help_ = _help_sign(tokens, at, accepted)
+    return help_ or _help_before(tokens, at, words, accepted)
+
+
+def _help_word(tokens: Tokens, at: int, words: set[str], accepted: set[str]) -> str | None:
+    text = tokens.texts[at]
+    if text == "not" and "in" in accepted:
+        return "put `not` before the whole comparison, as in `not zone in {a, b}`"
+    if text == "language" and at > 0:
+        return "a file has one header, and it comes first"
+    if text in DECLARATIONS and "}" in accepted:
+        return "close the block with `}`"
+    return did_you_mean(text, words)
+
+
+def _help_sign(tokens: Tokens, at: int, accepted: set[str]) -> str | None:
+    terminal, text = tokens.terminals[at], tokens.texts[at]
+    before = tokens.texts[at - 1] if at else ""
     if terminal == "=" and "==" in accepted:
         return "write `==` to compare"
     if terminal == "==" and "=" in accepted:
@@ -197,39 +216,34 @@ def _help(reader: Reader, at: int, accepted: set[str]) -> str | None:
         return "write `or`"
     if terminal in _RELATIONS and "and" in accepted:
         return "compare twice and join the comparisons with `and`"
-    if terminal == "." and at and tokens.terminals[at - 1] == WORD:
+    if terminal == ".":
         return "names have no dots; write `_`"
     if terminal == "," and "FIELD" in accepted:
         return "fields stand without commas, one a line"
     if terminal == ":" and "when" in accepted:
         return "a rule's name has no colon after it"
-    if terminal == "NUMERAL" and at and tokens.texts[at - 1] in {"is", "not"}:
+    if terminal == "NUMERAL" and before in {"is", "not"}:
         return f"write `== {text}` for numbers"
-    if "_ROW_END" in accepted and terminal == "}":
+    if terminal == "}" and ROW_END in accepted:
         return "a row ends with `|` on its line"
-    return _before(tokens, at, words)
+    if terminal == "}" and "input" in accepted:
+        return "this `}` closes nothing"
+    return None
 
 
-def _help_word(tokens: Tokens, at: int, words: set[str], accepted: set[str]) -> str | None:
-    text = tokens.texts[at]
-    if text == "not" and "in" in accepted:
-        return "put `not` before the whole comparison, as in `not zone in {a, b}`"
-    if text == "if" and "NUMERAL" in accepted:
+def _help_before(tokens: Tokens, at: int, words: set[str], accepted: set[str]) -> str | None:
+    """The mistake may be the word before, which was taken for a unit or a name."""
+    before = tokens.texts[at - 1] if at else ""
+    if before == "if":
         return "put the `if` in parentheses"
-    if text == "language" and at > 0:
-        return "a file has one header, and it comes first"
-    if "," in accepted and "NAME" not in accepted and tokens.terminals[at - 1] != WORD:
-        near = did_you_mean(text, words)
-        return near or "put a comma before it"
-    return did_you_mean(text, words)
-
-
-def _before(tokens: Tokens, at: int, words: set[str]) -> str | None:
-    """A misspelt keyword before the error was taken for a unit or a name."""
-    if at == 0:
-        return None
-    before = tokens.texts[at - 1]
     if tokens.terminals[at - 1] == "UNIT":
-        hint = did_you_mean(before, words | set(EFFECTS))
-        return hint and hint.replace("?", f" instead of the unit `{before}`?")
+        meant = did_you_mean(before, words | set(EFFECTS))
+        if meant is not None:
+            return meant.replace("?", f" instead of the unit `{before}`?")
+        if "," in accepted:
+            return f"put a comma after the value; `{before}` was read as its unit"
+    if "version" in accepted:
+        return 'write `policy NAME version "1.0.0"`'
+    if "," in accepted and "NAME" not in accepted and tokens.terminals[at] == WORD:
+        return "put a comma before it"
     return None

@@ -47,13 +47,14 @@ def typed_rows(
 ) -> tuple[ast.TableRow, ...]:
     """The rows after the headings; rows that do not fit are reported and left out."""
     headings = (*(c.text for c in columns), *result.headings())
-    if not rows:
+    if not rows and not found.has_errors:
         _error(found, f"the table `{name.text}` has no rows", name.span, _headings_help(headings))
+    if not rows:
         return ()
     if tuple(_heading(cell) for cell in rows[0].cells) != headings:
         message = f"the headings of the table `{name.text}` are not its columns"
         _error(found, message, rows[0].span, _headings_help(headings))
-    if len(rows) == 1:
+    if len(rows) == 1 and not found.has_errors:
         _error(
             found, f"the table `{name.text}` has no rows", name.span, "add a row after the headings"
         )

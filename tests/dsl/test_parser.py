@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from govlang.dsl import ast
+from govlang.dsl.diagnostics import GovError
+from govlang.dsl.parser import (
+    parse,
+    parse_expression,
+    parse_fields,
+    parse_fragment,
+    parse_literal,
+)
+from govlang.dsl.source import Source
+
+HEADER = 'language 1\npolicy p version "1"\n'
+
+
+def source(text: str) -> Source:
+    return Source("t.gov", text)
+
+
+def only(text: str) -> ast.Declaration:
+    (declaration,) = parse(source(HEADER + text)).declarations
+    return declaration
+
+
+def expr(text: str) -> ast.Expr:
+    return parse_expression(source(text))
+
+
+def errors(text: str) -> list[str]:
+    with pytest.raises(GovError) as caught:
+        parse(source(text))
+    return [f"{d.code} {d.span.line if d.span else 0}" for d in caught.value.diagnostics]
+
+
+a, b, c = map(ast.Name, "abc")
+
+
+@pytest.mark.parametrize(
+    ("text", "same_as"),
+    [
+        ("a + b * c", "a + (b * c)"),
+        ("a - b - c", "(a - b) - c"),
+        ("-a * b", "(-a) * b"),
+        ("a + b > c", "(a + b) > c"),
+        ("not a is b and c", "(not (a is b)) and c"),
+        ("a or b and c", "a or (b and c)"),
+        ("a implies b implies c", "a implies (b implies c)"),
+        ("a or b implies c", "(a or b) implies c"),
+        ("if a then b else c implies d", "if a then b else (c implies d)"),
+        ("has a and a > 3", "(has a) and (a > 3)"),
+        ("not not a", "not (not a)"),
+    ],
+)
+def test_operators_bind_as_the_manual_says(text: str, same_as: str) -> None:
+    assert expr(text) == expr(same_as)
+
+
+def test_and_and_or_are_flat_but_keep_parentheses() -> None:
+    assert expr("a and b and c") == ast.Logical("and", (a, b, c))
+    assert expr("(a and b) and c") == ast.Logical("and", (ast.Logical("and", (a, b)), c))
+
+
+@pytest.mark.parametrize(
+    "word", ["test", "dev", "at", "count", "when", "rule", "allow", "is", "key"]
+)
+def test_a_word_is_a_keyword_only_where_the_grammar_expects_it(word: str) -> None:
+    text = (
+        f"input {{ {word} : one of {word}, {word}2 optional }}\n"
+        f"rule {word} when {word} is {word} and {word} in {{{word}}} limit {word} to {word}\n"
+        f'test "t" {{ request {{ {word} {word} }} expect allow by {word} }}'
+    )
+    fields, rule, test = parse(source(HEADER + text)).declarations
+    name = ast.Name(word)
+    assert isinstance(fields, ast.InputDecl)
+    assert isinstance(rule, ast.Rule)
+    assert isinstance(test, ast.Test)
+    assert fields.fields[0].name == name
+    assert rule.name == name
+    assert rule.decision == ast.Decision(ast.Effect.LIMIT, (ast.Limit(name, None, name),))
+    assert test.steps[0].request == (ast.Argument(name, name),)
+
+
+def test_words_that_begin_an_operator_are_names_elsewhere() -> None:
+    assert expr("has > any") == ast.Compare(">", ast.Name("has"), ast.Name("any"))
+    assert expr("least > abs") == ast.Compare(">", ast.Name("least"), ast.Name("abs"))
+    assert expr("x is at") == ast.Is(ast.Name("x"), ast.Name("at"))
+    assert expr("x contains all") == ast.Contains(
+        ast.Name("x"), ast.Quantifier.ONE, ast.SetLiteral((ast.Name("all"),))
+    )
+
+
+def test_a_unit_stands_on_its_numbers_line_and_is_no_keyword() -> None:
+    assert expr("5 kg") == ast.Number("5", "kg")
+    assert expr("5kg") == ast.Number("5", "kg")
+    assert expr("5 m/s") == ast.Number("5", "m/s")
+    assert expr("5 / b") == ast.Binary("/", ast.Number("5"), b)
+    assert expr("5 and b") == ast.Logical("and", (ast.Number("5"), b))
+    rule = only("rule r when a > 3\ndeny")
+    assert isinstance(rule, ast.Rule)
+    assert rule.condition == ast.Compare(">", a, ast.Number("3"))
+
+
+def test_the_next_field_on_the_line_is_no_unit() -> None:
+    block = only("input { a : number in 1..5 b : bool }")
+    assert isinstance(block, ast.InputDecl)
+    assert [f.name.text for f in block.fields] == ["a", "b"]
+
+
+def test_numbers_keep_their_exact_text() -> None:
+    number = parse_literal(source("-9_007_199_254_740_993.10 kg"))
+    assert isinstance(number, ast.Number)
+    assert str(number.value) == "-9007199254740993.10"
+
+
+def test_strings_have_escapes() -> None:
+    assert parse_literal(source(r'"a\"b\\c\n\t\u{1F600}é//"')) == ast.String('a"b\\c\n\t😀é//')
+
+
+def test_spans_cover_what_was_written() -> None:
+    rule = only("rule r\n  when (a > 3)\n  deny")
+    assert isinstance(rule, ast.Rule)
+    assert rule.condition is not None
+    assert rule.span.text == "rule r\n  when (a > 3)\n  deny"
+    assert rule.condition.span.text == "a > 3"
+    assert (rule.condition.span.line, rule.condition.span.column) == (4, 9)
+    assert rule.decision.span.text == "deny"
+    assert (rule.span.end_line, rule.span.end_column) == (5, 7)
+
+
+def test_line_ends_may_be_of_any_kind() -> None:
+    unix = HEADER + "table t(a) -> limit s {\n|a|s|\n|1|2|\n}\n"
+    assert parse(source(unix.replace("\n", "\r\n"))) == parse(source(unix))
+
+
+def test_a_unit_on_one_end_of_a_range_stands_for_both() -> None:
+    rule = only("rule r limit a to -1..5 kg")
+    assert isinstance(rule, ast.Rule)
+    low = ast.Unary("-", ast.Number("1", "kg"))
+    assert rule.decision.obligations == (ast.Limit(a, low, ast.Number("5", "kg")),)
+
+
+def test_members_that_are_called_like_effects_are_members_in_a_table() -> None:
+    table = only(
+        "table t(a) -> decision {\n| a | decision |\n| allow | deny |\n| not limit | allow |\n}"
+    )
+    assert isinstance(table, ast.Table)
+    assert [row.cells[0] for row in table.rows] == [
+        ast.CellValue(ast.Name("allow")),
+        ast.CellNot(ast.CellValue(ast.Name("limit"))),
+    ]
+    assert [row.decision.effect for row in table.rows] == [ast.Effect.DENY, ast.Effect.ALLOW]
+
+
+def test_an_imported_file_needs_no_header() -> None:
+    assert parse_fragment(source("rule a deny")).header is None
+    assert parse_fragment(source(HEADER)).header is not None
+
+
+def test_bare_fields_are_read_for_imports() -> None:
+    fields = parse_fields(source("input { a : bool }\n// more\ninput { b : key }"))
+    assert [f.name.text for f in fields] == ["a", "b"]
+    with pytest.raises(GovError, match="only `input"):
+        parse_fields(source("input { a : bool }\nrule r deny"))
+
+
+def test_all_mistakes_of_a_file_are_reported_at_once() -> None:
+    text = """language 1
+policy p version "1"
+input {
+  a : nmber in 0..5
+  b : bool,
+  c : bool
+  d : one of
+}
+rul x when a deny
+rule y whn b deny
+tier t {
+  rule z allow and
+  rule ok deny
+  rule w when c
+}
+table t(a) -> limit s {
+  | a | s |
+  | 1 |
+  | = | 2 |
+  | 3 | 4 |
+}
+test "t" {
+  request { a 1 b 2 } expect deny
+  request { a 1 } expct deny
+  request { a 1 } expect deny
+}
+prove p a
+"""
+    assert errors(text) == [
+        "GOV110 4", "GOV110 5", "GOV110 8", "GOV110 9", "GOV110 10", "GOV110 13", "GOV113 14",
+        "GOV114 18", "GOV110 19", "GOV110 23", "GOV110 24", "GOV110 27",
+    ]  # fmt: skip
+
+
+def test_the_header_is_demanded_and_its_version_known() -> None:
+    assert errors("rule r deny") == ["GOV111 1"]
+    assert errors("rule r dney") == ["GOV111 1", "GOV110 1"]
+    assert errors('policy p version "1"\nrule r deny') == ["GOV111 1"]
+    assert errors('language 2\npolicy p version "1"') == ["GOV112 1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "GOV102"),
+        (" \n\t", "GOV102"),
+        ("// only a comment\n", "GOV102"),
+        ("a\0b", "GOV105"),
+        ("// \u202e reversed", "GOV105"),
+        ("\ud800", "GOV105"),
+        ("x" * (4 * 1024 * 1024 + 1), "GOV103"),
+        ("é" * (2 * 1024 * 1024 + 1), "GOV103"),
+        (HEADER + "let a = " + "(" * 1000 + "1" + ")" * 1000, "GOV104"),
+        (HEADER + "let a = " + "not " * 1000 + "b", "GOV104"),
+        (HEADER + "let a = " + "-" * 1000 + "b", "GOV104"),
+        (HEADER + "let a = " + "1 + " * 1000 + "b", "GOV104"),
+        (HEADER + "let a = " + "b implies " * 1000 + "b", "GOV104"),
+        (HEADER + "let a = " + "if b then c else " * 1000 + "b", "GOV104"),
+    ],
+)
+def test_limits_are_tested_before_anything_recurses(text: str, code: str) -> None:
+    with pytest.raises(GovError) as caught:
+        parse(source(text))
+    assert caught.value.diagnostics[0].code == code
+
+
+def test_long_flat_lists_are_no_nesting() -> None:
+    terms = " or ".join(f"a{i}" for i in range(5000))
+    rules = "\n".join(f"rule r{i} deny" for i in range(3000))
+    policy = parse(source(f"{HEADER}let a = {terms}\n{rules}"))
+    assert len(policy.declarations) == 3001
+
+
+def test_errors_are_capped() -> None:
+    assert len(errors(HEADER + "rule r dney\n" * 500)) == 100
+
+
+def test_reading_is_linear_in_the_source() -> None:
+    def seconds(rules: int) -> float:
+        text = HEADER + "".join(f"rule r{i} when a > {i} deny\n" for i in range(rules))
+        start = time.process_time()
+        parse(source(text))
+        return time.process_time() - start
+
+    seconds(100)
+    assert seconds(8000) < 20 * max(seconds(1000), 0.01)
