@@ -84,12 +84,15 @@ class Coverage:
         return {name: measure.to_json() for name, measure in named}
 
 
-def cover(policy: ir.Policy, seen: Iterable[Seen]) -> Coverage:
-    """The coverage of the rules and rows (not of the guards of invariants) by some requests."""
+def cover(policy: ir.Policy, seen: Iterable[Seen], only: str | None = None) -> Coverage:
+    """The coverage of the rules and rows (not of the guards of invariants) by some requests.
+
+    `only`: of this rule alone.
+    """
     environments = [Environment(policy, params, values) for values, params in seen]
     coverage = Coverage(Measure(), Measure(), Measure())
     for rule in policy.rules:
-        if rule.kind is not ir.RuleKind.GUARD:
+        if rule.kind is not ir.RuleKind.GUARD and only in (None, rule.id):
             _cover_rule(rule, environments, coverage)
     return coverage
 
@@ -159,6 +162,26 @@ def _truth(condition: ir.BoolExpr, values: Mapping[int, bool], place: list[int])
             return values[place[0] - 1]
         case _:
             assert_never(condition)
+
+
+def replaced_atom(condition: ir.BoolExpr, index: int, value: bool) -> ir.BoolExpr:  # noqa: FBT001  # what stands there
+    """The condition with its atom number `index` (from 0, as in `condition_atoms`) made constant."""
+    return _replaced(condition, [index], ir.BoolConst(value))
+
+
+def _replaced(condition: ir.BoolExpr, left: list[int], constant: ir.BoolConst) -> ir.BoolExpr:
+    match condition:
+        case ir.BoolConst():
+            return condition
+        case ir.Not(operand=operand):
+            return ir.negation(_replaced(operand, left, constant))
+        case ir.And(operands=operands):
+            return ir.conjunction([_replaced(one, left, constant) for one in operands])
+        case ir.Or(operands=operands):
+            return ir.disjunction([_replaced(one, left, constant) for one in operands])
+        case _:
+            left[0] -= 1
+            return constant if left[0] == -1 else condition
 
 
 def atom_text(atom: ir.Atom) -> str:

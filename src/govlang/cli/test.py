@@ -1,0 +1,173 @@
+"""`gov test FILE…`: the tests inside policies, run on the compiled table; coverage; tests that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from govlang.cli.check import unusable
+from govlang.cli.formats.findings import Finding, Report, capped, from_coded
+from govlang.cli.formats.output import ALL, format_option, show_reports
+from govlang.cli.guard import Exit, guarded, worst
+from govlang.cli.options import files_argument, files_or_project
+from govlang.compiler.checked import Checked
+from govlang.dsl.diagnostics import GovError
+from govlang.dsl.source import Source
+from govlang.native.errors import CodedError
+
+if TYPE_CHECKING:
+    from govlang.cli.coverage import Coverage
+    from govlang.cli.subject import Subject
+
+EMPTY = "GOV711"
+THIN = "GOV712"
+
+
+@click.command(name="test")
+@files_argument
+@click.option("--coverage", is_flag=True, help="rules, conditions and MC/DC that the tests reach")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 100),
+    metavar="N",
+    help="fail below N percent of any of them",
+)
+@click.option("--generate", is_flag=True, help="write the missing tests to standard output instead")
+@click.option("--fail-on-empty", is_flag=True, help="fail where there is no test")
+@format_option(ALL)
+@guarded
+def command(
+    files: tuple[Path, ...],
+    coverage: bool,  # noqa: FBT001  # a flag of the command line
+    threshold: float | None,
+    generate: bool,  # noqa: FBT001  # a flag of the command line
+    fail_on_empty: bool,  # noqa: FBT001  # a flag of the command line
+    style: str,
+) -> int:
+    """Run the `test` blocks of each FILE on its compiled table."""
+    if generate:
+        return worst(_generate(path) for path in files_or_project(files))
+    sources: list[Source] = []
+    measured = coverage or threshold is not None
+    reports = [
+        _report(path, sources, measured=measured, threshold=threshold, needed=fail_on_empty)
+        for path in files_or_project(files)
+    ]
+    show_reports(reports, sources, style, _closing)
+    codes = {"unusable": Exit.UNUSABLE, "failed": Exit.FINDINGS, "passed": Exit.OK}
+    return worst(codes[report["status"]] for report in reports)
+
+
+def _report(
+    path: Path, sources: list[Source], *, measured: bool, threshold: float | None, needed: bool
+) -> Report:
+    from govlang.cli.subject import open_subject
+
+    try:
+        subject = open_subject(path)
+        sources.extend(subject.sources)
+        return _run(subject, measured=measured, threshold=threshold, needed=needed)
+    except (GovError, CodedError, OSError) as error:
+        found = getattr(error, "diagnostics", ())
+        sources.extend(d.span.source for d in found if d.span is not None)
+        return unusable(path, error) | {"tests": []}
+
+
+def _run(subject: Subject, *, measured: bool, threshold: float | None, needed: bool) -> Report:
+    from govlang.cli.compiled import compile_policy
+    from govlang.cli.testing import findings_of, run_tests
+
+    checked = subject.checked
+    compiled = compile_policy(checked.policy)
+    table = compiled.table if subject.bundle is None else subject.bundle.table
+    results = list(run_tests(checked, table))
+    findings = [finding for result in results for finding in findings_of(result)]
+    report: dict[str, Any] = {
+        "file": str(subject.path),
+        "policy": checked.policy.name,
+        "version": checked.policy.version,
+        "snapshot": compiled.snapshot,
+        "tests": [result.to_json() for result in results],
+    }
+    if needed and not results:
+        help_line = 'add `test "name" { request { … } expect deny }`'
+        findings.append(from_coded(CodedError(EMPTY, f"`{subject.path}` has no test", help_line)))
+    if measured:
+        found = measure(checked)
+        report["coverage"] = found.to_json()
+        findings += _thin(found, threshold)
+    status = "failed" if findings else "passed"
+    return report | {"status": status, "findings": capped(findings)}
+
+
+def measure(checked: Checked) -> Coverage:
+    """The coverage of a policy by its own tests."""
+    from govlang.cli.coverage import cover
+
+    return cover(checked.policy, _seen(checked))
+
+
+def _seen(checked: Checked) -> Iterator[tuple[Any, Any]]:
+    """The valid requests of the tests with the parameters of their steps."""
+    from govlang.compiler.interpret import Request, default_params
+    from govlang.compiler.requests import read_sample
+    from govlang.native.request import read_value
+    from govlang.runtime.clock import clock_fields
+
+    policy = checked.policy
+    kinds = {param.field.name: param.field for param in policy.params}
+    for step in (step for case in checked.tests for step in case.steps):
+        given = {name: read_value(kinds[name], value) for name, value in step.params.items()}
+        clock = (
+            clock_fields(policy.fields, policy.time_zone, step.at_ms) if policy.time_zone else {}
+        )
+        sample = read_sample(policy, step.request, clock | dict(step.runtime), step.at_ms)
+        if isinstance(sample, Request):
+            yield sample.values, default_params(policy) | given
+
+
+def _thin(coverage: Coverage, threshold: float | None) -> Iterator[Finding]:
+    if threshold is None:
+        return
+    named = (
+        ("rules", coverage.rules),
+        ("conditions", coverage.conditions),
+        ("MC/DC", coverage.mcdc),
+    )
+    for name, one in named:
+        if one.percent < threshold:
+            message = f"the tests reach {one.percent:.1f} % of the {name}, not {threshold:g} %"
+            help_line = "`gov test --generate` writes the tests that are missing"
+            yield from_coded(CodedError(THIN, message, help_line)) | {"kind": "coverage"}
+
+
+def _generate(path: Path) -> Exit:
+    from govlang.cli.generate import missing_tests
+    from govlang.cli.subject import open_subject
+
+    checked = open_subject(path).checked
+    click.echo(missing_tests(checked, measure(checked)), nl=False)
+    return Exit.OK
+
+
+def _closing(report: Report) -> str:
+    tests = report["tests"]
+    passed = sum(test["status"] == "passed" for test in tests)
+    colour = {"passed": "green"}.get(report["status"], "red")
+    mark = click.style(report["status"], fg=colour, bold=True)
+    lines = [f"{mark}  {report['file']}: {passed} of {len(tests)} tests"]
+    for name, measured in (report.get("coverage") or {}).items():
+        lines.append(
+            f"  {name:<11}{measured['covered']} of {measured['of']}, {measured['percent']} %"
+        )
+        lines += [f"    never {_never(one)}" for one in measured["missing"][:20]]
+    return "\n".join(lines)
+
+
+def _never(missing: dict[str, Any]) -> str:
+    if "condition" not in missing:
+        return f"fired: `{missing['rule']}`"
+    return f"{str(missing['never']).lower()}: `{missing['condition']}` in `{missing['rule']}`"
