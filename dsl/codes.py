@@ -9,6 +9,7 @@ command line and tests.
 from __future__ import annotations
 
 from govlang.dsl.codes_meaning import MEANING
+from govlang.dsl.codes_tools import TOOLS
 from govlang.dsl.page import Page
 
 __all__ = ["CODES", "SYNTAX", "Page"]
@@ -115,5 +116,5 @@ SYNTAX: dict[str, Page] = {
     ),
 }
 
-CODES: dict[str, Page] = {**SYNTAX, **MEANING}
+CODES: dict[str, Page] = {**SYNTAX, **MEANING, **TOOLS}
 """Code to page; the tables of the stages are merged here."""

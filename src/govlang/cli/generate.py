@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-import z3
-
 from govlang.cli.coverage import Coverage, Missing, atom_text, cover, replaced_atom
 from govlang.compiler import ir
 from govlang.compiler.checked import Checked
@@ -61,17 +59,8 @@ class _Generator:
 
     def _find(self, one: Missing) -> Point | None:
         rule = self.policy.rule(one.rule)
-        condition = self.encoder.condition
-        if one.atom is None:
-            terms = [condition(rule.condition)]
-        else:
-            on, off = (replaced_atom(rule.condition, one.index, value) for value in (True, False))
-            held = condition(one.atom)
-            terms = [
-                held if one.polarity else z3.Not(held),
-                z3.Xor(condition(on), condition(off)),
-            ]
-        answer = self.session.find(terms, lambda _: True)
+        wanted = rule.condition if one.atom is None else _deciding(rule.condition, one, one.atom)
+        answer = self.session.find([self.encoder.condition(wanted)], lambda _: True)
         return answer.point if isinstance(answer, Found) else None
 
     def _test(self, one: Missing, point: Point) -> ast.Test:
@@ -89,6 +78,15 @@ class _Generator:
         )
         given = tuple(_argument(kinds[k], _plain(kinds[k], v)) for k, v in changed.items())
         return ast.Test(ast.String(_title(one)), given, (step,))
+
+
+def _deciding(condition: ir.BoolExpr, one: Missing, atom: ir.Atom) -> ir.BoolExpr:
+    """The atom has its value, and the other one would turn the condition over."""
+    on, off = (replaced_atom(condition, one.index, value) for value in (True, False))
+    differs = ir.disjunction(
+        [ir.conjunction([on, ir.negation(off)]), ir.conjunction([ir.negation(on), off])]
+    )
+    return ir.conjunction([atom if one.polarity else ir.negation(atom), differs])
 
 
 def _title(one: Missing) -> str:

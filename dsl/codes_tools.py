@@ -1,0 +1,267 @@
+"""The pages of bundles and tables (GOV4xx), evidence (GOV5xx), import and export (GOV6xx) and the
+command line (GOV7xx).
+"""
+
+from __future__ import annotations
+
+from govlang.dsl.page import Page
+
+BUNDLES: dict[str, Page] = {
+    "GOV400": Page(
+        "a bundle or table cannot be read",
+        "There is no such file, or it may not be read.",
+        "Policy.load('polcy.govb')",
+        "Give the path of a `.govb` file that `gov build` wrote.",
+    ),
+    "GOV401": Page(
+        "a file is no bundle, or a part of it was changed",
+        "A bundle is a zip archive of one exact form. Whatever `gov build` would not have written, "
+        "down to the last bit, is refused, and the message names the part.",
+        "a bundle of which the last kilobyte is missing",
+        "Copy the file again, or build the policy again with `gov build`.",
+    ),
+    "GOV402": Page(
+        "the manifest of a bundle cannot be used",
+        "`manifest.json` lacks something, holds something unknown, or is not canonical JSON (RFC 8785).",
+        "a manifest edited by hand",
+        "Build the policy again with `gov build`; a manifest is never edited.",
+    ),
+    "GOV403": Page(
+        "a bundle of a newer version",
+        "The bundle's major version is above what this program reads; it could mean something else.",
+        '{"major": 2, …}',
+        "Install a newer govlang, or build the policy with this one.",
+    ),
+    "GOV404": Page(
+        "a part of a bundle does not add up",
+        "A part is missing, is not in the manifest, has another hash than the manifest says, or is "
+        "not what the sources in the bundle compile to.",
+        "a bundle with the table of another policy in it",
+        "Build the policy again with `gov build`.",
+    ),
+    "GOV405": Page(
+        "a bundle is not signed by this key",
+        "A signature was demanded, and there is none, it was made for another manifest, or by another key.",
+        "gov decide policy.govb --require-signature key.pub.pem …",
+        "Sign it with `gov build --key KEY`, or demand the key that it was signed with.",
+    ),
+    "GOV406": Page(
+        "a key that cannot be used",
+        "Signatures are Ed25519; keys are PEM files without a password.",
+        "gov build policy.gov -o out --key id_rsa",
+        "Make one with `openssl genpkey -algorithm ed25519 -out key.pem`, its public half with "
+        "`openssl pkey -in key.pem -pubout -out key.pub.pem`.",
+    ),
+    "GOV410": Page(
+        "a compiled table cannot be used",
+        "Every index, range and link of a table is checked before it decides anything; one did not add up.",
+        "a table.bin with a changed word",
+        "Build the policy again with `gov build`.",
+    ),
+    "GOV411": Page(
+        "a parameter that does not fit",
+        "The policy declares no parameter of this name, or the value is outside of its range or grid.",
+        "Policy.load(path, params={'cap': 99})",
+        "Give a value of the declared range, in the declared unit.",
+    ),
+    "GOV412": Page(
+        "columns that do not fit",
+        "`decide_batch` needs a column for every required field, all of one length, of a type that the "
+        "field can take.",
+        "policy.decide_batch({'battery': ['full']})",
+        "Give the column that the message names in the type that it names.",
+    ),
+    "GOV413": Page(
+        "a request that is not JSON",
+        "The text does not parse, so there is no request that could be decided.",
+        "policy.decide_json(b'{battery: 3}')",
+        "Send one JSON object: names in double quotes, no comma at the end.",
+    ),
+    "GOV414": Page(
+        "an obligation that cannot be worked out",
+        "The table's program for a value of an obligation failed; the outcome must be treated as deny.",
+        "an obligation of a table that was changed in memory",
+        "Load the policy again.",
+    ),
+    "GOV415": Page(
+        "a step that is no request",
+        "This version of the language has no events and signals, so a policy can take in only `tick`.",
+        'policy.observe({"event": "restart"})',
+        "Send requests to `decide` or `commit`; pass facts in as fields `from runtime`.",
+    ),
+}
+
+EVIDENCE: dict[str, Page] = {
+    "GOV500": Page(
+        "a ledger cannot be read",
+        "There is no ledger at this place, or a line of it is no record.",
+        "gov evidence verify ./none",
+        "Give the directory that holds LEDGER.jsonl, or the `.jsonl` file itself.",
+    ),
+    "GOV501": Page(
+        "a ledger cannot be written",
+        "The disk refused the record, so it does not count as written and the decision must not be used.",
+        "a full disk",
+        "Make room, or give a place that can be written.",
+    ),
+    "GOV502": Page(
+        "a ledger has another writer",
+        "Only one program at a time appends to a ledger.",
+        "two `gov decide --evidence data` at once",
+        "End the other program, or give each its own ledger.",
+    ),
+    "GOV503": Page(
+        "the head of a ledger is broken",
+        "LEDGER.head holds the count and the hash of the last record, in one exact form.",
+        '{"count": "three"}',
+        "Restore the file from a copy; `gov evidence verify --head HASH` checks against a kept hash.",
+    ),
+    "GOV504": Page(
+        "a ledger that does not go on from its head",
+        "The records before the head are fewer, or others, than the head says; nothing is appended.",
+        "a LEDGER.jsonl of which the last lines were deleted",
+        "Keep both files as they are, run `gov evidence verify`, and begin a new ledger.",
+    ),
+    "GOV505": Page(
+        "a record was changed, dropped or moved",
+        "Every record holds the hash of the one before it; here the chain breaks.",
+        "a line edited by hand",
+        "Compare with a copy; what stands before the fault is as it was written.",
+    ),
+    "GOV506": Page(
+        "the records do not end where the head says",
+        "Records were cut off or added at the end, or there is no head to tell.",
+        "a LEDGER.jsonl without its last line",
+        "Compare with a copy, or check against a hash kept elsewhere with `--head HASH`.",
+    ),
+    "GOV507": Page(
+        "a head kept elsewhere is not in the chain",
+        "Some record must have the hash that was noted earlier; none has, so the ledger is not the "
+        "one that was noted, or was cut before that record.",
+        "gov evidence verify data --head sha256:…",
+        "Compare with a copy from the time of the note.",
+    ),
+}
+
+EXCHANGE: dict[str, Page] = {
+    "GOV601": Page(
+        "something cannot be carried over",
+        "The other format says something that this language cannot say, or means something else by it. "
+        "Nothing is dropped in silence, so nothing is written.",
+        '{"==": [{"var": "name"}, 1]}, which compares a text with a number',
+        "Do what the help line says, or write that part as a rule by hand.",
+    ),
+    "GOV602": Page(
+        "an unknown or misplaced name",
+        "A key of a safety.yaml that nobody reads there, or a field that the schema does not declare.",
+        "constraints: under `match:`",
+        "Move it to where the help line says that it belongs.",
+    ),
+    "GOV603": Page(
+        "the other format cannot be read",
+        "The file is no YAML, no JSON or no CSV of the expected form; aliases and duplicate keys are refused.",
+        "rules: [",
+        "Mend the place that the message names.",
+    ),
+    "GOV604": Page(
+        "two things would have one name",
+        "Labels become fields, with `-` turned to `_`; two labels, or a label and a field, would meet.",
+        "labels: {env-name: a, env_name: b}",
+        "Rename one of them in the source.",
+    ),
+    "GOV605": Page(
+        "a value that does not fit",
+        "The key or operator is known, but not with this value.",
+        "decision: alow",
+        "Use one of the values that the message names.",
+    ),
+    "GOV610": Page(
+        "something cannot be said in JSON-Logic",
+        "JSON-Logic has no obligations, no globs and no exact fractions; an export never approximates.",
+        'when topic like "a.*.b"',
+        "Leave obligations out with `--decisions-only`, or use the compiled bundle.",
+    ),
+}
+
+COMMAND: dict[str, Page] = {
+    "GOV700": Page(
+        "gov itself failed",
+        "This is a fault of the program, not of its input.",
+        "error[GOV700]: gov itself failed: KeyError: …",
+        "Report it with the input and with what `GOV_TRACEBACK=1 gov …` shows.",
+    ),
+    "GOV701": Page(
+        "a file cannot be read or written",
+        "There is no such file or folder, or it may not be used.",
+        "gov fmt none.gov",
+        "Give a path that exists and that you may use.",
+    ),
+    "GOV702": Page(
+        "an input is too large for this machine",
+        "Memory or stack ran out; nothing was written.",
+        "a file nested a hundred thousand deep",
+        "Split the input.",
+    ),
+    "GOV703": Page(
+        "JSON that cannot be used",
+        "The text does not parse, holds a key twice, or is no object.",
+        "gov decide p.gov --input '{battery: 3}'",
+        "Write names and texts in double quotes; give `@FILE` or `-` for long inputs.",
+    ),
+    "GOV704": Page(
+        "no file is given",
+        "The verb works on files, or on those that `gov.toml` in this folder names.",
+        "gov verify",
+        'Name a .gov file, or write `files = ["policy.gov"]` into gov.toml.',
+    ),
+    "GOV705": Page(
+        "there is no such code",
+        "`gov help` knows every code that any verb prints.",
+        "gov help GOV999",
+        "`gov help` lists all codes.",
+    ),
+    "GOV706": Page(
+        "a parameter that does not fit",
+        "`--param NAME=VALUE` names a parameter of the policy and gives a value of its range.",
+        "gov decide p.gov --param cap=99 …",
+        "Give a declared name, and a value in its unit.",
+    ),
+    "GOV707": Page(
+        "the folder is not empty",
+        "`gov new` never writes over anything.",
+        "gov new .",
+        "Give the name of a new folder.",
+    ),
+    "GOV708": Page(
+        "options that do not go together",
+        "The verb needs exactly one of some options, or an option lacks another.",
+        "gov decide p.gov",
+        "Do what the help line says.",
+    ),
+    "GOV709": Page(
+        "a step of a trace that cannot be replayed",
+        "A line of a trace is a request or a tick in this version of the language.",
+        '{"at_ms": 0, "event": "restart"}',
+        "Leave the line out, or pass the fact in as a field `from runtime`.",
+    ),
+    "GOV710": Page(
+        "a test failed",
+        "The compiled table decides otherwise than the test expects.",
+        "expect allow, where a rule denies",
+        "Run `gov explain` on the request, then mend the rule or the test.",
+    ),
+    "GOV711": Page(
+        "there is no test",
+        "`--fail-on-empty` asks for at least one `test` block.",
+        "gov test --fail-on-empty p.gov",
+        'Add `test "name" { request { … } expect deny }`, or let `gov test --generate` write some.',
+    ),
+    "GOV712": Page(
+        "the tests reach too little",
+        "`--threshold N` asks that the tests reach N percent of the rules, of the conditions, and of MC/DC.",
+        "gov test --threshold 90 p.gov",
+        "`gov test --generate` writes the tests that are missing; read what they expect.",
+    ),
+}
+
+TOOLS: dict[str, Page] = {**BUNDLES, **EVIDENCE, **EXCHANGE, **COMMAND}
