@@ -19,6 +19,7 @@ import z3
 
 from govlang.compiler import ir
 from govlang.compiler.ir import Effect, Ranges
+from govlang.verifier import ranges
 from govlang.verifier.columns import Columns, ColumnKind
 from govlang.verifier.shapes import Box
 
@@ -42,11 +43,11 @@ class Encoder:
 
     # --- what makes a request valid ----------------------------------------------------------------
 
-    def validity(self) -> list[Term]:
-        """What every valid request satisfies."""
+    def validity(self, *, absent_as_lowest: bool = True) -> list[Term]:
+        """What every valid request satisfies; optionally absent fields may read as anything."""
         return [
             *self.domains(),
-            *self.absences(),
+            *(self.absences() if absent_as_lowest else ()),
             *self.text_laws(),
             *self.assumptions(),
             *self.lemmas,
@@ -108,7 +109,7 @@ class Encoder:
             few = [c for c in range(columns.texts.classes[names[0]].columns[index].classes)
                    if self._texts_of(names, index, c) < len(names)]
             if few:
-                scarce = self.inside(self.variables[number], _ranges(few))
+                scarce = self.inside(self.variables[number], ranges.of_values(few))
                 alike = [self.variables[columns.classes[n][index]] == self.variables[number]
                          for n in names[1:]]
                 present = [self.variables[columns.has[n]] for n in names if n in columns.has]
@@ -217,7 +218,7 @@ class Encoder:
         numbers = self.columns.classes[name]
         return z3.Or(
             [
-                self.inside(self.variables[numbers[i]], _ranges(classes))
+                self.inside(self.variables[numbers[i]], ranges.of_values(classes))
                 for i, classes in accepting.items()
                 if classes
             ]
@@ -243,12 +244,6 @@ class Encoder:
         roles = self.columns.policy.roles
         members = self.columns.members[ir.APPROVED]
         return z3.And([self.variables[members[roles.index(role)]] for role in rule.roles])
-
-
-def _ranges(values: frozenset[int] | list[int]) -> Ranges:
-    from govlang.verifier import ranges
-
-    return ranges.of_values(values)
 
 
 def compare(op: ir.CompareOp, left: Term, right: Term) -> Term:

@@ -8,6 +8,7 @@ witness are exact and in the unit of their field.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -93,7 +94,7 @@ class Finding:
     accepted: str | None = None
     detail: Mapping[str, Any] | None = None
 
-    @property
+    @builtins.property
     def names(self) -> tuple[str, ...]:
         """What `accept … on NAME` may call it: its rules, its property, or `default`."""
         named = (*self.rules, *([self.property] if self.property else []))

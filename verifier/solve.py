@@ -57,12 +57,15 @@ def solver_name() -> dict[str, str]:
 class Session:
     """A solver that knows what a valid request is, shared by many small questions."""
 
-    def __init__(self, encoder: Encoder, timeout_s: float) -> None:
+    def __init__(
+        self, encoder: Encoder, timeout_s: float, validity: Sequence[Term] | None = None
+    ) -> None:
+        """`validity` None: what the encoder says of valid requests."""
         self.encoder = encoder
         self.columns: Columns = encoder.columns
         self.timeout_ms = max(1, int(timeout_s * 1000))
         self.queries = 0
-        self._solver = self.fresh(encoder.validity())
+        self._solver = self.fresh(encoder.validity() if validity is None else validity)
         self._named: dict[str, Term] = {}
 
     def fresh(self, terms: Iterable[Term]) -> Any:
@@ -112,6 +115,19 @@ class Session:
             else:
                 return Open("the solver's model fails the check on the interpreter", broken=True)
         return Open("no texts were found for the solver's models")
+
+    def satisfiable(self, terms: Sequence[Term]) -> bool | Open:
+        """Whether the terms hold together somewhere; no request is made of the model."""
+        self._solver.push()
+        try:
+            self._solver.add(*terms)
+            self.queries += 1
+            verdict = self._solver.check()
+            if verdict == z3.unknown:
+                return Open(f"the solver gave up: {self._solver.reason_unknown()}")
+            return bool(verdict == z3.sat)
+        finally:
+            self._solver.pop()
 
     def core(self, fixed: Sequence[Term], soft: Sequence[Term]) -> list[int] | None:
         """Indexes of a smallest part of `soft` that contradicts `fixed`; None if nothing does.

@@ -190,6 +190,10 @@ class Texts:
         own = self.classes[name].class_of(text)
         return all(want is None or want == got for want, got in zip(classes, own, strict=True))
 
+    def plain_texts(self, name: str) -> tuple[bytes, ...]:
+        """Short words that no pattern of the field needs to know."""
+        return self._any(self.classes[name].field)
+
     def _any(self, field: ir.Field) -> tuple[bytes, ...]:
         return tuple(
             t for t in (b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"h") if len(t) <= field.max_bytes

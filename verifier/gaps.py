@@ -1,0 +1,122 @@
+"""Gaps: requests that only the default covers.
+
+In: a context.  Out: GOV305 for the policy (an error under `default none`) and a note for each table
+with inputs that no row covers.
+
+What always holds: a gap is shown by a request; that there is none is proved region by region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import z3
+
+from govlang.compiler import ir
+from govlang.compiler.interpret import DEFAULT_RULE
+from govlang.verifier.columns import Point
+from govlang.verifier.findings import GAP, Finding, Proved, Severity
+from govlang.verifier.judge import Judged
+from govlang.verifier.options import Context
+from govlang.verifier.outcome import Decision
+from govlang.verifier.regions import Region, regions
+from govlang.verifier.solve import Absent, Answer, Found
+
+
+def find_gaps(context: Context) -> None:
+    """Add the gap of the policy and those of its tables."""
+    _policy_gap(context)
+    tables: dict[str, list[int]] = {}
+    for i, rule in enumerate(context.judge.rules):
+        if rule.kind is ir.RuleKind.ROW:
+            tables.setdefault(rule.id.rpartition("#")[0], []).append(i)
+    for name, rows in tables.items():
+        _table_gap(context, name, rows)
+
+
+def _policy_gap(context: Context) -> None:
+    judge, policy = context.judge, context.policy
+
+    def shows(point: Point) -> bool:
+        judged = judge.judge(point)
+        return judged is not None and judge.outcome(judged).rule_id == DEFAULT_RULE
+
+    answer = _first(context, shows) or _in_regions(context, shows, _by_default)
+    none = policy.default is ir.Default.NONE
+    says = "a request that no rule decides is denied" if none else f"the default ({policy.default}) decides"
+    finding = Finding(
+        GAP,
+        "gap",
+        Severity.ERROR if none else Severity.NOTE,
+        (),
+        f"no rule decides some requests: {says}",
+        "add a rule for them" if none else "add a rule if the default is not what is meant",
+    )
+    if not context.settle(finding, answer, shows):
+        context.proved.append(Proved("every request is decided by a rule", "gap", "regions", 0))
+
+
+def _by_default(context: Context, region: Region) -> z3.BoolRef:
+    decision = Decision(
+        context.encoder,
+        context.judge.pick(region.rules),
+        lambda rule: context.encoder.condition(rule.condition),
+    )
+    return decision.by_default
+
+
+def _first(context: Context, shows: Callable[[Point], bool]) -> Answer | None:
+    """A request that is at hand: the simplest one, or one near a rule."""
+    plain = context.explorer.point({})
+    if plain is not None and shows(plain):
+        return Found(plain)
+    for judged in context.seen[:200]:
+        for point in _beside(context, judged):
+            if shows(point):
+                return Found(point)
+    return None
+
+
+def _beside(context: Context, judged: Judged) -> Sequence[Point]:
+    """Requests just outside the rules that fire on one."""
+    explorer = context.explorer
+    points = (explorer.point(box) for i in judged.fired for box in explorer.outside(i))
+    return [p for p in points if p is not None]
+
+
+def _in_regions(
+    context: Context,
+    shows: Callable[[Point], bool],
+    wanted: Callable[[Context, Region], z3.BoolRef],
+) -> Answer:
+    """A request somewhere; absent if there is none in any region."""
+    for region in regions(context, {}):
+        term = wanted(context, region)
+        answer = context.session.find([*context.encoder.box(region.box), term], shows)
+        if not isinstance(answer, Absent):
+            return answer
+    return Absent()
+
+
+def _table_gap(context: Context, name: str, rows: Sequence[int]) -> None:
+    judge = context.judge
+
+    def shows(point: Point) -> bool:
+        judged = judge.judge(point)
+        return judged is not None and not set(rows) & set(judged.fired)
+
+    conditions = [context.encoder.condition(judge.rules[i].condition) for i in rows]
+    answer = _first(context, shows) or context.session.find(
+        [z3.Not(z3.Or(conditions))], shows
+    )
+    finding = Finding(
+        GAP,
+        "gap",
+        Severity.NOTE,
+        (judge.rules[rows[-1]].id,),
+        f"no row of `{name}` covers some requests",
+        "add a row with `_` if one is missing",
+        span=judge.rules[rows[-1]].span,
+    )
+    if not context.settle(finding, answer, shows):
+        context.proved.append(Proved(f"`{name}` covers every request", "gap", "z3", 0))

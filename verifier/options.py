@@ -1,0 +1,127 @@
+"""What a caller may ask of the verifier, and what all its passes share.
+
+In: options of the command line.  Out: a context for the passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from govlang.compiler import interpret, ir
+from govlang.compiler.obligations import argument
+from govlang.compiler.requests import read_sample, write_request
+from govlang.verifier.columns import Point
+from govlang.verifier.encode import Encoder
+from govlang.verifier.explore import Explorer
+from govlang.verifier.findings import Finding, Proved, Witness, undecided
+from govlang.verifier.judge import Judge, Judged
+from govlang.verifier.solve import Absent, Answer, Found, Open, Session
+
+FINDINGS_A_RULE: Final = 100
+FINDINGS_A_KIND: Final = 2_000
+
+Replay = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any]
+"""Decides a request (request, runtime, params as JSON has them) with the compiled table; what comes
+back has `decision` and `rule_id`."""
+
+Progress = Callable[[str, int, int], None]
+"""Told the name of a pass, how much of it is done, and of how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to verify: seconds a query, processes, what to show, what to be strict about."""
+
+    timeout_s: float = 10
+    jobs: int = 1
+    overlaps: bool = False
+    strict: bool = False
+    accept_kinds: tuple[str, ...] = ()
+
+
+class ReplayError(Exception):
+    """The compiled table, or the request's own JSON form, disagrees with the interpreter."""
+
+
+@dataclass
+class Context:
+    """One policy under proof: what the passes read, and what they have found."""
+
+    policy: ir.Policy
+    options: Options
+    replay: Replay | None = None
+    progress: Progress | None = None
+    findings: list[Finding] = field(default_factory=list)
+    proved: list[Proved] = field(default_factory=list)
+    seen: list[Judged] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.judge = Judge(self.policy)
+        self.encoder = Encoder(self.judge.columns)
+        self.session = Session(self.encoder, self.options.timeout_s)
+        self.explorer = Explorer(self.judge)
+
+    def tell(self, what: str, done: int, of: int) -> None:
+        """Report progress."""
+        if self.progress is not None:
+            self.progress(what, done, of)
+
+    def report(self, finding: Finding, point: Point, shows: Callable[[Point], bool]) -> None:
+        """Add a finding with its simplest witness, or the fact that the witness did not replay."""
+        try:
+            witness = self.witness(self.explorer.simplified(point, shows))
+        except ReplayError as error:
+            self.findings.append(undecided(finding, str(error)))
+            return
+        self.findings.append(replace(finding, witness=witness))
+
+    def settle(self, finding: Finding, answer: Answer, shows: Callable[[Point], bool]) -> bool:
+        """Add the finding, or that it is undecided; False if it is refuted that there is one."""
+        match answer:
+            case Found(point=point):
+                self.report(finding, point, shows)
+            case Open(why=why):
+                self.findings.append(undecided(finding, why))
+            case Absent():
+                return False
+        return True
+
+    def witness(self, point: Point) -> Witness:
+        """A request in JSON form with the outcome, replayed from that very form.
+
+        Raises:
+            ReplayError: it does not read back, or the compiled table decides otherwise.
+        """
+        return replayed(self.policy, point, self.replay)
+
+
+def replayed(policy: ir.Policy, point: Point, replay: Replay | None) -> Witness:
+    """A request in JSON form, decided by the interpreter and by the compiled table.
+
+    Raises:
+        ReplayError: it does not read back, or the two disagree.
+    """
+    request, runtime = write_request(policy, point.values)
+    params = {p.field.name: argument(point.params[p.field.name], p.field) for p in policy.params}
+    sample = read_sample(policy, request, runtime)
+    if not isinstance(sample, interpret.Request):
+        raise ReplayError(f"the request of the witness is not valid: {sample}")
+    outcome = interpret.decide(policy, point.params, sample.values)
+    if replay is not None:
+        other = replay(request, runtime, params)
+        theirs = (_word(other.decision), other.rule_id)
+        if theirs != (outcome.decision.word, outcome.rule_id):
+            ours = f"{outcome.decision.word} by `{outcome.rule_id}`"
+            raise ReplayError(
+                f"the interpreter says {ours}, the compiled table {theirs[0]} by `{theirs[1]}`"
+            )
+    return Witness(
+        request, runtime, params, outcome.decision.word, outcome.rule_id, outcome.matched
+    )
+
+
+def _word(decision: Any) -> str:
+    return decision.word if isinstance(decision, ir.Effect) else str(decision)
+

@@ -1,0 +1,301 @@
+"""Rules that never matter, and rules that only give another reason.
+
+In: a context.  Out: findings GOV302 (a rule that in no valid request decides nor adds anything, with
+the smallest set that covers it) and GOV303 (a rule whose removal would change only the reason).
+
+What always holds: a rule matters where the interpreter's decision, `rule_id` or obligations would
+change without it.  Most rules are shown to matter by a request near a corner of their box; the rest
+is one query a rule over the rules whose boxes overlap it.  Of several rules that are dead only as
+long as the others stand (twins), one is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from govlang.compiler import ir
+from govlang.compiler.interpret import Outcome
+from govlang.compiler.ir import Effect
+from govlang.verifier.encode import Term
+from govlang.verifier.findings import (
+    REDUNDANT,
+    UNREACHABLE,
+    Finding,
+    Severity,
+    undecided,
+)
+from govlang.verifier.judge import Judged, same_effect, same_outcome
+from govlang.verifier.options import Context
+from govlang.verifier.outcome import (
+    Decision,
+    decision_differs,
+    obligations_differ,
+    outcomes_differ,
+)
+from govlang.verifier.solve import Absent, Found, Open
+
+import z3  # isort: skip
+
+PERMITS = frozenset({Effect.ALLOW, Effect.REQUIRE_HUMAN})
+PARTNERS_MAX = 6
+SEEN_MAX = 5_000
+
+Differ = Callable[[Decision, Decision], Term]
+Same = Callable[[Outcome, Outcome], bool]
+
+
+@dataclass
+class _Marks:
+    """What is known of each rule: that it matters, and that it changes more than the reason."""
+
+    matters: set[int] = field(default_factory=set)
+    needed: set[int] = field(default_factory=set)
+
+
+def find_unreachable(context: Context) -> frozenset[int]:
+    """Add what never matters or only gives a reason; the rules that never fire come back."""
+    judge = context.judge
+    marks = _Marks()
+    rules = [i for i, r in enumerate(judge.rules) if r.kind is not ir.RuleKind.GUARD]
+    for place, i in enumerate(rules):
+        context.tell("rules that matter", place, len(rules))
+        _mark_by_requests(context, marks, i)
+    dead, silent = _report_dead(context, [i for i in rules if i not in marks.matters])
+    for place, i in enumerate(rules):
+        context.tell("rules that are needed", place, len(rules))
+        if i not in marks.needed and i not in dead:
+            _report_redundant(context, marks, i)
+    return frozenset(silent)
+
+
+def _mark_by_requests(context: Context, marks: _Marks, i: int) -> None:
+    """Look for requests that show what a rule is good for, and note what they show of others."""
+
+    def matters(judged: Judged) -> bool:
+        _note(context, marks, judged, i)
+        return i in marks.matters
+
+    def needed(judged: Judged) -> bool:
+        _note(context, marks, judged, i)
+        return i in marks.needed
+
+    if i not in marks.needed:
+        found = context.explorer.search(i, needed)
+        partners = [] if found else _partners(context, i)
+        for partner in partners:
+            if context.explorer.search(i, needed, [partner]):
+                break
+    if i not in marks.matters:
+        context.explorer.search(i, matters)
+
+
+def _note(context: Context, marks: _Marks, judged: Judged, i: int) -> None:
+    judge = context.judge
+    outcome = judge.outcome(judged)
+    if len(context.seen) < SEEN_MAX:
+        context.seen.append(judged)
+    decider = judge.number.get(outcome.rule_id)
+    if decider is not None:
+        marks.matters.add(decider)
+    for one in {i, decider} - {None}:
+        assert one is not None
+        if one in marks.needed or one not in judged.fired:
+            continue
+        other = judge.outcome(judged, without=one)
+        if not same_effect(outcome, other):
+            marks.needed.add(one)
+            marks.matters.add(one)
+        elif not same_outcome(outcome, other):
+            marks.matters.add(one)
+
+
+def _partners(context: Context, i: int) -> list[int]:
+    """Rules that permit and may fire together with one that matters only then."""
+    rule, policy = context.judge.rules[i], context.policy
+    if policy.default is ir.Default.ALLOW or rule.effect in PERMITS:
+        return []
+    if policy.combine in (ir.Combine.FIRST_MATCH, ir.Combine.UNIQUE):
+        return []
+    found = []
+    for j in context.judge.neighbours(i):
+        if context.judge.rules[j].effect in PERMITS:
+            found.append(j)
+            if len(found) == PARTNERS_MAX:
+                break
+    return found
+
+
+# --- dead rules ------------------------------------------------------------------------------------
+
+
+def _report_dead(context: Context, doubtful: Sequence[int]) -> tuple[set[int], set[int]]:
+    """The rules that never matter, and those of them that never fire."""
+    dead: set[int] = set()
+    silent: set[int] = set()
+    for i in reversed(doubtful):
+        rule = context.judge.rules[i]
+        if not _can_fire(context, i):
+            dead.add(i)
+            silent.add(i)
+            context.findings.append(
+                _finding(rule, f"`{rule.id}` never fires: its condition cannot hold", [])
+            )
+            continue
+        others = context.judge.neighbours(i)
+        answer = _ask(context, i, others, outcomes_differ, same_outcome)
+        if isinstance(answer, Open):
+            context.findings.append(undecided(_finding(rule, f"whether `{rule.id}` matters", []), answer.why))
+            dead.add(i)
+        elif isinstance(answer, Absent):
+            left = [j for j in others if j not in dead]
+            if not isinstance(_ask_without(context, i, left), Absent):
+                continue
+            dead.add(i)
+            context.findings.append(_covered(context, i, left))
+    return dead, silent
+
+
+def _can_fire(context: Context, i: int) -> bool:
+    """Whether some valid request fires a rule; an open question counts as yes."""
+    rule = context.judge.rules[i]
+    if not context.judge.shapes[i]:
+        return False
+    term = context.encoder.condition(rule.condition)
+    answer = context.session.find(
+        [term], lambda p: (j := context.judge.judge(p)) is not None and i in j.fired
+    )
+    return not isinstance(answer, Absent)
+
+
+def _ask(
+    context: Context, i: int, others: Sequence[int], differ: Differ, same: Same
+) -> Found | Absent | Open:
+    """A request on which the outcome differs without a rule."""
+    judge = context.judge
+    fires = context.encoder.condition(judge.rules[i].condition)
+
+    def shows(judged: Judged | None) -> bool:
+        return judged is not None and not same(
+            judge.outcome(judged), judge.outcome(judged, without=i)
+        )
+
+    with_, without = _two(context, i, others, lambda r: context.encoder.condition(r.condition))
+    return context.session.find([fires, differ(with_, without)], lambda p: shows(judge.judge(p)))
+
+
+def _ask_without(context: Context, i: int, others: Sequence[int]) -> Found | Absent | Open:
+    """The same question for a policy of which only these other rules are left."""
+    fires = context.encoder.condition(context.judge.rules[i].condition)
+    with_, without = _two(context, i, others, lambda r: context.encoder.condition(r.condition))
+    return context.session.find([fires, outcomes_differ(with_, without)], lambda _: True)
+
+
+def _two(
+    context: Context, i: int, others: Sequence[int], fires: Callable[[ir.Rule], Term]
+) -> tuple[Decision, Decision]:
+    """The decision with a rule and without it, where the rule fires."""
+    judge = context.judge
+    rule = judge.rules[i]
+
+    def here(one: ir.Rule) -> Term:
+        return z3.BoolVal(True) if one is rule else fires(one)
+
+    own = judge.pick(sorted({*others, i}))
+    rest = [r for r in own if r is not rule]
+    with_ = Decision(context.encoder, own, here)
+    without = Decision(context.encoder, rest, here)
+    if _independent(context, rule):
+        # the others stand as before: share their terms, so that equal parts cancel
+        without.__dict__["taken"] = {r.id: with_.taken[r.id] for r in rest}
+    return with_, without
+
+
+def _independent(context: Context, rule: ir.Rule) -> bool:
+    """Whether dropping a rule leaves what is taken of the others as it was."""
+    settled = context.policy.combine in (ir.Combine.STRICT, ir.Combine.MOST_RESTRICTIVE)
+    return settled and not rule.overrides
+
+
+def _covered(context: Context, i: int, others: Sequence[int]) -> Finding:
+    """The finding, with the smallest set of rules because of which the rule never matters."""
+    judge, encoder = context.judge, context.encoder
+    rule = judge.rules[i]
+    free = {judge.rules[j].id: z3.Bool(f"f:{j}") for j in others}
+    with_, without = _two(context, i, others, lambda r: free[r.id])
+    fixed = [encoder.condition(rule.condition), outcomes_differ(with_, without)]
+    soft = [
+        free[judge.rules[j].id] == encoder.condition(judge.rules[j].condition) for j in others
+    ]
+    core = context.session.core(fixed, soft)
+    cover = [judge.rules[others[k]].id for k in core or ()]
+    return _finding(rule, _why(rule, cover), cover)
+
+
+def _why(rule: ir.Rule, cover: Sequence[str]) -> str:
+    shown = [f"`{name}`" for name in cover]
+    if not shown:
+        return f"`{rule.id}` never decides and adds nothing: nothing that permits holds with it"
+    if len(shown) == 1:
+        return f"`{rule.id}` never decides and adds nothing: {shown[0]} covers it"
+    listed = ", ".join(shown[:-1]) + f" and {shown[-1]}"
+    return f"`{rule.id}` never decides and adds nothing: {listed} together cover it"
+
+
+def _finding(rule: ir.Rule, message: str, cover: Sequence[str]) -> Finding:
+    return Finding(
+        UNREACHABLE,
+        "unreachable",
+        Severity.ERROR,
+        (rule.id,),
+        message,
+        f"remove `{rule.id}`, widen its condition, or narrow what covers it",
+        span=rule.span,
+        detail={"covered_by": list(cover)} if cover else None,
+    )
+
+
+# --- redundant rules -------------------------------------------------------------------------------
+
+
+def _report_redundant(context: Context, marks: _Marks, i: int) -> None:
+    rule = context.judge.rules[i]
+    finding = Finding(
+        REDUNDANT,
+        "redundant",
+        Severity.NOTE,
+        (rule.id,),
+        f"`{rule.id}` decides, but without it only the reason would change",
+        "keep it if the reason helps people, else remove it",
+        span=rule.span,
+    )
+    if _plainly_redundant(context, rule, i):
+        context.findings.append(finding)
+        return
+    others = context.judge.neighbours(i)
+    differ = _more_than_the_reason
+    answer = _ask(context, i, others, differ, same_effect)
+    match answer:
+        case Absent():
+            context.findings.append(finding)
+        case Open(why=why):
+            context.findings.append(undecided(finding, why))
+        case Found():
+            marks.needed.add(i)
+
+
+def _more_than_the_reason(a: Decision, b: Decision) -> Term:
+    return z3.Or(decision_differs(a, b), obligations_differ(a, b))
+
+
+def _plainly_redundant(context: Context, rule: ir.Rule, i: int) -> bool:
+    """A bare deny where the default denies and nothing that permits overlaps it."""
+    policy = context.policy
+    bare = not (rule.dos or rule.remedy or rule.overrides)
+    settled = policy.combine in (ir.Combine.STRICT, ir.Combine.MOST_RESTRICTIVE)
+    if rule.effect is not Effect.DENY or not bare or not settled:
+        return False
+    if policy.default is ir.Default.ALLOW:
+        return False
+    judge = context.judge
+    return not any(judge.rules[j].effect in PERMITS for j in judge.neighbours(i))

@@ -1,0 +1,320 @@
+"""Conditions that are always true or always false where they stand, and overrides that never matter.
+
+In: a context and the rules that never fire (which are another finding).  Out: warnings GOV304.
+
+What always holds: a part of a condition is vacuous when the rule would fire on the same requests
+with a constant in its place; the value that an absent field happens to read as does not count.
+Parts that share a place in the source (a `let`, the `when` of a tier) are one part: vacuous only if
+they are so everywhere, with the same constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Final
+
+import z3
+
+from govlang.compiler import ir
+from govlang.compiler.ir import Ranges
+from govlang.dsl.source import Span
+from govlang.verifier import ranges
+from govlang.verifier.columns import Point
+from govlang.verifier.findings import VACUOUS, Finding, Severity, undecided
+from govlang.verifier.options import Context
+from govlang.verifier.outcome import Decision
+from govlang.verifier.shapes import Box, intersection, terms
+from govlang.verifier.solve import Absent, Claim, Found, Open, Session
+
+Path = tuple[int, ...]
+"""Where a part stands in a condition: the index of an operand, level by level."""
+
+PARTS_MAX: Final = 400  # parts of one condition that are looked at one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a rule's condition."""
+
+    rule: int
+    path: Path
+    node: ir.BoolExpr
+
+
+def find_vacuous(context: Context, silent: frozenset[int]) -> None:
+    """Add what never makes a difference."""
+    _Parts(context, silent).report()
+    _overrides(context)
+
+
+# --- parts of conditions ---------------------------------------------------------------------------
+
+
+class _Parts:
+    """Settles the parts of all conditions, each place of the source once."""
+
+    def __init__(self, context: Context, silent: frozenset[int]) -> None:
+        self.context = context
+        self.columns = context.judge.columns
+        self.session: Session | None = None
+        self.rules = [
+            i
+            for i, rule in enumerate(context.judge.rules)
+            if i not in silent and rule.kind is not ir.RuleKind.GUARD
+        ]
+        self.open: dict[int, str] = {}
+
+    def report(self) -> None:
+        """Add a finding for each outermost vacuous part."""
+        verdicts: dict[tuple[object, ...], list[tuple[Part, bool | None]]] = {}
+        for place, i in enumerate(self.rules):
+            self.context.tell("conditions that matter", place, len(self.rules))
+            for part, verdict in self._outermost(i):
+                verdicts.setdefault(_place(part), []).append((part, verdict))
+        for found in verdicts.values():
+            values = {verdict for _, verdict in found}
+            if len(values) == 1 and None not in values:
+                self._add(found[0][0], sorted({p.rule for p, _ in found}), values.pop() is True)
+        for i, why in self.open.items():
+            self.context.findings.append(undecided(_finding(self.context, [i], "", None), why))
+
+    def _add(self, part: Part, rules: Sequence[int], value: bool) -> None:  # noqa: FBT001
+        shown = part.node.span.text.strip() if part.node.span else describe(part.node)
+        word = "true" if value else "false"
+        message = f"`{shown}` is always {word} here"
+        self.context.findings.append(_finding(self.context, rules, message, part.node.span))
+
+    def _outermost(self, i: int) -> Iterator[tuple[Part, bool | None]]:
+        """Each part down to the first vacuous one on its way, with its constant (None: it matters)."""
+        condition = self.context.judge.rules[i].condition
+        quick = self._plain_conjunction(i, condition)
+        if quick is not None:
+            yield from quick
+            return
+        stack: list[tuple[Path, ir.BoolExpr]] = [((), condition)]
+        for _ in range(PARTS_MAX):
+            if not stack:
+                return
+            path, node = stack.pop()
+            if isinstance(node, ir.BoolConst):
+                continue
+            verdict = self._verdict(i, condition, path)
+            yield Part(i, path, node), verdict
+            if verdict is None:
+                stack += [((*path, k), child) for k, child in enumerate(children(node))][::-1]
+
+    # --- by interval arithmetic ----------------------------------------------------------------
+
+    def _plain_conjunction(
+        self, i: int, condition: ir.BoolExpr
+    ) -> list[tuple[Part, bool | None]] | None:
+        """Verdicts of a conjunction of tests of single, independent columns; None if it is none."""
+        operands = condition.operands if isinstance(condition, ir.And) else (condition,)
+        boxes = [self._single(one) for one in operands]
+        if self.context.policy.assumptions or any(box is None for box in boxes):
+            return None
+        own = [box for box in boxes if box is not None]
+        found: list[tuple[Part, bool | None]] = []
+        if isinstance(condition, ir.And):
+            found.append((Part(i, (), condition), True if not any(own) else None))
+            if found[0][1]:
+                return found
+        for k, (node, box) in enumerate(zip(operands, own, strict=True)):
+            path = (k,) if isinstance(condition, ir.And) else ()
+            found.append((Part(i, path, node), True if self._implied(k, box, own) else None))
+        return found
+
+    def _single(self, node: ir.BoolExpr) -> Box | None:
+        """The box of a test that is one exact term on untangled columns."""
+        shape = terms(self.columns, node)
+        if len(shape) != 1 or not shape[0].exact or isinstance(node, ir.BoolConst):
+            return None
+        box = shape[0].box
+        if len(box) > 1 or set(box) & self.columns.tangled or isinstance(node, ir.And | ir.Or):
+            return None
+        return box
+
+    def _implied(self, k: int, box: Box, own: Sequence[Box]) -> bool:
+        """Whether the other tests, and the domain, say the same already."""
+        for column, allowed in box.items():
+            others: Ranges = reduce(
+                ranges.meet,
+                (b[column] for n, b in enumerate(own) if n != k and column in b),
+                self.columns.domain(column),
+            )
+            if not ranges.within(others, allowed):
+                return False
+        return True
+
+    # --- by the solver -------------------------------------------------------------------------
+
+    def _verdict(self, i: int, condition: ir.BoolExpr, path: Path) -> bool | None:
+        """The constant that could stand in a part's place."""
+        for value in (True, False):
+            changed = replaced(condition, path, ir.BoolConst(value))
+            differs = self._differ(condition, changed)
+            if differs is False:
+                return value
+            if isinstance(differs, Open):
+                self.open[i] = differs.why
+        return None
+
+    def _differ(self, a: ir.BoolExpr, b: ir.BoolExpr) -> bool | Open:
+        encoder = self.context.encoder
+        differ = z3.Xor(encoder.condition(a), encoder.condition(b))
+        return self._loose_session().satisfiable([differ])
+
+    def _loose_session(self) -> Session:
+        """A session in which an absent field may read as anything."""
+        if self.session is None:
+            encoder = self.context.encoder
+            self.session = Session(
+                encoder, self.context.options.timeout_s, encoder.validity(absent_as_lowest=False)
+            )
+        return self.session
+
+
+def _place(part: Part) -> tuple[object, ...]:
+    span = part.node.span
+    if span is None:
+        return (part.rule, part.path)
+    return (span.file, span.start, span.end, type(part.node).__name__)
+
+
+def children(node: ir.BoolExpr) -> tuple[ir.BoolExpr, ...]:
+    """The parts of a condition, one level down."""
+    match node:
+        case ir.Not(operand=operand):
+            return (operand,)
+        case ir.And(operands=operands) | ir.Or(operands=operands):
+            return operands
+        case _:
+            return ()
+
+
+def replaced(node: ir.BoolExpr, path: Path, by: ir.BoolExpr) -> ir.BoolExpr:
+    """A condition with one part replaced."""
+    if not path:
+        return by
+    first, *rest = path
+    match node:
+        case ir.Not(operand=operand):
+            return ir.Not(replaced(operand, tuple(rest), by))
+        case ir.And(operands=operands) | ir.Or(operands=operands):
+            changed = list(operands)
+            changed[first] = replaced(operands[first], tuple(rest), by)
+            return type(node)(tuple(changed))
+        case _:
+            raise ValueError("no such part")
+
+
+def describe(node: ir.BoolExpr) -> str:
+    """A condition without a place in a source, in words."""
+    match node:
+        case ir.InRanges(name=name, ranges=allowed):
+            return f"{name} in " + ", ".join(f"{lo}..{hi}" for lo, hi in allowed)
+        case ir.Has(name=name):
+            return f"has {name}"
+        case ir.SetTest(name=name, op=op):
+            return f"{name} {op.value} …"
+        case ir.TextTest(name=name, patterns=patterns):
+            return f"{name} " + ", ".join(f'{p.kind.value} "{p.text}"' for p in patterns)
+        case ir.TextEqual(left=left, right=right):
+            return f"{left} == {right}"
+        case ir.Compare(op=op):
+            return f"… {op.value} …"
+        case ir.Not(operand=operand):
+            return f"not {describe(operand)}"
+        case ir.And(operands=operands):
+            return " and ".join(describe(one) for one in operands)
+        case ir.Or(operands=operands):
+            return " or ".join(describe(one) for one in operands)
+        case _:
+            return "the condition"
+
+
+def _finding(
+    context: Context, rules: Sequence[int], message: str, span: Span | None
+) -> Finding:
+    own = [context.judge.rules[i] for i in rules]
+    return Finding(
+        VACUOUS,
+        "vacuous",
+        Severity.WARNING,
+        tuple(rule.id for rule in own),
+        message or f"whether every part of the condition of `{own[0].id}` matters",
+        "remove it, or write what was meant",
+        span=span or own[0].span,
+    )
+
+
+# --- overrides -------------------------------------------------------------------------------------
+
+
+def _overrides(context: Context) -> None:
+    judge = context.judge
+    by_id: Mapping[str, int] = judge.number
+    for rule in judge.rules:
+        for name in rule.overrides:
+            _override(context, rule, judge.rules[by_id[name]])
+
+
+def _override(context: Context, rule: ir.Rule, other: ir.Rule) -> None:
+    """Whether there is a request on which leaving the one `overrides` out changes who stands."""
+    judge, encoder = context.judge, context.encoder
+    numbers = judge.above([judge.number[rule.id], judge.number[other.id]])
+    decision = Decision(encoder, judge.pick(numbers), lambda r: encoder.condition(r.condition))
+    without = Decision(
+        encoder,
+        decision.rules,
+        lambda r: encoder.condition(r.condition),
+        ignored=(rule.id, other.id),
+    )
+
+    def shows(point: Point) -> bool:
+        judged = judge.judge(point)
+        if judged is None:
+            return False
+        names = {one.id for one in judge.standing(judged)}
+        fired = {judge.rules[i].id for i in judged.fired}
+        above = [judge.rules[k].id for k in judge.overriders[other.id]]
+        return {rule.id} == names & set(above) and other.id in fired
+
+    answer = _plain_override(context, rule, other, shows) or context.session.find(
+        [decision.stands(rule), encoder.condition(other.condition), without.stands(other)], shows
+    )
+    finding = Finding(
+        VACUOUS,
+        "vacuous",
+        Severity.WARNING,
+        (rule.id, other.id),
+        f"`{rule.id}` overrides `{other.id}`, but never drops it",
+        f"remove `overrides {other.id}`, or let the conditions overlap",
+        span=rule.span,
+    )
+    match answer:
+        case Absent():
+            context.findings.append(finding)
+        case Open(why=why):
+            context.findings.append(undecided(finding, why))
+        case Found():
+            pass
+
+
+def _plain_override(
+    context: Context, rule: ir.Rule, other: ir.Rule, shows: Claim
+) -> Found | Absent | None:
+    """The corner of an intersection, or that the boxes never meet."""
+    judge = context.judge
+    empty = True
+    for a in judge.shapes[judge.number[rule.id]]:
+        for b in judge.shapes[judge.number[other.id]]:
+            box = intersection(a.box, b.box)
+            if box is not None:
+                empty = False
+                point = context.explorer.point(box)
+                if point is not None and shows(point):
+                    return Found(point)
+    return Absent() if empty else None
