@@ -17,11 +17,14 @@ HERE: Final = Path(__file__).parent
 FOLDER: Final = "src/govlang/native"
 """Sources are named from the project's root, through the package, so that the sdist finds them."""
 
-HEADERS: Final = ("gov_table.h",)
+HEADERS: Final = ("gov_table.h", "gov_batch.h")
 SOURCES: Final = (
+    "gov_batch.c",
+    "gov_block.c",
     "gov_check_code.c",
     "gov_check_nodes.c",
     "gov_check_schema.c",
+    "gov_column.c",
     "gov_load.c",
     "gov_table.c",
 )
@@ -30,7 +33,7 @@ FLAGS: Final = ("-std=gnu11", "-O2", "-fno-strict-aliasing", "-fno-math-errno")
 
 def declarations(header: str) -> str:
     """What cffi reads of a header: integers, types and functions, without the preprocessor's part."""
-    integers = re.findall(r"^#define (GOV_\w+) +\(?[0-9]", header, re.MULTILINE)
+    integers = re.findall(r"^#define (GOV_\w+) +\(?-?[0-9]", header, re.MULTILINE)
     plain = re.sub(r"^(#|GOV_SIZE_IS).*$", "", header, flags=re.MULTILINE)
     return "\n".join(f"#define {name} ..." for name in integers) + plain
 

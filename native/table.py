@@ -70,6 +70,11 @@ class Table:
         self._scratch: Final[int] = lib.gov_table_scratch(loaded)
 
     @property
+    def pointer(self) -> Any:
+        """The loaded table, for other calls of the engine."""
+        return self._table
+
+    @property
     def address(self) -> int:
         """Where the table lies; valid as long as this object."""
         return int(ffi.cast("uintptr_t", self._table))

@@ -1,0 +1,195 @@
+/* Deciding columns.  A table of one small block is decided predicate by predicate: every lookup turns a whole column
+   into masks, and the lowest bit left gives the outcome.  Other tables are walked row by row.
+
+   Rows that need more than masks (residual programs, limits that may not meet, overrides) go the row's way. */
+
+#include "gov_batch.h"
+#include "gov_block.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const gov_table *table;
+    gov_test *tests;
+    uint32_t n_tests;
+    int64_t *points;
+    uint64_t *masks;
+    uint64_t active, permits, alone, paired, residual;
+    uint8_t decision[2][GOV_LUT];
+    int32_t rule[2][GOV_LUT];
+} plan;
+
+/* Whether the table is one block that masks alone can settle. */
+static int is_small(const gov_table *t) {
+    if (t->n_assumptions || t->combine == GOV_UNIQUE || !t->n_nodes) return 0;
+    return gov_kind_of(t->nodes[0]) == GOV_BLOCK && !gov_high(t->nodes[0]);
+}
+
+/* A dense lookup as breakpoints, one where the mask changes; the column's own range bounds it. */
+static uint32_t runs_of(const gov_column *c, const uint64_t *at, int64_t *points, uint64_t *masks) {
+    const uint64_t count = gov_high(at[0]);
+    const int64_t lo = (int64_t)at[1], last = (int64_t)((uint64_t)lo + count - 1);
+    uint32_t runs = 0;
+    masks[0] = lo <= c->lo ? at[2 + ((uint64_t)c->lo - (uint64_t)lo < count ? (uint64_t)c->lo - (uint64_t)lo : 0)] : 0;
+    if (c->lo > last) masks[0] = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        const int64_t value = (int64_t)((uint64_t)lo + i);
+        if (value <= c->lo || value > c->hi || at[2 + i] == masks[runs]) continue;
+        points[runs] = value;
+        masks[++runs] = at[2 + i];
+    }
+    if (last < c->hi && last >= c->lo && masks[runs]) {
+        points[runs] = last + 1;
+        masks[++runs] = 0;
+    }
+    return runs;
+}
+
+#define RUNS_MAX 8
+
+static void add_test(plan *p, const uint64_t *at, uint64_t *points, uint64_t *masks) {
+    gov_test *test = &p->tests[p->n_tests++];
+    const uint32_t count = gov_high(at[0]);
+    test->column = gov_column_of(at[0]);
+    test->kind = gov_kind_of(at[0]);
+    test->count = count;
+    test->points = p->points + *points;
+    test->masks = p->masks + *masks;
+    const int set = p->table->columns[test->column].kind == GOV_COLUMN_SET; /* its words have no order */
+    if (test->kind == GOV_DENSE) {
+        const uint32_t runs = runs_of(&p->table->columns[test->column], at, p->points + *points, p->masks + *masks);
+        if (runs <= RUNS_MAX && !set) {
+            test->kind = GOV_RANGES;
+            test->count = runs;
+        } else {
+            p->points[*points] = (int64_t)at[1];
+            memcpy(p->masks + *masks, at + 2, count * sizeof *at);
+        }
+        *points += count + 2;
+        *masks += count + 3;
+    } else if (test->kind == GOV_RANGES) {
+        memcpy(p->points + *points, at + 1, count * sizeof *at);
+        memcpy(p->masks + *masks, at + 1 + count, (count + 1u) * sizeof *at);
+        *points += count;
+        *masks += count + 1;
+    } else {
+        memcpy(p->masks + *masks, at + 1, 2 * sizeof *at);
+        *masks += 2;
+    }
+}
+
+static uint64_t lookup_size(const uint64_t *at) {
+    const uint64_t count = gov_high(at[0]);
+    return gov_kind_of(at[0]) == GOV_DENSE ? 2 + count : gov_kind_of(at[0]) == GOV_RANGES ? 2 + 2 * count : 3;
+}
+
+/* The outcome of each lowest bit, without and with a permitting entry; 64: nothing fired. */
+static void settle_all(plan *p) {
+    const gov_table *t = p->table;
+    const uint64_t *node = t->nodes;
+    for (int may = 0; may < 2; may++)
+        for (uint32_t bit = 0; bit < GOV_LUT; bit++) {
+            const gov_entry *e = bit < gov_byte1(node[0]) ? &t->entries[gov_pair(node + 4, bit)] : NULL;
+            const int stands = e && (may || e->effect >= t->fallback || t->combine >= GOV_FIRST_MATCH);
+            p->decision[may][bit] = stands ? e->effect : t->fallback;
+            p->rule[may][bit] = stands ? (int32_t)e->rule : -1;
+        }
+}
+
+static int plan_begin(plan *p, const gov_table *t) {
+    const uint64_t *node = t->nodes;
+    const uint32_t lookups = gov_byte2(node[0]), residuals = gov_byte3(node[0]);
+    memset(p, 0, sizeof *p);
+    p->table = t;
+    p->tests = calloc(lookups + 1u, sizeof *p->tests);
+    p->points = malloc((2 * (size_t)t->n_nodes + 16) * sizeof *p->points);
+    p->masks = malloc((2 * (size_t)t->n_nodes + 16) * sizeof *p->masks);
+    if (!p->tests || !p->points || !p->masks) return -1;
+    p->active = gov_low_bits(gov_byte1(node[0]));
+    p->permits = node[1];
+    p->alone = node[2];
+    p->paired = t->combine < GOV_FIRST_MATCH ? node[3] : 0;
+    const uint64_t *at = node + 4 + (gov_byte1(node[0]) + 1) / 2;
+    for (uint32_t i = 0; i < residuals; i++) p->residual |= UINT64_C(1) << (uint32_t)*at++;
+    uint64_t points = 0, masks = 0;
+    for (uint32_t i = 0; i < lookups; i++, at += lookup_size(at)) add_test(p, at, &points, &masks);
+    settle_all(p);
+    return 0;
+}
+
+static void plan_end(plan *p) {
+    free(p->tests);
+    free(p->points);
+    free(p->masks);
+}
+
+typedef struct {
+    const gov_table *table;
+    const plan *plan; /* NULL: row by row */
+    gov_rows rows;
+    int64_t *words;
+    uint64_t *scratch;
+    uint64_t fired[GOV_ROWS];
+} batch;
+
+static void decide_row(batch *b, uint32_t i, uint8_t *decision, int32_t *rule) {
+    gov_outcome out;
+    for (uint32_t c = 0; c < b->table->n_columns; c++) b->words[c] = b->rows.column[c][i];
+    gov_decide_valid(b->table, b->words, b->scratch, &out);
+    *decision = out.decision;
+    *rule = (int32_t)out.rule;
+}
+
+/* Rows whose masks do not settle them. */
+static void decide_rest(batch *b, uint32_t count, uint8_t *decisions, int32_t *rules) {
+    const plan *p = b->plan;
+    const uint64_t slow = p->alone | p->residual;
+    if (!(slow | p->paired)) return;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t paired = b->fired[i] & p->paired;
+        if ((b->fired[i] & slow) || (paired & (paired - 1))) decide_row(b, i, &decisions[i], &rules[i]);
+    }
+}
+
+static void decide_block(batch *b, int64_t start, uint32_t count, uint8_t *decisions, int32_t *rules) {
+    gov_rows_read(&b->rows, start, count);
+    if (b->plan) {
+        const plan *p = b->plan;
+        for (uint32_t i = 0; i < count; i++) b->fired[i] = p->active;
+        for (uint32_t k = 0; k < p->n_tests; k++)
+            gov_apply(&p->tests[k], b->rows.column[p->tests[k].column], b->fired, count);
+        gov_look_up(b->fired, p->permits, p->decision, p->rule, decisions, rules, count);
+        decide_rest(b, count, decisions, rules);
+    } else {
+        for (uint32_t i = 0; i < count; i++) decide_row(b, i, &decisions[i], &rules[i]);
+    }
+    if (!b->rows.any_bad) return;
+    for (uint32_t i = 0; i < count; i++)
+        if (b->rows.bad[i]) decisions[i] = GOV_DENY, rules[i] = -2;
+}
+
+int gov_decide_columns(const gov_table *t, const gov_input *inputs, int64_t rows, uint8_t *decisions, int32_t *rules) {
+    plan p = {0};
+    batch *b = calloc(1, sizeof *b);
+    int failed = !b || (is_small(t) && plan_begin(&p, t) != 0);
+    if (!failed) {
+        b->table = t;
+        b->plan = p.table ? &p : NULL;
+        b->words = malloc((t->n_columns + 1u) * sizeof *b->words);
+        b->scratch = malloc((gov_table_scratch(t) + 1u) * sizeof *b->scratch);
+        failed = gov_rows_begin(&b->rows, t, inputs) != 0 || !b->words || !b->scratch;
+    }
+    for (int64_t at = 0; !failed && at < rows; at += GOV_ROWS) {
+        const uint32_t count = rows - at < GOV_ROWS ? (uint32_t)(rows - at) : GOV_ROWS;
+        decide_block(b, at, count, decisions + at, rules + at);
+    }
+    if (b) {
+        gov_rows_end(&b->rows);
+        free(b->words);
+        free(b->scratch);
+    }
+    plan_end(&p);
+    free(b);
+    return failed ? -1 : 0;
+}

@@ -1,0 +1,123 @@
+/* Predicates over a block of rows, written so that the compiler turns each loop into vector instructions. */
+
+#include "gov_block.h"
+#include "gov_number.h"
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3")
+#endif
+
+GOV_CLONES int gov_any_outside(const int64_t *restrict words, uint32_t count, int64_t lo, int64_t hi) {
+    int64_t outside = 0;
+    for (uint32_t i = 0; i < count; i++) outside |= -(int64_t)((words[i] < lo) | (words[i] > hi));
+    return outside != 0;
+}
+
+/* Up to four breakpoints at once: the masks are picked by comparing, the last point reached wins. */
+#define PICK(j) m = v >= p##j ? m##j : m;
+#define POINTS_1 const int64_t p0 = p[0]; const uint64_t m0 = masks[1];
+#define POINTS_2 POINTS_1 const int64_t p1 = p[1]; const uint64_t m1 = masks[2];
+#define POINTS_3 POINTS_2 const int64_t p2 = p[2]; const uint64_t m2 = masks[3];
+#define POINTS_4 POINTS_3 const int64_t p3 = p[3]; const uint64_t m3 = masks[4];
+#define PICKS_1 PICK(0)
+#define PICKS_2 PICKS_1 PICK(1)
+#define PICKS_3 PICKS_2 PICK(2)
+#define PICKS_4 PICKS_3 PICK(3)
+#define RANGES(n)                                                                                               \
+    GOV_CLONES static void ranges_##n(const int64_t *restrict words, const int64_t *p, const uint64_t *masks,   \
+                                      uint64_t *restrict fired, uint32_t count) {                               \
+        const uint64_t start = masks[0];                                                                        \
+        POINTS_##n                                                                                              \
+        for (uint32_t i = 0; i < count; i++) {                                                                  \
+            const int64_t v = words[i];                                                                         \
+            uint64_t m = start;                                                                                 \
+            PICKS_##n                                                                                           \
+            fired[i] &= m;                                                                                      \
+        }                                                                                                       \
+    }
+RANGES(1)
+RANGES(2)
+RANGES(3)
+RANGES(4)
+
+/* One more breakpoint on masks picked so far. */
+GOV_CLONES static void pick_one(const int64_t *restrict words, int64_t point, uint64_t mask, uint64_t *restrict picked,
+                                uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) picked[i] = words[i] >= point ? mask : picked[i];
+}
+
+GOV_CLONES static void keep(uint64_t *restrict fired, const uint64_t *restrict picked, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) fired[i] &= picked[i];
+}
+
+static void many_ranges(const gov_test *t, const int64_t *words, uint64_t *fired, uint32_t count) {
+    uint64_t picked[GOV_ROWS];
+    for (uint32_t i = 0; i < count; i++) picked[i] = t->masks[0];
+    for (uint32_t j = 0; j < t->count; j++) pick_one(words, t->points[j], t->masks[j + 1], picked, count);
+    keep(fired, picked, count);
+}
+
+static void ranked(const gov_test *t, const int64_t *words, uint64_t *fired, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        fired[i] &= t->masks[gov_rank((const uint64_t *)(const void *)t->points, t->count, words[i])];
+}
+
+static void dense(const gov_test *t, const int64_t *words, uint64_t *fired, uint32_t count) {
+    const uint64_t lo = (uint64_t)t->points[0];
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t at = (uint64_t)words[i] - lo;
+        fired[i] &= at < t->count ? t->masks[at] : 0;
+    }
+}
+
+GOV_CLONES static void sets(uint32_t kind, uint64_t set, uint64_t kept, const int64_t *restrict words,
+                            uint64_t *restrict fired, uint32_t count) {
+    const uint64_t flip = kind == GOV_SET_ANY ? 0 : ~UINT64_C(0), mask = kind == GOV_SET_WITHIN ? ~set : set;
+    const uint64_t turned = kind == GOV_SET_ALL ? flip : 0; /* what must be 0: ~w & set, or w & ~set; ANY: w & set not 0 */
+    const uint64_t if_zero = kind == GOV_SET_ANY ? kept : ~UINT64_C(0), if_not = kind == GOV_SET_ANY ? ~UINT64_C(0) : kept;
+    for (uint32_t i = 0; i < count; i++) fired[i] &= (((uint64_t)words[i] ^ turned) & mask) == 0 ? if_zero : if_not;
+}
+
+void gov_apply(const gov_test *t, const int64_t *words, uint64_t *fired, uint32_t count) {
+    if (t->kind == GOV_DENSE) dense(t, words, fired, count);
+    else if (t->kind >= GOV_SET_ANY) sets(t->kind, t->masks[0], t->masks[1], words, fired, count);
+    else if (t->count == 1) ranges_1(words, t->points, t->masks, fired, count);
+    else if (t->count == 2) ranges_2(words, t->points, t->masks, fired, count);
+    else if (t->count == 3) ranges_3(words, t->points, t->masks, fired, count);
+    else if (t->count == 4) ranges_4(words, t->points, t->masks, fired, count);
+    else if (t->count <= 16) many_ranges(t, words, fired, count);
+    else ranked(t, words, fired, count);
+}
+
+GOV_CLONES void gov_look_up(const uint64_t *restrict fired, uint64_t permits, const uint8_t decision[2][GOV_LUT],
+                            const int32_t rule[2][GOV_LUT], uint8_t *restrict decisions, int32_t *restrict rules,
+                            uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t f = fired[i];
+        const uint32_t lowest = f ? (uint32_t)__builtin_ctzll(f) : 64, may = (f & permits) != 0;
+        decisions[i] = decision[may][lowest];
+        rules[i] = rule[may][lowest];
+    }
+}
+
+/* Adding and taking away 1.5 × 2^52 rounds a smaller double to the nearest integer, ties to even. */
+#define ROUNDER 6755399441055744.0
+#define SMALL 1125899906842624.0 /* 2^50 */
+
+GOV_CLONES static void nearest_steps(double num, double den, double lo, double hi, const double *restrict values,
+                                     int64_t *restrict words, uint8_t *restrict odd, uint32_t count) {
+    union { double d; int64_t i; } base = {.d = ROUNDER};
+    for (uint32_t i = 0; i < count; i++) {
+        const double v = values[i], scaled = v * den / num, moved = scaled + ROUNDER, steps = moved - ROUNDER;
+        union { double d; int64_t i; } bits = {.d = moved};
+        words[i] = bits.i - base.i;
+        odd[i] = !((steps * num / den == v) & (steps >= lo) & (steps <= hi) & (scaled < SMALL) & (scaled > -SMALL));
+    }
+}
+
+int gov_steps_of_block(const gov_field *f, const double *values, int64_t *words, uint8_t *odd, uint32_t count) {
+    const double edge = SMALL / (double)f->step_num;
+    if (!((double)f->lo > -edge && (double)f->hi < edge && f->step_den <= GOV_EXACT_MAX)) return 0;
+    nearest_steps((double)f->step_num, (double)f->step_den, (double)f->lo, (double)f->hi, values, words, odd, count);
+    return 1;
+}

@@ -1,0 +1,56 @@
+/* One block of rows in words: reading inputs into it (gov_column.c), predicates over it (gov_block.c). */
+
+#ifndef GOV_BLOCK_H
+#define GOV_BLOCK_H
+
+#include "gov_batch.h"
+#include "gov_engine.h"
+
+#define GOV_ROWS 1024
+#define GOV_STRIDE (GOV_ROWS + 8) /* words between columns: another power of two would crowd the same cache sets */
+
+/* Vector units differ between machines: the same C is compiled for several and chosen at load. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+#define GOV_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define GOV_CLONES
+#endif
+
+typedef struct { uint8_t *valid; uint32_t *classes; } gov_texts; /* of a dictionary: worked out once */
+
+typedef struct {
+    const gov_table *table;
+    const gov_input *inputs;
+    gov_texts *texts;           /* by field */
+    int64_t *buffers;           /* GOV_STRIDE words a column */
+    const int64_t **column;     /* words of the block, by column: a buffer or the input itself */
+    uint8_t bad[GOV_ROWS];      /* 1: the row is invalid */
+    int any_bad;
+} gov_rows;
+
+/* Memory and constants for all blocks; -1: not enough memory.  Always followed by gov_rows_end. */
+int gov_rows_begin(gov_rows *rows, const gov_table *table, const gov_input *inputs);
+void gov_rows_end(gov_rows *rows);
+
+/* Words of the rows start..start + count - 1. */
+void gov_rows_read(gov_rows *rows, int64_t start, uint32_t count);
+
+/* A test of one column, as the mask of entries that a word leaves: below point[0] mask[0] and so on. */
+typedef struct {
+    uint32_t column, kind;      /* GOV_RANGES, GOV_DENSE, GOV_SET_… */
+    uint32_t count;
+    const int64_t *points;      /* GOV_DENSE: one, the lowest word */
+    const uint64_t *masks;      /* sets: the set, then the mask to keep */
+} gov_test;
+
+int gov_any_outside(const int64_t *words, uint32_t count, int64_t lo, int64_t hi);
+void gov_apply(const gov_test *test, const int64_t *words, uint64_t *fired, uint32_t count);
+
+#define GOV_LUT 65 /* lowest fired bit, or 64 for none */
+void gov_look_up(const uint64_t *fired, uint64_t permits, const uint8_t decision[2][GOV_LUT],
+                 const int32_t rule[2][GOV_LUT], uint8_t *decisions, int32_t *rules, uint32_t count);
+
+/* Doubles of a field with few steps: words, and 1 in `odd` for what is not the double nearest to a step in range. */
+int gov_steps_of_block(const gov_field *f, const double *values, int64_t *words, uint8_t *odd, uint32_t count);
+
+#endif
