@@ -44,6 +44,8 @@ def guarded(verb: Callable[..., int]) -> Callable[..., int]:
     def inner(**options: Any) -> int:
         try:
             return verb(**options)
+        except BrokenPipeError:
+            raise
         except (GovError, CodedError, OSError, RecursionError, MemoryError) as error:
             return refuse(error, as_json=options.get("style") == "json")
 

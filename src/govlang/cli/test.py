@@ -11,6 +11,7 @@ import click
 from govlang.cli.check import unusable
 from govlang.cli.formats.findings import Finding, Report, capped, from_coded
 from govlang.cli.formats.output import ALL, format_option, show_reports
+from govlang.cli.formats.places import relocated, relocated_sources
 from govlang.cli.guard import Exit, guarded, worst
 from govlang.cli.options import files_argument, files_or_project
 from govlang.compiler.checked import Checked
@@ -68,12 +69,11 @@ def _report(
 
     try:
         subject = open_subject(path)
-        sources.extend(subject.sources)
-        return _run(subject, measured=measured, threshold=threshold, needed=needed)
+        sources.extend(relocated_sources(subject.sources, path))
+        report = _run(subject, measured=measured, threshold=threshold, needed=needed)
+        return relocated(report, path)
     except (GovError, CodedError, OSError) as error:
-        found = getattr(error, "diagnostics", ())
-        sources.extend(d.span.source for d in found if d.span is not None)
-        return unusable(path, error) | {"tests": []}
+        return unusable(path, error, sources) | {"tests": []}
 
 
 def _run(subject: Subject, *, measured: bool, threshold: float | None, needed: bool) -> Report:

@@ -1,0 +1,36 @@
+"""A baseline: an earlier report in, the findings that are new out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from govlang.cli.formats.exact_json import read_json
+from govlang.cli.formats.findings import Report, fingerprint
+from govlang.native.errors import CodedError
+
+
+def read_baseline(path: Path) -> frozenset[str]:
+    """The fingerprints of the findings in an earlier `--format json`.
+
+    Raises:
+        CodedError: GOV703 it is no report.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    reports = [read_json(line, f"the baseline `{path}`") for line in lines if line.strip()]
+    try:
+        return frozenset(fingerprint(f) for report in reports for f in report["findings"])
+    except (KeyError, TypeError):
+        help_line = "write one with `gov verify --format json > baseline.json`"
+        raise CodedError("GOV703", f"the baseline `{path}` is no report", help_line) from None
+
+
+def without_known(report: Report, known: frozenset[str]) -> Report:
+    """The report in which known findings are notes, and the verdict speaks of the others."""
+    findings = [
+        f | {"severity": "note", "accepted": "in the baseline"} if fingerprint(f) in known else f
+        for f in report["findings"]
+    ]
+    errors = [f for f in findings if f["severity"] == "error"]
+    open_only = all(f["code"] == "GOV309" for f in errors)
+    status = "proved" if not errors else "undecided" if open_only else "refuted"
+    return report | {"findings": findings, "status": status}

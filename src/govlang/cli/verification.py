@@ -1,0 +1,128 @@
+"""Verifies a policy for the command line: a checked policy in, the report of the contract out.
+
+What always holds: every witness was decided by the compiled table too; a report from the cache is of the
+very same sources, options and versions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import govlang
+from govlang.cli.compiled import Compiled, compile_policy
+from govlang.cli.formats.exact_json import json_text
+from govlang.cli.formats.findings import Report, capped
+from govlang.compiler.checked import Checked
+from govlang.native.digest import digest
+from govlang.native.files import write_whole
+from govlang.runtime.decision import Outcome
+from govlang.runtime.policy import Policy
+from govlang.verifier.report import Options, verify
+from govlang.verifier.solve import solver_name
+
+CACHE_VERSION: Final = 1
+
+
+def replay_on(table: bytes) -> Callable[..., Outcome]:
+    """What decides the verifier's witnesses on the compiled table."""
+    policies: dict[str, Policy] = {}
+
+    def replay(
+        request: Mapping[str, Any], runtime: Mapping[str, Any], params: Mapping[str, Any]
+    ) -> Outcome:
+        key = json_text(params)
+        if key not in policies:
+            policies[key] = Policy(table, params)
+        outcome: Outcome = policies[key].decide(dict(request), now_ms=0, runtime=dict(runtime))
+        return outcome
+
+    return replay
+
+
+def verified(
+    checked: Checked,
+    options: Options,
+    *,
+    compiled: Compiled | None = None,
+    table: bytes | None = None,
+) -> Report:
+    """The report on a policy; witnesses are replayed on `table`, by default the one it compiles to."""
+    if table is None:
+        table = (compiled or compile_policy(checked.policy)).table
+    report = verify(
+        checked.policy,
+        accepts=checked.accepts,
+        options=options,
+        replay=replay_on(table),
+        progress=progress if sys.stderr.isatty() else None,
+    ).to_json()
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)  # noqa: T201  # the end of the progress line
+    return report | {"findings": capped(report["findings"])}
+
+
+def progress(what: str, done: int, of: int) -> None:
+    """One line on the terminal that is written over."""
+    print(f"\r\033[K{what} {done}/{of}", end="", file=sys.stderr, flush=True)  # noqa: T201  # progress
+
+
+# --- the cache ---------------------------------------------------------------------------------
+
+
+def cached(checked: Checked, options: Options, compute: Callable[[], Report]) -> Report:
+    """The report from the cache, or computed and kept; what is undecided is never kept."""
+    path = _cache_path(checked, options)
+    found = _read(path)
+    if found is not None:
+        return found
+    report = compute()
+    if report["status"] != "undecided":
+        _keep(path, report)
+    return report
+
+
+def _cache_path(checked: Checked, options: Options) -> Path:
+    from govlang.compiler.core import core_json
+
+    parts = {
+        "cache": CACHE_VERSION,
+        "govlang": govlang.__version__,
+        "solver": solver_name(),
+        "options": asdict(options) | {"jobs": 0},
+        "core": digest(core_json(checked.policy)),
+        "sources": [[s.name, digest(s.text.encode())] for s in checked.sources],
+    }
+    name = digest(json.dumps(parts, sort_keys=True).encode()).removeprefix("sha256:")
+    return cache_folder() / f"{name}.json"
+
+
+def cache_folder() -> Path:
+    """Where reports are kept: GOV_CACHE_DIR, or the user's cache folder."""
+    base = os.environ.get("GOV_CACHE_DIR")
+    if base:
+        return Path(base)
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(home).expanduser() / "govlang" / "verify"
+
+
+def _read(path: Path) -> Report | None:
+    try:
+        plain = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return plain if isinstance(plain, dict) and "status" in plain else None
+
+
+def _keep(path: Path, report: Report) -> None:
+    """Keep a report; a cache that cannot be written is no fault."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json_text(report).encode("utf-8"))
+    except OSError:
+        return

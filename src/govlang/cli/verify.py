@@ -1,0 +1,183 @@
+"""`gov verify FILE…|BUNDLE`: prove that a policy makes sense, or show a request on which it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from govlang.cli.check import unusable
+from govlang.cli.formats.findings import Report
+from govlang.cli.formats.output import ALL, format_option, show_reports
+from govlang.cli.formats.places import relocated, relocated_sources
+from govlang.cli.guard import Exit, guarded, worst
+from govlang.cli.options import files_argument, files_or_project, project
+from govlang.dsl.diagnostics import GovError
+from govlang.dsl.source import Source
+from govlang.native.errors import CodedError
+
+if TYPE_CHECKING:
+    from govlang.cli.subject import Subject
+    from govlang.verifier.report import Options
+
+Command = Callable[..., Any]
+KINDS = ("conflict", "unreachable", "redundant", "vacuous", "gap", "property", "diff")
+CODES = {
+    "proved": Exit.OK,
+    "refuted": Exit.FINDINGS,
+    "undecided": Exit.UNDECIDED,
+    "unusable": Exit.UNUSABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a caller asks of `gov verify`, beside the files."""
+
+    options: Options
+    cache: bool
+    known: frozenset[str]
+    against: Subject | None
+    no_looser: bool
+
+
+def verify_options(command: Command) -> Command:
+    """The options that `verify` and `build` share."""
+    decorators = (
+        click.option("--strict", is_flag=True, help="count warnings as errors"),
+        click.option("--accept", default="", metavar="KIND,…", help="turn findings of a kind or code into warnings"),
+        click.option("--timeout", type=click.FloatRange(min=0.001), metavar="S", help="seconds a query  [default: 10]"),
+        click.option("--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="processes"),
+        click.option("--against", type=click.Path(path_type=Path), metavar="OLD", help="an older policy or bundle"),
+    )  # fmt: skip
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
+@click.command(name="verify")
+@files_argument
+@verify_options
+@click.option(
+    "--no-looser", is_flag=True, help="with --against: anything that became looser is an error"
+)
+@click.option("--overlaps", is_flag=True, help="list overlaps that tiers or `combine` settle")
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="an earlier JSON report; its findings are known",
+)
+@click.option("--no-cache", is_flag=True, help="prove again what was proved before")
+@format_option(ALL)
+@guarded
+def command(
+    files: tuple[Path, ...],
+    strict: bool,  # noqa: FBT001  # a flag of the command line
+    accept: str,
+    timeout: float | None,
+    jobs: int,
+    against: Path | None,
+    no_looser: bool,  # noqa: FBT001  # a flag of the command line
+    overlaps: bool,  # noqa: FBT001  # a flag of the command line
+    baseline: Path | None,
+    no_cache: bool,  # noqa: FBT001  # a flag of the command line
+    style: str,
+) -> int:
+    """Prove each FILE: conflicts, dead rules, gaps, properties; each refutation with a request."""
+    from govlang.cli.baseline import read_baseline
+    from govlang.cli.subject import open_subject
+
+    if no_looser and against is None:
+        raise CodedError("GOV708", "`--no-looser` needs `--against`", "give `--against OLD`")
+    request = Request(
+        verifier_options(
+            strict=strict, accept=accept, timeout=timeout, jobs=jobs, overlaps=overlaps
+        ),
+        not no_cache,
+        read_baseline(baseline) if baseline else frozenset(),
+        open_subject(against) if against else None,
+        no_looser,
+    )
+    sources: list[Source] = list(request.against.sources) if request.against else []
+    reports = [_report(path, request, sources) for path in files_or_project(files)]
+    show_reports(reports, sources, style, closing)
+    return worst(CODES[report["status"]] for report in reports)
+
+
+def verifier_options(
+    *, strict: bool, accept: str, timeout: float | None, jobs: int, overlaps: bool = False
+) -> Options:
+    """The verifier's options; what is not given comes from `gov.toml`.
+
+    Raises:
+        CodedError: GOV708 there is no such kind.
+    """
+    from govlang.verifier.report import Options
+
+    settings = project()
+    kinds = [kind for kind in accept.split(",") if kind] + list(settings.get("accept", []))
+    for kind in kinds:
+        if kind.lower() not in KINDS and not kind.upper().startswith("GOV3"):
+            raise CodedError("GOV708", f"there is no kind `{kind}`", "kinds: " + ", ".join(KINDS))
+    return Options(
+        timeout_s=timeout or float(settings.get("timeout_s", 10)),
+        jobs=jobs,
+        overlaps=overlaps,
+        strict=strict or bool(settings.get("strict", False)),
+        accept_kinds=tuple(kinds),
+    )
+
+
+def _report(path: Path, request: Request, sources: list[Source]) -> Report:
+    from govlang.cli.subject import open_subject
+
+    try:
+        subject = open_subject(path)
+        sources.extend(relocated_sources(subject.sources, path))
+        return relocated({"file": str(path)} | _verified(subject, request), path)
+    except (GovError, CodedError, OSError) as error:
+        return unusable(path, error, sources)
+
+
+def _verified(subject: Subject, request: Request) -> Report:
+    from govlang.cli.baseline import without_known
+    from govlang.cli.verification import cached, verified
+
+    def compute() -> Report:
+        table = subject.bundle.table if subject.bundle else None
+        return verified(subject.checked, request.options, table=table)
+
+    report = cached(subject.checked, request.options, compute) if request.cache else compute()
+    return without_known(report, request.known) if request.known else report
+
+
+def closing(report: Report) -> str:
+    """The last lines for people: what was proved, and the verdict."""
+    if report["status"] == "unusable":
+        return f"{click.style('unusable', fg='red', bold=True)}  {report['file']}"
+    lines = [
+        f"  {click.style('proved', fg='green')}  {proof['property']}  ({proof['method']})"
+        for proof in report["proved"]
+        if proof["kind"] == "property"
+    ]
+    colour = {"proved": "green", "refuted": "red"}.get(report["status"], "yellow")
+    mark = click.style(report["status"], fg=colour, bold=True)
+    counts = ", ".join(_counts(report)) or "no findings"
+    lines.append(
+        f"{mark}  {report['file']}: {report['policy']} {report['version']}, {counts}, "
+        f"{len(report['proved'])} proofs, {report['ms'] / 1000:.2f} s"
+    )
+    return "\n".join(lines)
+
+
+def _counts(report: Report) -> list[str]:
+    found = []
+    for severity in ("error", "warning", "note"):
+        count = sum(f["severity"] == severity for f in report["findings"])
+        if count:
+            found.append(f"{count} {severity}{'s' if count > 1 else ''}")
+    return found
