@@ -49,7 +49,7 @@ class Arguments:
             try:
                 field = fields.get(argument.name.text)
                 if field is None:
-                    raise unknown(what, argument.name, fields)  # noqa: TRY301  # one place reports
+                    raise unknown(what, argument.name, fields)  # one place reports
                 if unique(argument.name, seen, "argument", self._checker.found):
                     values[field.name] = self._value(argument.value, field, known)
             except RefusalError as refusal:

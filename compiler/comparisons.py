@@ -47,11 +47,13 @@ def among(quantity: Quantity, members: tuple[Constant, ...], span: Span) -> ir.B
     for member in members:
         agree(quantity, member, span)
         same_time(quantity, member, span)
-    steps = [_exact_steps("==", quantity, member) for member in members]
+    steps = [member.value / quantity.step for member in members]
+    for member, step in zip(members, steps, strict=True):
+        _refuse_between("==", quantity, member, step)
     if quantity.field is not None:
-        ranges = merged([(s, s) for s in steps], quantity.interval)
+        ranges = merged([(s.numerator,) * 2 for s in steps], quantity.interval)
         return ir.InRanges(quantity.field, ranges, span)
-    return ir.disjunction([_bounded("==", quantity, Fraction(s), span) for s in steps], span)
+    return ir.disjunction([_bounded("==", quantity, s, span) for s in steps], span)
 
 
 def field_ranges(op: str, bound: Fraction, field: Interval) -> ir.Ranges:
@@ -99,10 +101,9 @@ def merged(wanted: list[Interval], field: Interval) -> ir.Ranges:
 
 
 def _against_constant(op: str, quantity: Quantity, constant: Constant, span: Span) -> ir.BoolExpr:
+    steps = constant.value / quantity.step
     if op in ("==", "!="):
-        steps = Fraction(_exact_steps(op, quantity, constant))
-    else:
-        steps = constant.value / quantity.step
+        _refuse_between(op, quantity, constant, steps)
     if quantity.field is not None:
         return ir.InRanges(quantity.field, field_ranges(op, steps, quantity.interval), span)
     return _bounded(op, quantity, steps, span)
@@ -127,10 +128,9 @@ def _compare(op: str, left: ir.IntExpr, right: ir.IntExpr, span: Span) -> ir.Com
     return ir.Compare(_OPS[op], left, right, span)
 
 
-def _exact_steps(op: str, quantity: Quantity, constant: Constant) -> int:
-    steps = constant.value / quantity.step
+def _refuse_between(op: str, quantity: Quantity, constant: Constant, steps: Fraction) -> None:
     if steps.denominator == 1:
-        return steps.numerator
+        return
     unit = constant.unit if constant.unit.text else quantity.unit
     below, above = (measure.shown(s * quantity.step, unit) for s in (floor(steps), ceil(steps)))
     raise RefusalError(

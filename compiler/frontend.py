@@ -16,6 +16,7 @@ from govlang.dsl.source import Source
 
 __all__ = ["Accept", "Checked", "Read", "TestCase", "TestStep", "compile_file", "compile_source"]
 
+
 def compile_source(source: Source, read: Read | None = None) -> Checked:
     """Parse, import, check and lower a policy.
 

@@ -110,12 +110,12 @@ class _Gatherer:
         try:
             name = _inside(declaration.path, path[-1])
             if name in path:
-                raise _cycle(declaration, path, name)  # noqa: TRY301  # one place reports
+                raise _cycle(declaration, path, name)  # one place reports
             if name in self.taken:
                 return
             self.taken.add(name)
             if len(path) > DEPTH_MAX:
-                raise _too_many(declaration.path, f"imports nest more than {DEPTH_MAX} deep")  # noqa: TRY301
+                raise _too_many(declaration.path, f"imports nest more than {DEPTH_MAX} deep")
             part = parse_fragment(self._source(declaration.path, name))
         except RefusalError as refusal:
             self.found.add(refusal.diagnostic)

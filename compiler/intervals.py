@@ -119,9 +119,12 @@ def check_policy(policy: ir.Policy) -> None:
         RangeOverflowError: an expression could leave it.
     """
     ranges = policy_ranges(policy)
-    for claim in (*policy.assumptions, *policy.properties, *policy.rules):
+    for assumption in policy.assumptions:
+        check_condition(assumption.condition, ranges)
+    for claim in policy.properties:
         check_condition(claim.condition, ranges)
     for rule in policy.rules:
+        check_condition(rule.condition, ranges)
         for limit in rule.limits:
             interval(limit.lo, ranges)
             interval(limit.hi, ranges)

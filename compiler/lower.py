@@ -108,17 +108,16 @@ class _Lowering:
                     pass
 
     def _only(self, kind: type[Kind], word: str) -> Kind | None:
-        first, *rest = (*self._all(kind), None)
-        for extra in rest:
-            if extra is not None and first is not None:
-                self.found.error(
-                    "GOV233",
-                    f"`{word}` is written twice",
-                    _span_of(extra),
-                    help="remove one",
-                    notes=(Note("the first stands here", _span_of(first)),),
-                )
-        return first
+        written = list(self._all(kind))
+        for extra in written[1:]:
+            self.found.error(
+                "GOV233",
+                f"`{word}` is written twice",
+                _span_of(extra),
+                help="remove one",
+                notes=(Note("the first stands here", _span_of(written[0])),),
+            )
+        return written[0] if written else None
 
     def _combine(self) -> ir.Combine:
         self._only(ast.TiersDecl, "tiers")
@@ -180,7 +179,9 @@ class _Lowering:
         names = [*(_draft_name(d) for d in drafts), *(table.name for table in self._tables())]
         for name in names:
             if name.text in RESERVED_RULES:
-                message = f"no rule may be called `{name.text}`, which outcomes use when none decided"
+                message = (
+                    f"no rule may be called `{name.text}`, which outcomes use when none decided"
+                )
                 self.found.error("GOV203", message, name.span, help="use another name")
             unique(name, seen, "rule", self.found)
 

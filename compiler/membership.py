@@ -59,8 +59,8 @@ def _atom(expr: Test, operand: Value, scope: Scope) -> ir.BoolExpr:
         case ast.In(), Choice():
             return _one_of(operand, _some(expr.members), expr.span)
         case ast.In(), Text(field=field):
-            members = [_text(member) for member in _some(expr.members)]
-            return texts.equal_to(field, members, expr.span)
+            literals = [_text(member) for member in _some(expr.members)]
+            return texts.equal_to(field, literals, expr.span)
         case ast.In(), Quantity():
             numbers = tuple(_number(member, scope.units) for member in _some(expr.members))
             return comparisons.among(operand, numbers, expr.span)

@@ -38,7 +38,7 @@ def added(op: str, left: Number, right: Number, span: Span) -> Number:
 
 
 def multiplied(left: Number, right: Number, span: Span) -> Number:
-    """`left * right`; a constant factor only makes the grid coarser or finer."""
+    """`left * right`; a whole factor leaves the grid as it is, another makes it finer."""
     _no_moment(left, right, span)
     unit = measure.product(left.unit, right.unit)
     if isinstance(left, Quantity) and isinstance(right, Quantity):
@@ -118,8 +118,10 @@ def chosen(condition: Condition, then: Number, otherwise: Number, span: Span) ->
 
 
 def aligned(left: Number, right: Number, span: Span) -> tuple[Quantity, Quantity]:
-    """Both numbers on their finest common grid."""
-    step = _common(_grain(left), _grain(right)) or Fraction(1)
+    """Both numbers on their finest common grid; two constants on one that has their units."""
+    step = _common(_grain(left), _grain(right))
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        step = _common(step, _common(left.unit.factor, right.unit.factor))
     return on_grid(left, step, span), on_grid(right, step, span)
 
 
@@ -178,13 +180,13 @@ def _times(expr: ir.IntExpr, factor: int) -> ir.IntExpr:
 
 
 def _stretched(quantity: Quantity, factor: Fraction, span: Span) -> Quantity:
-    """`quantity * factor`: the same steps on a grid `factor` times as wide."""
-    if factor == 0:
-        return replace(quantity, expr=ZERO, interval=(0, 0))
-    if factor > 0:
-        return replace(quantity, step=_short(quantity.step * factor, span))
-    turned = negated_quantity(quantity, span)
-    return replace(turned, step=_short(quantity.step * -factor, span))
+    """`quantity * factor` on the grid of the quantity, made finer where the factor is no integer."""
+    step = _short(quantity.step / factor.denominator, span)
+    found = intervals.arithmetic(ArithOp.MUL, quantity.interval, (factor.numerator,) * 2)
+    _checked(found, step, quantity.unit, span)
+    return replace(
+        quantity, expr=_times(quantity.expr, factor.numerator), interval=found, step=step
+    )
 
 
 def _floored(quantity: Quantity, divisor: Fraction, span: Span) -> Quantity:

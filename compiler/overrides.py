@@ -109,7 +109,9 @@ def _report_cycle(
     path: list[str], name: str, by_id: Mapping[str, Draft], found: Diagnostics
 ) -> None:
     cycle = [*path[path.index(name) :], name]
-    shown = " → ".join(f"`{one}`" for one in (cycle if len(cycle) < 12 else [*cycle[:10], "…", name]))
+    shown = " → ".join(
+        f"`{one}`" for one in (cycle if len(cycle) < 12 else [*cycle[:10], "…", name])
+    )
     found.error(
         "GOV221",
         f"`overrides` goes round in a circle: {shown}",

@@ -152,7 +152,9 @@ class Tests:
             case ast.Name() | ast.String():
                 return member_text(written)
             case ast.SetLiteral(members=members):
-                return [m.text if isinstance(m, ast.Name | ast.Number) else m.value for m in members]
+                return [
+                    m.text if isinstance(m, ast.Name | ast.Number) else m.value for m in members
+                ]
             case ast.Number():
                 return self._raw_number(written, field)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from govlang.compiler.frontend import compile_source
 from govlang.dsl.codes_meaning import MEANING
 from govlang.dsl.diagnostics import Diagnostic, GovError
