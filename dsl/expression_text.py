@@ -199,8 +199,13 @@ def decision(node: ast.Decision) -> str:
 def expected(node: ast.Expect) -> str:
     """What follows `expect`."""
     own, more = _own_obligation(node.decision)
-    by = "" if node.rule is None else f" by {label(node.rule)}"
+    by = "" if node.rule is None else f" by {_rule(node.rule)}"
     return " and ".join([own + by, *map(obligation, more)])
+
+
+def _rule(name: ast.Name) -> str:
+    """The name after `by`, where the word `to` would go on with a limit of a field `by`."""
+    return quoted(name.text) if name.text == "to" else label(name)
 
 
 def _own_obligation(node: ast.Decision) -> tuple[str, tuple[ast.Obligation, ...]]:

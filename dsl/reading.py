@@ -26,22 +26,25 @@ from govlang.dsl.tables import LIST, PASS, Reduction, Tables, load
 MAX_ERRORS = 100
 """Reported of one file; more say nothing new."""
 
-_SOFT: dict[str, Callable[[str, str], bool]] = {
-    "has": lambda terminal, _: terminal == WORD,
-    "least": lambda terminal, _: terminal == "(",
-    "greatest": lambda terminal, _: terminal == "(",
-    "abs": lambda terminal, _: terminal == "(",
-    "any": lambda terminal, _: terminal == "{",
-    "all": lambda terminal, _: terminal == "{",
-    "at": lambda _, text: text == "least",
-    "decision": lambda _, text: text in {"is", "in"},
-    "like": lambda terminal, _: terminal == "STRING",
-    "under": lambda terminal, _: terminal == "STRING",
-    "contains": lambda terminal, _: terminal in {WORD, "STRING"},
-    "require": lambda _, text: text == "human",
-    "limit": lambda terminal, _: terminal == WORD,
+_SOFT: dict[str, Callable[[Tokens, int], bool]] = {
+    "least": lambda tokens, after: tokens.terminals[after] == "(",
+    "greatest": lambda tokens, after: tokens.terminals[after] == "(",
+    "abs": lambda tokens, after: tokens.terminals[after] == "(",
+    "any": lambda tokens, after: tokens.terminals[after] == "{",
+    "all": lambda tokens, after: tokens.terminals[after] == "{",
+    "decision": lambda tokens, after: tokens.texts[after] in {"is", "in"},
+    "like": lambda tokens, after: tokens.terminals[after] == "STRING",
+    "under": lambda tokens, after: tokens.terminals[after] == "STRING",
+    "contains": lambda tokens, after: tokens.terminals[after] in {WORD, "STRING"},
+    "require": lambda tokens, after: tokens.texts[after] == "human",
+    "limit": lambda tokens, after: tokens.terminals[after] == WORD,
+    # after `expect limit`, which may be all of it or go on with `FIELD to VALUE`
+    "and": lambda tokens, after: tokens.texts[after] in {"do", "limit"},
+    "at": lambda tokens, after: tokens.terminals[after] == "NUMERAL",
+    "by": lambda tokens, after: tokens.terminals[after] == "STRING" or tokens.texts[after] != "to",
+    "request": lambda tokens, after: tokens.terminals[after] == "{",
 }
-"""Where a name may stand too, these are keywords only before such a token (terminal, text)."""
+"""Where a name may stand too, these are keywords only if the token `after` them is such a one."""
 
 
 class Reader:
@@ -92,11 +95,7 @@ class Reader:
         word = self.tokens.texts[at]
         if word not in KEYWORDS or word not in expected:
             return "NAME"
-        if (
-            "NAME" in expected
-            and word in _SOFT
-            and not _SOFT[word](after, self.tokens.texts[at + 1])
-        ):
+        if "NAME" in expected and word in _SOFT and not _SOFT[word](self.tokens, at + 1):
             return "NAME"
         return word
 

@@ -94,3 +94,8 @@ class Span(NamedTuple):
 NO_SOURCE = Source("<none>", "")
 NO_SPAN = Span(NO_SOURCE, 0, 0)
 """The place of a node that a program built instead of a parser."""
+
+
+def span_field() -> Span:
+    """The `span` of a node: where it stands, which is no part of what it says."""
+    return field(default=NO_SPAN, compare=False, repr=False)

@@ -79,11 +79,17 @@ def typed_row(
     return ast.TableRow(tuple(c for c in conditions if c is not None), decision, because, raw.span)
 
 
-def _condition(cell: RawCell, found: Diagnostics) -> ast.Cell | None:
+def _as_value(cell: RawCell) -> RawCell:
+    """A bare effect where none is expected is a name that is spelt so."""
+    if isinstance(cell, ast.Decision) and not cell.obligations:
+        return ast.CellValue(ast.Name(cell.effect.value, cell.span), cell.span)
+    return cell
+
+
+def _condition(raw: RawCell, found: Diagnostics) -> ast.Cell | None:
+    cell = _as_value(raw)
     if not isinstance(cell, ast.Decision):
         return cell
-    if not cell.obligations:  # a member called `allow`
-        return ast.CellValue(ast.Name(cell.effect.value, cell.span), cell.span)
     _error(
         found,
         "an effect stands in a column of conditions",
@@ -114,7 +120,7 @@ def _result(result: Result, cell: RawCell, found: Diagnostics) -> ast.Decision |
 
 
 def _limit(field: ast.Name, cell: RawCell) -> ast.Limit | None:
-    match cell:
+    match _as_value(cell):
         case ast.CellValue(value=ast.Number() | ast.Name() as value):
             return ast.Limit(field, None, _expression(value), cell.span)
         case ast.CellRange(low=low, high=high):

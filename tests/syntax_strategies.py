@@ -12,7 +12,7 @@ from govlang.dsl.keywords import KEYWORDS
 T = TypeVar("T")
 
 # Names that the grammar reads in another way in an expression.
-RESERVED = {"not", "true", "false", "if", "decision", "empty", "_"}
+RESERVED = {"not", "true", "false", "if", "has", "decision", "empty", "_"}
 OTHERS = ["a", "b", "zone", "x_1", "Deny", "NAME", "STRING", "count", "event"]
 WORDS = [*sorted(KEYWORDS - RESERVED), *OTHERS]
 

@@ -31,7 +31,7 @@ def test_every_code_in_the_sources_has_a_page(root: Path) -> None:
 def test_every_page_says_what_is_wrong_and_how_to_mend_it(code: str, page: Page) -> None:
     assert CODE.fullmatch(code)
     assert all((page.title, page.explanation, page.example, page.way_out))
-    assert page.title[0].islower() or page.title[0] == "`"
+    assert not (page.title[0].isupper() and page.title[1:2].islower())
     assert not page.title.endswith(".")
     assert page.explanation.endswith((".", "."))
     assert page.way_out.endswith((".", "`"))

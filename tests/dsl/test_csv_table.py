@@ -78,7 +78,7 @@ def test_spans_lie_in_the_csv_file() -> None:
         ('zone,battery,speed\nurban,"_,3 m/s\n', ["GOV115 2:7"]),
         ('zone,battery,speed\nur"ban,_,3 m/s\n', ["GOV115 2:1"]),
         ("zone,battery,speed\nurban,>= kg,x y\na,b\n", ["GOV110 2:13", "GOV114 3:1"]),
-        ("zone,battery,speed\nurban,_,deny\n", ["GOV114 2:9"]),
+        ("zone,battery,speed\nurban,_,throttle retry 3 s\n", ["GOV114 2:9"]),
         ("", ["GOV102 1:1"]),
         ("\n\n", ["GOV102 1:1"]),
         (",,\n", ["GOV115 1:1"]),

@@ -86,12 +86,31 @@ def test_a_word_is_a_keyword_only_where_the_grammar_expects_it(word: str) -> Non
 
 
 def test_words_that_begin_an_operator_are_names_elsewhere() -> None:
-    assert expr("has > any") == ast.Compare(">", ast.Name("has"), ast.Name("any"))
+    assert expr("all > any") == ast.Compare(">", ast.Name("all"), ast.Name("any"))
     assert expr("least > abs") == ast.Compare(">", ast.Name("least"), ast.Name("abs"))
     assert expr("x is at") == ast.Is(ast.Name("x"), ast.Name("at"))
     assert expr("x contains all") == ast.Contains(
         ast.Name("x"), ast.Quantifier.ONE, ast.SetLiteral((ast.Name("all"),))
     )
+
+
+def test_after_expect_limit_the_next_word_may_begin_anything() -> None:
+    test = only(
+        'test "t" { request { } expect limit\nat 0 s request { } expect limit at to 3\n'
+        "request { } expect limit by by\nrequest { } expect limit by to 3 and do at\n"
+        "request { } expect limit and do at }"
+    )
+    assert isinstance(test, ast.Test)
+    three, do = ast.Number("3"), ast.Do(ast.Name("at"))
+    limits = [ast.Limit(ast.Name(field), None, three) for field in ("at", "by")]
+    found = [(step.expect.decision.obligations, step.expect.rule) for step in test.steps]
+    assert found == [
+        ((), None),
+        ((limits[0],), None),
+        ((), ast.Name("by")),
+        ((limits[1], do), None),
+        ((do,), None),
+    ]
 
 
 def test_a_unit_stands_on_its_numbers_line_and_is_no_keyword() -> None:
