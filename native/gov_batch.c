@@ -11,13 +11,12 @@
 
 typedef struct {
     const gov_table *table;
-    gov_test *tests;
-    uint32_t n_tests;
+    gov_test *tests, *constant;
+    uint32_t n_tests, n_constant;
     int64_t *points;
     uint64_t *masks;
-    uint64_t active, permits, alone, paired, residual;
-    uint8_t decision[2][GOV_LUT];
-    int32_t rule[2][GOV_LUT];
+    uint64_t active, alone, paired, residual;
+    gov_verdicts verdicts;
 } plan;
 
 /* Whether the table is one block that masks alone can settle. */
@@ -92,22 +91,40 @@ static void settle_all(plan *p) {
         for (uint32_t bit = 0; bit < GOV_LUT; bit++) {
             const gov_entry *e = bit < gov_byte1(node[0]) ? &t->entries[gov_pair(node + 4, bit)] : NULL;
             const int stands = e && (may || e->effect >= t->fallback || t->combine >= GOV_FIRST_MATCH);
-            p->decision[may][bit] = stands ? e->effect : t->fallback;
-            p->rule[may][bit] = stands ? (int32_t)e->rule : -1;
+            p->verdicts.by_bit[may][bit].decision = stands ? e->effect : t->fallback;
+            p->verdicts.by_bit[may][bit].rule = stands ? (int32_t)e->rule : -1;
         }
+    p->verdicts.permits = node[1];
+    p->verdicts.end = gov_byte1(node[0]) < 64 ? UINT64_C(1) << gov_byte1(node[0]) : 0;
+    p->verdicts.direct = gov_byte1(node[0]) <= GOV_DIRECT;
+    for (uint32_t mask = 0; mask < 1 << GOV_DIRECT; mask++)
+        p->verdicts.by_mask[mask] = gov_verdict_of(&p->verdicts, mask & p->active);
 }
 
-static int plan_begin(plan *p, const gov_table *t) {
+/* Tests of columns that are the same in every row are done once. */
+static void fold_constants(plan *p, const gov_input *inputs) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < p->n_tests; i++) {
+        const gov_column *c = &p->table->columns[p->tests[i].column];
+        const int varies = c->kind == GOV_COLUMN_EQUAL || (c->kind != GOV_COLUMN_PARAM && inputs[c->source].type != GOV_MISSING &&
+                           (c->kind != GOV_COLUMN_HAS || inputs[c->source].valid));
+        if (varies) p->tests[kept++] = p->tests[i];
+        else p->constant[p->n_constant++] = p->tests[i];
+    }
+    p->n_tests = kept;
+}
+
+static int plan_begin(plan *p, const gov_table *t, const gov_input *inputs) {
     const uint64_t *node = t->nodes;
     const uint32_t lookups = gov_byte2(node[0]), residuals = gov_byte3(node[0]);
     memset(p, 0, sizeof *p);
     p->table = t;
     p->tests = calloc(lookups + 1u, sizeof *p->tests);
+    p->constant = calloc(lookups + 1u, sizeof *p->constant);
     p->points = malloc((2 * (size_t)t->n_nodes + 16) * sizeof *p->points);
     p->masks = malloc((2 * (size_t)t->n_nodes + 16) * sizeof *p->masks);
-    if (!p->tests || !p->points || !p->masks) return -1;
+    if (!p->tests || !p->constant || !p->points || !p->masks) return -1;
     p->active = gov_low_bits(gov_byte1(node[0]));
-    p->permits = node[1];
     p->alone = node[2];
     p->paired = t->combine < GOV_FIRST_MATCH ? node[3] : 0;
     const uint64_t *at = node + 4 + (gov_byte1(node[0]) + 1) / 2;
@@ -115,75 +132,99 @@ static int plan_begin(plan *p, const gov_table *t) {
     uint64_t points = 0, masks = 0;
     for (uint32_t i = 0; i < lookups; i++, at += lookup_size(at)) add_test(p, at, &points, &masks);
     settle_all(p);
+    fold_constants(p, inputs);
     return 0;
 }
 
 static void plan_end(plan *p) {
     free(p->tests);
+    free(p->constant);
     free(p->points);
     free(p->masks);
 }
 
 typedef struct {
     const gov_table *table;
-    const plan *plan; /* NULL: row by row */
+    const plan *plan;           /* NULL: row by row */
     gov_rows rows;
     int64_t *words;
     uint64_t *scratch;
     uint64_t fired[GOV_ROWS];
 } batch;
 
-static void decide_row(batch *b, uint32_t i, uint8_t *decision, int32_t *rule) {
+static void decide_row(batch *b, uint32_t i, int64_t row, const gov_output *to) {
     gov_outcome out;
     for (uint32_t c = 0; c < b->table->n_columns; c++) b->words[c] = b->rows.column[c][i];
     gov_decide_valid(b->table, b->words, b->scratch, &out);
-    *decision = out.decision;
-    *rule = (int32_t)out.rule;
+    gov_put(to, row, out.decision, (int32_t)out.rule);
 }
 
 /* Rows whose masks do not settle them. */
-static void decide_rest(batch *b, uint32_t count, uint8_t *decisions, int32_t *rules) {
+static void decide_rest(batch *b, int64_t start, uint32_t count, const gov_output *to) {
     const plan *p = b->plan;
     const uint64_t slow = p->alone | p->residual;
     if (!(slow | p->paired)) return;
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t paired = b->fired[i] & p->paired;
-        if ((b->fired[i] & slow) || (paired & (paired - 1))) decide_row(b, i, &decisions[i], &rules[i]);
+        if ((b->fired[i] & slow) || (paired & (paired - 1))) decide_row(b, i, start + i, to);
     }
 }
 
-static void decide_block(batch *b, int64_t start, uint32_t count, uint8_t *decisions, int32_t *rules) {
+static const uint8_t row_bytes[GOV_LISTS + 1] = {
+    [GOV_I8] = 1, [GOV_I16] = 2, [GOV_I32] = 4, [GOV_I64] = 8, [GOV_U8] = 1, [GOV_U16] = 2,
+    [GOV_U32] = 4, [GOV_U64] = 8, [GOV_F32] = 4, [GOV_F64] = 8, [GOV_B8] = 1,
+};
+
+/* Asks for the next block of one input while this one is being worked on: memory is the limit here. */
+static void fetch_ahead(const gov_input *in, int64_t start, uint32_t count) {
+    const char *at = (const char *)in->values + start * row_bytes[in->type];
+    for (uint32_t line = 0; line < count * row_bytes[in->type]; line += 64) __builtin_prefetch(at + line, 0, 2);
+}
+
+static void decide_block(batch *b, int64_t start, uint32_t count, uint32_t ahead, const gov_output *to) {
+    const plan *p = b->plan;
     gov_rows_read(&b->rows, start, count);
-    if (b->plan) {
-        const plan *p = b->plan;
+    if (p) {
         for (uint32_t i = 0; i < count; i++) b->fired[i] = p->active;
-        for (uint32_t k = 0; k < p->n_tests; k++)
-            gov_apply(&p->tests[k], b->rows.column[p->tests[k].column], b->fired, count);
-        gov_look_up(b->fired, p->permits, p->decision, p->rule, decisions, rules, count);
-        decide_rest(b, count, decisions, rules);
+        const uint32_t inputs = b->table->policy->inputs;
+        for (uint32_t k = 0; k < p->n_tests || k < inputs; k++) {
+            if (k < inputs && ahead) fetch_ahead(&b->rows.inputs[k], start + count, ahead);
+            if (k < p->n_tests) gov_apply(&p->tests[k], b->rows.column[p->tests[k].column], b->fired, count);
+        }
+        gov_look_up(&p->verdicts, b->fired, to, start, count);
+        decide_rest(b, start, count, to);
     } else {
-        for (uint32_t i = 0; i < count; i++) decide_row(b, i, &decisions[i], &rules[i]);
+        for (uint32_t i = 0; i < count; i++) decide_row(b, i, start + i, to);
     }
     if (!b->rows.any_bad) return;
     for (uint32_t i = 0; i < count; i++)
-        if (b->rows.bad[i]) decisions[i] = GOV_DENY, rules[i] = -2;
+        if (b->rows.bad[i]) gov_put(to, start + i, GOV_DENY, -2);
 }
 
-int gov_decide_columns(const gov_table *t, const gov_input *inputs, int64_t rows, uint8_t *decisions, int32_t *rules) {
+/* What the folded tests leave of the active entries. */
+static void begin_masks(batch *b, plan *p) {
+    for (uint32_t k = 0; k < p->n_constant; k++)
+        gov_apply(&p->constant[k], b->rows.column[p->constant[k].column], &p->active, 1);
+    b->plan = p;
+}
+
+static uint32_t block_size(int64_t left) { return left <= 0 ? 0 : left < GOV_ROWS ? (uint32_t)left : GOV_ROWS; }
+
+int gov_decide_columns(const gov_table *t, const gov_input *inputs, int64_t rows, uint8_t *decisions, void *rules,
+                       int narrow) {
     plan p = {0};
+    const gov_output to = {decisions, rules, narrow};
     batch *b = calloc(1, sizeof *b);
-    int failed = !b || (is_small(t) && plan_begin(&p, t) != 0);
+    int failed = !b || (is_small(t) && plan_begin(&p, t, inputs) != 0);
     if (!failed) {
         b->table = t;
-        b->plan = p.table ? &p : NULL;
         b->words = malloc((t->n_columns + 1u) * sizeof *b->words);
         b->scratch = malloc((gov_table_scratch(t) + 1u) * sizeof *b->scratch);
         failed = gov_rows_begin(&b->rows, t, inputs) != 0 || !b->words || !b->scratch;
+        if (!failed && p.table) begin_masks(b, &p);
     }
-    for (int64_t at = 0; !failed && at < rows; at += GOV_ROWS) {
-        const uint32_t count = rows - at < GOV_ROWS ? (uint32_t)(rows - at) : GOV_ROWS;
-        decide_block(b, at, count, decisions + at, rules + at);
-    }
+    for (int64_t at = 0; !failed && at < rows; at += GOV_ROWS)
+        decide_block(b, at, block_size(rows - at), block_size(rows - at - GOV_ROWS), &to);
     if (b) {
         gov_rows_end(&b->rows);
         free(b->words);

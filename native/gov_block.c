@@ -89,14 +89,30 @@ void gov_apply(const gov_test *t, const int64_t *words, uint64_t *fired, uint32_
     else ranked(t, words, fired, count);
 }
 
-GOV_CLONES void gov_look_up(const uint64_t *restrict fired, uint64_t permits, const uint8_t decision[2][GOV_LUT],
-                            const int32_t rule[2][GOV_LUT], uint8_t *restrict decisions, int32_t *restrict rules,
-                            uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        const uint64_t f = fired[i];
-        const uint32_t lowest = f ? (uint32_t)__builtin_ctzll(f) : 64, may = (f & permits) != 0;
-        decisions[i] = decision[may][lowest];
-        rules[i] = rule[may][lowest];
+#define LOOK_UP(name, type, verdict)                                                                              \
+    static void name(const gov_verdicts *v, const uint64_t *restrict fired, uint8_t *restrict decisions,         \
+                     type *restrict rules, uint32_t count) {                                                      \
+        for (uint32_t i = 0; i < count; i++) {                                                                    \
+            const gov_verdict found = verdict;                                                                    \
+            decisions[i] = (uint8_t)found.decision;                                                               \
+            rules[i] = (type)found.rule;                                                                          \
+        }                                                                                                         \
+    }
+LOOK_UP(direct_narrow, int16_t, v->by_mask[fired[i] & ((1 << GOV_DIRECT) - 1)])
+LOOK_UP(direct_wide, int32_t, v->by_mask[fired[i] & ((1 << GOV_DIRECT) - 1)])
+LOOK_UP(by_bit_narrow, int16_t, v->by_bit[(fired[i] & v->permits) != 0][__builtin_ctzll(fired[i] | v->end)])
+LOOK_UP(by_bit_wide, int32_t, v->by_bit[(fired[i] & v->permits) != 0][__builtin_ctzll(fired[i] | v->end)])
+LOOK_UP(full_narrow, int16_t, gov_verdict_of(v, fired[i]))
+LOOK_UP(full_wide, int32_t, gov_verdict_of(v, fired[i]))
+
+void gov_look_up(const gov_verdicts *v, const uint64_t *fired, const gov_output *out, int64_t row, uint32_t count) {
+    uint8_t *decisions = out->decisions + row;
+    if (out->narrow) {
+        int16_t *rules = (int16_t *)out->rules + row;
+        (v->direct ? direct_narrow : v->end ? by_bit_narrow : full_narrow)(v, fired, decisions, rules, count);
+    } else {
+        int32_t *rules = (int32_t *)out->rules + row;
+        (v->direct ? direct_wide : v->end ? by_bit_wide : full_wide)(v, fired, decisions, rules, count);
     }
 }
 

@@ -46,9 +46,36 @@ typedef struct {
 int gov_any_outside(const int64_t *words, uint32_t count, int64_t lo, int64_t hi);
 void gov_apply(const gov_test *test, const int64_t *words, uint64_t *fired, uint32_t count);
 
-#define GOV_LUT 65 /* lowest fired bit, or 64 for none */
-void gov_look_up(const uint64_t *fired, uint64_t permits, const uint8_t decision[2][GOV_LUT],
-                 const int32_t rule[2][GOV_LUT], uint8_t *decisions, int32_t *rules, uint32_t count);
+/* Outcomes of masks: by lowest fired bit (64: none) and whether one permits; of few entries, by the mask itself. */
+#define GOV_LUT 65
+#define GOV_DIRECT 8 /* entries whose masks are looked up as they are */
+typedef struct { int32_t rule; uint32_t decision; } gov_verdict;
+typedef struct {
+    uint64_t permits, end; /* end: the bit behind the last entry, 0 if there are 64 */
+    int direct;
+    gov_verdict by_bit[2][GOV_LUT];
+    gov_verdict by_mask[1 << GOV_DIRECT];
+} gov_verdicts;
+
+static inline gov_verdict gov_verdict_of(const gov_verdicts *v, uint64_t fired) {
+    return v->by_bit[(fired & v->permits) != 0][fired ? __builtin_ctzll(fired) : GOV_LUT - 1];
+}
+
+/* Where outcomes go: rules as int16 if `narrow`, else int32. */
+typedef struct {
+    uint8_t *decisions;
+    void *rules;
+    int narrow;
+} gov_output;
+
+static inline void gov_put(const gov_output *out, int64_t row, uint8_t decision, int32_t rule) {
+    out->decisions[row] = decision;
+    if (out->narrow) ((int16_t *)out->rules)[row] = (int16_t)rule;
+    else ((int32_t *)out->rules)[row] = rule;
+}
+
+void gov_look_up(const gov_verdicts *verdicts, const uint64_t *fired, const gov_output *out, int64_t row,
+                 uint32_t count);
 
 /* Doubles of a field with few steps: words, and 1 in `odd` for what is not the double nearest to a step in range. */
 int gov_steps_of_block(const gov_field *f, const double *values, int64_t *words, uint8_t *odd, uint32_t count);

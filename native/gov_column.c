@@ -112,11 +112,10 @@ static void read_bools(gov_rows *r, const gov_field *f, const gov_input *in, int
 static void read_members(gov_rows *r, const gov_field *f, const gov_input *in, int64_t start, uint32_t count) {
     int64_t *words = buffer_of(r, f->column);
     if (!widen(in, start, words, count)) return;
-    for (uint32_t i = 0; i < count; i++) {
-        const uint64_t code = (uint64_t)words[i];
-        words[i] = code < (uint64_t)in->remap_size ? in->remap[code] : GOV_CODE_NONE;
-        if (words[i] < 0 && has_value(in, start + i)) spoil(r, i);
-    }
+    const int64_t *remap = in->remap;
+    const uint64_t size = (uint64_t)in->remap_size;
+    for (uint32_t i = 0; i < count; i++) words[i] = (uint64_t)words[i] < size ? remap[words[i]] : GOV_CODE_NONE;
+    mark_outside(r, words, count, f->lo, f->hi);
 }
 
 /* Where text or list `at` begins and ends in the items; 0 if that is outside them. */

@@ -34,6 +34,9 @@ Columns = Any
 BY_DEFAULT: Final = -1
 BY_INVALID: Final = -2
 
+NARROW_RULES: Final = 1 << 15
+"""Below it rules are int16: the pages of the result are a good part of the time."""
+
 _NUMPY: Final = {
     "int8": lib.GOV_I8,
     "int16": lib.GOV_I16,
@@ -88,12 +91,13 @@ class BatchOutcome:
         """An Arrow table with the dictionary columns `decision` and `rule_id`."""
         import pyarrow as pa
 
-        rules = np.where(self.rules < 0, self.rules + len(self._names), self.rules)
+        rules = self.rules.astype(np.int32)
+        rules[rules < 0] += len(self._names)
         words = pa.array([one.value for one in DECISIONS])
         columns = {
             "decision": pa.DictionaryArray.from_arrays(self.decisions.astype(np.int8), words),
             "rule_id": pa.DictionaryArray.from_arrays(
-                rules.astype(np.int32), pa.array(self._names)
+                rules, pa.array(self._names)
             ),
         }
         return pa.table(columns)
@@ -132,13 +136,15 @@ def decide_columns(
     inputs = [_input(one, given, hosted) for one in policy.fields]
     packed = ffi.new("gov_input[]", [_packed(one) for one in inputs] or 1)
     decisions = np.empty(rows, dtype=np.uint8)
-    rules = np.empty(rows, dtype=np.int32)
+    narrow = len(policy.rule_ids) < NARROW_RULES
+    rules = np.empty(rows, dtype=np.int16 if narrow else np.int32)
     status = lib.gov_decide_columns(
         policy.table.pointer,
         packed,
         rows,
         ffi.from_buffer("uint8_t[]", decisions, require_writable=True),
-        ffi.from_buffer("int32_t[]", rules, require_writable=True),
+        ffi.from_buffer("char[]", rules, require_writable=True),
+        int(narrow),
     )
     if status != 0:
         raise MemoryError
