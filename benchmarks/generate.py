@@ -233,7 +233,7 @@ def overlap_rule(index: int, zones: tuple[str, ...], each: int, rng: random.Rand
     ]
     match index // each:
         case 0:
-            conditions.append(SumAtMost(("x", "y", "w"), rng.randint(14_000, 20_000) + low))
+            conditions.append(SumAtMost(("x", "y", "w"), rng.randint(10_100, 14_000) + low))
         case 1:
             conditions.append(HasAny("labels", tuple(rng.sample(MEMBERS[:-1], 3))))
         case 2:
