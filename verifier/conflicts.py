@@ -129,17 +129,20 @@ def _clash(context: Context, pair: Pair, judged: Judged) -> bool:
         return False
     if pair.fires_only:
         return True
-    judge = context.judge
-    standing = {rule.id for rule in judge.standing(judged)}
-    names = {judge.rules[pair.left].id, judge.rules[pair.right].id}
-    if not names <= standing:
+    standing = context.judge.standing(judged)
+    names = {context.judge.rules[i].id for i in (pair.left, pair.right)}
+    if not names <= {rule.id for rule in standing}:
         return False
-    if context.policy.combine is ir.Combine.UNIQUE and len(names) > 1:
-        guards = (r for r in judge.standing(judged) if r.kind is ir.RuleKind.GUARD)
-        return next(guards, None) is None
-    if context.policy.combine is ir.Combine.FIRST_MATCH:
-        return judge.standing(judged)[0].id in names
-    return True
+    guarded = standing[0].kind is ir.RuleKind.GUARD
+    match context.policy.combine:
+        case ir.Combine.FIRST_MATCH:
+            return standing[0].id in names
+        case ir.Combine.UNIQUE if len(names) > 1:
+            return not guarded
+        case ir.Combine.UNIQUE:
+            return len(standing) == 1 or (guarded and standing[0].id in names)
+        case _:
+            return True
 
 
 def _by_boxes(context: Context, pair: Pair) -> Answer | None:

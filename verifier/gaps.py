@@ -28,7 +28,7 @@ def find_gaps(context: Context) -> None:
     _policy_gap(context)
     tables: dict[str, list[int]] = {}
     for i, rule in enumerate(context.judge.rules):
-        if rule.kind is ir.RuleKind.ROW:
+        if rule.kind is ir.RuleKind.ROW and "#" in rule.id:
             tables.setdefault(rule.id.rpartition("#")[0], []).append(i)
     for name, rows in tables.items():
         _table_gap(context, name, rows)

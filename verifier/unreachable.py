@@ -11,12 +11,16 @@ long as the others stand (twins), one is reported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+
+import z3
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import Outcome
 from govlang.compiler.ir import Effect
+from govlang.verifier.columns import Point
 from govlang.verifier.encode import Term
 from govlang.verifier.findings import (
     REDUNDANT,
@@ -33,9 +37,8 @@ from govlang.verifier.outcome import (
     obligations_differ,
     outcomes_differ,
 )
+from govlang.verifier.regions import regions
 from govlang.verifier.solve import Absent, Found, Open
-
-import z3  # isort: skip
 
 PERMITS = frozenset({Effect.ALLOW, Effect.REQUIRE_HUMAN})
 PARTNERS_MAX = 6
@@ -135,60 +138,83 @@ def _report_dead(context: Context, doubtful: Sequence[int]) -> tuple[set[int], s
     silent: set[int] = set()
     for i in reversed(doubtful):
         rule = context.judge.rules[i]
-        if not _can_fire(context, i):
+        firing = _firing(context, i)
+        if isinstance(firing, Absent):
             dead.add(i)
             silent.add(i)
             context.findings.append(
                 _finding(rule, f"`{rule.id}` never fires: its condition cannot hold", [])
             )
             continue
-        others = context.judge.neighbours(i)
-        answer = _ask(context, i, others, outcomes_differ, same_outcome)
+        answer = _ask(context, i, (), outcomes_differ, _changes(context, i, same_outcome))
         if isinstance(answer, Open):
             context.findings.append(undecided(_finding(rule, f"whether `{rule.id}` matters", []), answer.why))
             dead.add(i)
         elif isinstance(answer, Absent):
-            left = [j for j in others if j not in dead]
-            if not isinstance(_ask_without(context, i, left), Absent):
+            if dead and not isinstance(
+                _ask(context, i, dead, outcomes_differ, lambda _: True), Absent
+            ):
                 continue
+            left = [j for j in context.judge.neighbours(i) if j not in dead]
             dead.add(i)
-            context.findings.append(_covered(context, i, left))
+            _add_covered(context, i, left, firing)
     return dead, silent
 
 
-def _can_fire(context: Context, i: int) -> bool:
-    """Whether some valid request fires a rule; an open question counts as yes."""
-    rule = context.judge.rules[i]
+def _firing(context: Context, i: int) -> Found | Absent | Open:
+    """A valid request that fires a rule."""
     if not context.judge.shapes[i]:
-        return False
-    term = context.encoder.condition(rule.condition)
-    answer = context.session.find(
-        [term], lambda p: (j := context.judge.judge(p)) is not None and i in j.fired
-    )
-    return not isinstance(answer, Absent)
+        return Absent()
+    term = context.encoder.condition(context.judge.rules[i].condition)
+    return context.session.find([term], partial(_fires, context, i))
+
+
+def _fires(context: Context, i: int, point: Point) -> bool:
+    judged = context.judge.judge(point)
+    return judged is not None and i in judged.fired
+
+
+def _add_covered(context: Context, i: int, others: Sequence[int], firing: Found | Open) -> None:
+    """Add the finding, with a request that fires the rule and is decided without it."""
+    finding = _covered(context, i, others)
+    if isinstance(firing, Found):
+        context.report(finding, firing.point, partial(_fires, context, i))
+    else:
+        context.findings.append(finding)
 
 
 def _ask(
-    context: Context, i: int, others: Sequence[int], differ: Differ, same: Same
+    context: Context, i: int, gone: Collection[int], differ: Differ, claim: Callable[[Judged], bool]
 ) -> Found | Absent | Open:
-    """A request on which the outcome differs without a rule."""
+    """A request on which the outcome of all rules but `gone` differs without a rule."""
     judge = context.judge
     fires = context.encoder.condition(judge.rules[i].condition)
 
-    def shows(judged: Judged | None) -> bool:
-        return judged is not None and not same(
-            judge.outcome(judged), judge.outcome(judged, without=i)
-        )
+    def shows(point: Point) -> bool:
+        judged = judge.judge(point)
+        return judged is not None and claim(judged)
 
-    with_, without = _two(context, i, others, lambda r: context.encoder.condition(r.condition))
-    return context.session.find([fires, differ(with_, without)], lambda p: shows(judge.judge(p)))
+    for term in judge.shapes[i]:
+        for region in regions(context, term.box):
+            others = [j for j in region.rules if j != i and j not in gone]
+            with_, without = _two(
+                context, i, others, lambda r: context.encoder.condition(r.condition)
+            )
+            here = context.encoder.box(region.box)
+            answer = context.session.find([fires, *here, differ(with_, without)], shows)
+            if not isinstance(answer, Absent):
+                return answer
+    return Absent()
 
 
-def _ask_without(context: Context, i: int, others: Sequence[int]) -> Found | Absent | Open:
-    """The same question for a policy of which only these other rules are left."""
-    fires = context.encoder.condition(context.judge.rules[i].condition)
-    with_, without = _two(context, i, others, lambda r: context.encoder.condition(r.condition))
-    return context.session.find([fires, outcomes_differ(with_, without)], lambda _: True)
+def _changes(context: Context, i: int, same: Same) -> Callable[[Judged], bool]:
+    """Whether a request shows that the outcome differs without a rule."""
+    judge = context.judge
+
+    def claim(judged: Judged) -> bool:
+        return not same(judge.outcome(judged), judge.outcome(judged, without=i))
+
+    return claim
 
 
 def _two(
@@ -272,10 +298,8 @@ def _report_redundant(context: Context, marks: _Marks, i: int) -> None:
     if _plainly_redundant(context, rule, i):
         context.findings.append(finding)
         return
-    others = context.judge.neighbours(i)
-    differ = _more_than_the_reason
-    answer = _ask(context, i, others, differ, same_effect)
-    match answer:
+    claim = _changes(context, i, same_effect)
+    match _ask(context, i, (), _more_than_the_reason, claim):
         case Absent():
             context.findings.append(finding)
         case Open(why=why):

@@ -83,7 +83,8 @@ class _Parts:
     def _add(self, part: Part, rules: Sequence[int], value: bool) -> None:  # noqa: FBT001
         shown = part.node.span.text.strip() if part.node.span else describe(part.node)
         word = "true" if value else "false"
-        message = f"`{shown}` is always {word} here"
+        owners = ", ".join(f"`{self.context.judge.rules[i].id}`" for i in rules)
+        message = f"`{shown}` is always {word} in {owners}"
         self.context.findings.append(_finding(self.context, rules, message, part.node.span))
 
     def _outermost(self, i: int) -> Iterator[tuple[Part, bool | None]]:
@@ -93,17 +94,20 @@ class _Parts:
         if quick is not None:
             yield from quick
             return
-        stack: list[tuple[Path, ir.BoolExpr]] = [((), condition)]
+        stack: list[tuple[Path, ir.BoolExpr, Span | None]] = [((), condition, None)]
         for _ in range(PARTS_MAX):
             if not stack:
                 return
-            path, node = stack.pop()
+            path, node, around = stack.pop()
             if isinstance(node, ir.BoolConst):
                 continue
-            verdict = self._verdict(i, condition, path)
-            yield Part(i, path, node), verdict
+            unwritten = isinstance(node, ir.Not) and node.span is not None and node.span == around
+            verdict = None if unwritten else self._verdict(i, condition, path)
+            if not unwritten:  # the `not` that an `else` brings with it was not written by anybody
+                yield Part(i, path, node), verdict
             if verdict is None:
-                stack += [((*path, k), child) for k, child in enumerate(children(node))][::-1]
+                inner = [((*path, k), one, node.span) for k, one in enumerate(children(node))]
+                stack += inner[::-1]
 
     # --- by interval arithmetic ----------------------------------------------------------------
 
@@ -127,14 +131,14 @@ class _Parts:
         return found
 
     def _single(self, node: ir.BoolExpr) -> Box | None:
-        """The box of a test that is one exact term on untangled columns."""
+        """The box of an atom, or of one denied, that is one exact term on untangled columns."""
+        inner = node.operand if isinstance(node, ir.Not) else node
+        if isinstance(inner, ir.And | ir.Or | ir.Not | ir.BoolConst):
+            return None
         shape = terms(self.columns, node)
-        if len(shape) != 1 or not shape[0].exact or isinstance(node, ir.BoolConst):
+        if len(shape) != 1 or not shape[0].exact or set(shape[0].box) & self.columns.tangled:
             return None
-        box = shape[0].box
-        if len(box) > 1 or set(box) & self.columns.tangled or isinstance(node, ir.And | ir.Or):
-            return None
-        return box
+        return shape[0].box
 
     def _implied(self, k: int, box: Box, own: Sequence[Box]) -> bool:
         """Whether the other tests, and the domain, say the same already."""
