@@ -6,7 +6,6 @@ The first lines of each file in examples/faulty are comments:
     // expect: GOV301 conflict rules a, b
     // expect: GOV306 property claim
     // expect: GOV305 gap
-    // also: GOV304                      (a second code that the same fault brings with it)
     // fault: in words
 
 In: the text.  Out: an `Expectation`; tokens; a template, in which names, numbers and texts are alike.
@@ -28,7 +27,6 @@ _EXPECT = re.compile(
     r"// expect: (?P<code>GOV\d{3}) (?P<kind>\w+)"
     r"(?: rules (?P<rules>[\w#, ]+?)(?: by (?P<by>[\w#, ]+))?)?(?(rules)|(?: (?P<property>\w+))?)\n"
 )
-_ALSO = re.compile(r"// also: (?P<codes>GOV\d{3}(?:, GOV\d{3})*)\n")
 _FAULT = re.compile(r"// fault: \S.*\n")
 
 
@@ -41,20 +39,16 @@ class Expectation:
     rules: tuple[str, ...]
     by: tuple[str, ...]
     property: str | None
-    also: frozenset[str]
 
 
 def expectation(text: str) -> Expectation:
     """The expectation in the first lines of a faulty policy."""
     found = _EXPECT.match(text)
     assert found, "the first line is no `// expect: …`"
-    rest = text[found.end() :]
-    also = _ALSO.match(rest)
-    assert _FAULT.match(rest[also.end() :] if also else rest), "no `// fault: …`"
-    codes = also["codes"].split(", ") if also else ()
+    assert _FAULT.match(text[found.end() :]), "no `// fault: …`"
     return Expectation(
         found["code"], found["kind"], _names(found["rules"]), _names(found["by"]),
-        found["property"], frozenset(codes),
+        found["property"],
     )  # fmt: skip
 
 

@@ -51,17 +51,15 @@ class Planted:
     good: object
 
 
-def _rules(
-    code: str, kind: str, *rules: str, by: Sequence[str] = (), also: str = ""
-) -> Expectation:
-    return Expectation(code, kind, rules, tuple(by), None, frozenset({also} - {""}))
+def _rules(code: str, kind: str, *rules: str, by: Sequence[str] = ()) -> Expectation:
+    return Expectation(code, kind, rules, tuple(by), None)
 
 
 OVERLAP: Final = _rules("GOV301", "conflict", "below", "above")
 ODD: Final = _rules("GOV304", "vacuous", "odd")
-NEVER: Final = _rules("GOV304", "vacuous", "odd", also="GOV302")
+NEVER: Final = _rules("GOV302", "unreachable", "odd")
 GAP: Final = _rules("GOV305", "gap")
-CLAIM: Final = Expectation("GOV306", "property", (), (), "claim", frozenset())
+CLAIM: Final = Expectation("GOV306", "property", (), (), "claim")
 
 
 @dataclass(frozen=True, slots=True)

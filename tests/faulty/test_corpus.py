@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from faulty.command import gov
 from faulty.expectation import expectation, pairs, template, tokens
 from faulty.judgement import assert_clean, assert_found
 
@@ -54,3 +55,8 @@ def test_the_planted_fault_is_found_and_shown(faulty: Path) -> None:
 @pytest.mark.parametrize("fixed", [t for _, t in PAIRS], ids=IDS)
 def test_the_repaired_twin_is_clean(fixed: Path) -> None:
     assert_clean(fixed)
+
+
+def test_the_corpus_is_in_the_one_layout() -> None:
+    code, printed = gov("fmt", "--check", *sorted(FOLDER.rglob("*.gov")))
+    assert code == 0, printed
