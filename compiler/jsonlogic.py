@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any, Final, assert_never
 
 from govlang.compiler import ir
+from govlang.compiler.interpret import Environment
 from govlang.compiler.obligations import decimal
 from govlang.dsl.diagnostics import GovError, fail
 from govlang.dsl.source import Span
@@ -155,9 +156,7 @@ class Export:
                 return self._in_ranges(self.policy.field(name), ranges)
             case ir.Compare(op=op, left=left, right=right):
                 word = {"==": "===", "!=": "!=="}.get(op.value, op.value)
-                return {
-                    word: [self.number(left, condition.span), self.number(right, condition.span)]
-                }
+                return {word: list(self._sides(left, right, condition.span))}
             case ir.SetTest(name=name, op=op, mask=mask):
                 return self._set_test(self.policy.field(name), op, mask)
             case ir.TextTest(name=name, patterns=patterns):
@@ -171,6 +170,25 @@ class Export:
                 raise _cannot("a condition on the decision", condition.span, None)
             case _:
                 assert_never(condition)
+
+    def _sides(self, left: ir.IntExpr, right: ir.IntExpr, span: Span | None) -> tuple[Logic, Logic]:
+        """Both sides of a comparison: in the field's unit where one is a field and the other constant."""
+        for one, other in ((left, right), (right, left)):
+            constant = self._constant(other)
+            if isinstance(one, ir.FieldValue) and constant is not None:
+                field = self.policy.field(one.name)
+                if field.kind is ir.Kind.NUMBER:
+                    _refuse_rounding(field, span)
+                    read, bound = {"var": field.name}, decimal(constant, field)
+                    return (read, bound) if one is left else (bound, read)
+        return self.number(left, span), self.number(right, span)
+
+    def _constant(self, expr: ir.IntExpr) -> int | None:
+        """The value of an expression that reads no field."""
+        parts = tuple(ir.int_parts(expr))
+        if any(isinstance(part, ir.FieldValue | ir.Choose) for part in parts):
+            return None
+        return Environment(self.policy, self.params, {}).evaluate(expr)
 
     def _in_ranges(self, field: ir.Field, ranges: ir.Ranges) -> Logic:
         return _or([self._in_range(field, lo, hi) for lo, hi in ranges])

@@ -6,7 +6,7 @@ core is, to the byte, the one that the bundle carries.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,10 @@ def _recompile(path: Path, bundle: Bundle) -> Checked:
     from govlang.native.errors import BundleError
 
     checked = compile_source(Source(f"{path}!policy.gov", bundle.source))
+    if bundle.manifest.tier is not None:
+        from govlang.cli.tiers import only_tier
+
+        checked = replace(checked, policy=only_tier(checked.policy, bundle.manifest.tier))
     if core_json(checked.policy) != bundle.core:
         raise BundleError(
             "GOV404",

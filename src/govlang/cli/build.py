@@ -1,0 +1,106 @@
+"""`gov build FILE -o DIR`: check, verify, compile, prove the table; write the bundle only if all holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from govlang.cli.formats.exact_json import json_text
+from govlang.cli.formats.output import format_option
+from govlang.cli.formats.places import relocated, relocated_sources
+from govlang.cli.formats.text import show_findings
+from govlang.cli.guard import Exit, guarded
+from govlang.cli.options import file_argument
+from govlang.cli.verify import CODES, closing, verifier_options, verify_options
+from govlang.native.errors import CodedError
+
+if TYPE_CHECKING:
+    from govlang.cli.building import Built
+
+EMITS: Final = ("table", "jsonlogic", "html")
+LATER: Final = ("c", "wasm", "smt2")
+
+
+@click.command(name="build")
+@file_argument()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="where the bundle goes",
+)
+@click.option(
+    "--emit",
+    default="",
+    metavar="WHAT,…",
+    help=f"write single artefacts beside it: {', '.join(EMITS)}",
+)
+@click.option("--tier", metavar="T", help="build one tier alone")
+@click.option(
+    "--key", type=click.Path(path_type=Path), metavar="KEY", help="sign with this private key (PEM)"
+)
+@verify_options
+@format_option()
+@guarded
+def command(
+    file: Path,
+    output: Path,
+    emit: str,
+    tier: str | None,
+    key: Path | None,
+    strict: bool,  # noqa: FBT001  # a flag of the command line
+    accept: str,
+    timeout: float | None,
+    jobs: int,
+    against: Path | None,
+    style: str,
+) -> int:
+    """Verify FILE, compile it, prove the table, and write DIR/NAME-VERSION.govb with its report."""
+    from govlang.cli.building import build, write
+
+    emits = _emits(emit)
+    options = verifier_options(strict=strict, accept=accept, timeout=timeout, jobs=jobs)
+    key_pem = None if key is None else key.read_bytes()
+    built = build(file, options, tier=tier, key_pem=key_pem, against=against)
+    code = CODES[built.report["verification"]["status"]]
+    paths = write(built, output, emits) if code is Exit.OK else []
+    if style == "json":
+        click.echo(json_text(built.report | {"written": [str(path) for path in paths]}))
+    else:
+        _say(file, built, paths)
+    return code
+
+
+def _emits(text: str) -> tuple[str, ...]:
+    """What `--emit` asks for.
+
+    Raises:
+        CodedError: GOV708 there is no such artefact.
+    """
+    wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    for one in wanted:
+        if one in LATER:
+            raise CodedError(
+                "GOV708", f"`{one}` is not part of this version", f"known: {', '.join(EMITS)}"
+            )
+        if one not in EMITS:
+            raise CodedError(
+                "GOV708", f"there is no artefact `{one}`", f"known: {', '.join(EMITS)}"
+            )
+    return wanted
+
+
+def _say(file: Path, built: Built, paths: list[Path]) -> None:
+    report = relocated({"file": str(file)} | built.report["verification"], file)
+    show_findings(report["findings"], relocated_sources(built.checked.sources, file), err=False)
+    click.echo(closing(report))
+    for path in paths:
+        click.echo(f"{click.style('wrote', fg='green')}   {path}  ({path.stat().st_size} bytes)")
+    if paths:
+        cost: dict[str, Any] = built.report["worst_case"]
+        per_byte = f" + {cost['steps_per_byte']} × text bytes" if cost["steps_per_byte"] else ""
+        click.echo(f"cost    at most {cost['steps']}{per_byte} steps a decision, 0 bytes of state")

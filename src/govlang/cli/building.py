@@ -1,0 +1,170 @@
+"""Builds a bundle: a source in, the bytes of the bundle and a report out; nothing is written here but by `write`.
+
+What always holds: no bundle without a verdict `proved` and without a proof that the table means the policy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from govlang.cli.compiled import Compiled, compile_policy
+from govlang.cli.formats.exact_json import json_text
+from govlang.cli.formats.findings import Report
+from govlang.cli.merged import merged_source, read_program
+from govlang.cli.tiers import only_tier
+from govlang.cli.translation import prove_table
+from govlang.cli.verification import verified
+from govlang.compiler.bundle import Contents, bundle_bytes
+from govlang.compiler.checked import Checked
+from govlang.compiler.imports import Program
+from govlang.compiler.ir import Policy
+from govlang.compiler.lower import lower_policy
+from govlang.native import layout
+from govlang.native.files import write_whole
+from govlang.native.manifest import Accepted, Cost, NoLooser, Proof
+
+if TYPE_CHECKING:
+    from govlang.verifier.report import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What came out; `bundle` is empty unless the verification came out as proved."""
+
+    checked: Checked
+    program: Program
+    policy: Policy
+    compiled: Compiled
+    bundle: bytes
+    stem: str
+    report: dict[str, Any]
+
+
+def build(
+    path: Path, options: Options, *, tier: str | None, key_pem: bytes | None, against: Path | None
+) -> Built:
+    """Check, verify, compile, prove.
+
+    Raises:
+        GovError: the source cannot be used.
+        CodedError: the key, the tier or the older policy cannot be used.
+    """
+    start = perf_counter()
+    program = read_program(path)
+    checked = lower_policy(program)
+    policy = checked.policy if tier is None else only_tier(checked.policy, tier)
+    whole = compile_policy(checked.policy)
+    compiled = whole if tier is None else compile_policy(policy)
+    report = verified(checked, options, compiled=whole)
+    no_looser: NoLooser | None = None
+    if against is not None:
+        from govlang.cli.comparison import compare_for_build
+
+        report, no_looser = compare_for_build(report, checked, whole, against, options)
+    report = prove_table(report, policy, compiled.table, options)
+    bundle = b""
+    if report["status"] == "proved":
+        source = merged_source(program, whole.core)
+        contents = _contents(policy, compiled, source, report, no_looser, tier)
+        bundle = bundle_bytes(contents, key_pem)
+    stem = "-".join(part for part in (policy.name, tier, policy.version) if part)
+    told = _told(report, compiled, bundle) | {"ms": round((perf_counter() - start) * 1000)}
+    return Built(checked, program, policy, compiled, bundle, stem, told)
+
+
+def _contents(
+    policy: Policy,
+    compiled: Compiled,
+    source: bytes,
+    report: Report,
+    no_looser: NoLooser | None,
+    tier: str | None,
+) -> Contents:
+    return Contents(
+        policy=policy,
+        core=compiled.core,
+        source=source,
+        table=compiled.table,
+        table_version=f"{layout.VERSION_MAJOR}.{layout.VERSION_MINOR}",
+        proofs=tuple(
+            Proof(property=p["property"], kind=p["kind"], method=p["method"], verdict="proved")
+            for p in report["proved"]
+        ),
+        accepted=tuple(
+            Accepted(code=f["code"], rules=f["rules"], because=f["accepted"])
+            for f in report["findings"]
+            if f.get("accepted")
+        ),
+        no_looser=no_looser,
+        tier=tier,
+        worst_case=cost(compiled),
+    )
+
+
+def cost(compiled: Compiled) -> Cost:
+    """The worst case of one decision in table steps."""
+    structure = compiled.structure
+    fixed = structure.worst_nodes + structure.worst_lookups
+    return Cost(steps=fixed, steps_per_byte=structure.text_columns)
+
+
+def _told(report: Report, compiled: Compiled, bundle: bytes) -> dict[str, Any]:
+    """The report beside the bundle: what may differ from one build to the next stands here."""
+    return {
+        "policy": report["policy"],
+        "version": report["version"],
+        "snapshot": compiled.snapshot,
+        "verification": report,
+        "structure": asdict(compiled.structure),
+        "worst_case": cost(compiled).model_dump(),
+        "state_bytes": 0,
+        "bytes": {
+            "core.json": len(compiled.core),
+            "table.bin": len(compiled.table),
+            "bundle": len(bundle),
+        },
+    }
+
+
+def write(built: Built, folder: Path, emits: tuple[str, ...]) -> list[Path]:
+    """Write the bundle, its report and the single artefacts, each whole; their paths.
+
+    Raises:
+        GovError: an artefact cannot say what the policy says; then nothing is written.
+        OSError: the folder cannot be written.
+    """
+    contents = {
+        f"{built.stem}.govb": built.bundle,
+        f"{built.stem}.report.json": json_text(built.report).encode() + b"\n",
+    }
+    contents |= {f"{built.stem}.{name}": data for name, data in (_emit(built, e) for e in emits)}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        write_whole(folder / name, content)
+    return [folder / name for name in contents]
+
+
+def _emit(built: Built, what: str) -> tuple[str, bytes]:
+    match what:
+        case "table":
+            return "table.bin", built.compiled.table
+        case "jsonlogic":
+            from govlang.compiler.interpret import default_params
+            from govlang.compiler.jsonlogic import export_jsonlogic
+
+            logic = export_jsonlogic(
+                built.policy, default_params(built.policy), decisions_only=True
+            )
+            return "jsonlogic.json", json_text(logic).encode() + b"\n"
+        case _:
+            from govlang.cli.html import html_page
+            from govlang.cli.html.tables import policy_tables
+
+            tables = list(policy_tables(built.program.declarations))
+            page = html_page(
+                built.policy, built.compiled.snapshot, tables, built.report["verification"]
+            )
+            return "html", page.encode()

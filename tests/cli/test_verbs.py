@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from govlang.dsl.codes import CODES
+
+
+def test_help_lists_and_explains_codes(gov, fits) -> None:
+    assert len(gov("help").out.splitlines()) == len(CODES)
+    ran = gov("help", "gov104", "--format", "json")
+    fits("help", ran.json)
+    assert gov("help", "104").out == gov("help", "GOV104").out
+    assert gov("help", "GOV999").code == 2
+
+
+def test_fmt_lays_out_once_and_for_all(gov, fits, policy: Path) -> None:
+    policy.write_text(policy.read_text().replace("default deny", "default    deny"))
+    ran = gov("fmt", "--check", "--format", "json", policy)
+    assert ran.code == 1
+    fits("fmt", ran.json)
+    assert gov("fmt", policy).code == 0
+    assert gov("fmt", "--check", policy).code == 0
+
+
+def test_fmt_leaves_a_broken_file_as_it_is(gov, tmp_path: Path) -> None:
+    path = tmp_path / "bad.gov"
+    path.write_text("rule rule rule")
+    assert gov("fmt", path).code == 2
+    assert path.read_text() == "rule rule rule"
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.gov"]
+
+
+def test_tests_run_on_the_compiled_table(gov, fits, policy: Path) -> None:
+    ran = gov("test", "--coverage", "--format", "json", policy)
+    assert ran.code == 0
+    fits("test", ran.json)
+    assert ran.json["coverage"]["rules"]["missing"] == [{"rule": "heavy_in_town"}]
+    assert gov("test", "--threshold", "100", policy).code == 1
+
+
+def test_a_failing_test_shows_what_was_decided(gov, fits, policy: Path) -> None:
+    policy.write_text(policy.read_text().replace("expect allow by light", "expect deny"))
+    ran = gov("test", "--format", "json", policy)
+    assert ran.code == 1
+    fits("test", ran.json)
+    (finding,) = ran.json["findings"]
+    assert "expected deny, found allow by `light`" in finding["message"]
+    tree = ET.fromstring(gov("test", "--format", "junit", policy).out)
+    assert tree[0].get("failures") == "1"
+
+
+def test_a_policy_without_tests_fails_only_when_told(gov, policy: Path) -> None:
+    policy.write_text(policy.read_text().partition("test ")[0])
+    assert gov("test", policy).code == 0
+    assert gov("test", "--fail-on-empty", policy).code == 1
+
+
+def test_generated_tests_pass_and_close_the_gap(gov, policy: Path) -> None:
+    ran = gov("test", "--generate", policy)
+    assert ran.code == 0
+    assert 'test "heavy_in_town fires"' in ran.out
+    policy.write_text(policy.read_text() + "\n" + ran.out)
+    assert gov("test", "--threshold", "100", policy).code == 0
+
+
+def test_a_new_project_checks_verifies_and_passes(gov, tmp_path: Path, monkeypatch) -> None:
+    folder = tmp_path / "my-policy"
+    assert gov("new", folder).code == 0
+    monkeypatch.chdir(folder)
+    assert gov("check").code == 0
+    assert gov("fmt", "--check", "policy.gov", "tests.gov").code == 0
+    ran = gov("verify", "--format", "json")
+    assert (ran.code, ran.json["status"]) == (0, "proved"), ran.out
+    assert gov("test", "--fail-on-empty", "--threshold", "100").code == 0
+    assert gov("new", folder).code == 2
+
+
+def test_verify_reports_as_published(gov, fits, policy: Path) -> None:
+    ran = gov("verify", "--format", "json", policy)
+    assert ran.code == 0, ran.out
+    fits("verify", ran.json)
+    again = gov("verify", "--format", "json", policy)
+    assert again.json == ran.json, "the second report comes from the cache"
+
+
+def test_a_conflict_is_shown_with_a_request(gov, fits, policy: Path) -> None:
+    policy.write_text(
+        policy.read_text()
+        + "\nrule never when load < 1 kg deny\nrule ever when load < 2 kg allow\n"
+    )
+    ran = gov("verify", "--format", "json", policy)
+    assert ran.code == 1
+    fits("verify", ran.json)
+    conflict = next(f for f in ran.json["findings"] if f["code"] == "GOV301")
+    assert conflict["witness"]["trace"][0]["request"]["load"] < 1
+    assert gov("verify", "--accept", "conflict", policy).code == 0
+    baseline = policy.parent / "baseline.json"
+    baseline.write_text(ran.out)
+    assert gov("verify", "--baseline", baseline, policy).code == 0
+    for style in ("sarif", "junit", "github", "text"):
+        assert "GOV301" in gov("verify", "--format", style, policy).out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--accept", "nonsense"),
+        ("--no-looser",),
+        ("--baseline", "/no/such"),
+        ("--timeout", "0"),
+        ("--against", "/no/such"),
+    ],
+)
+def test_options_that_cannot_be_used_are_exit_2(gov, policy: Path, arguments) -> None:
+    assert gov("verify", policy, *arguments).code == 2
+
+
+def test_import_writes_what_checks(gov, tmp_path: Path) -> None:
+    source = tmp_path / "safety.yaml"
+    source.write_text("rules: [{id: a-b, match: {topics: ['x.*']}, decision: allow}]\n")
+    ran = gov("import", "safety-yaml", source)
+    assert ran.code == 0
+    path = tmp_path / "out.gov"
+    path.write_text(ran.out)
+    assert gov("check", path).code == 0
+    assert gov("fmt", "--check", path).code == 0
+    source.write_text("rules: [{id: a, when: {nope: 1}, decision: allow}]\n")
+    ran = gov("import", "safety-yaml", source)
+    assert (ran.code, ran.out) == (2, "")
+    assert "GOV602" in ran.err
+
+
+def test_export_is_refused_where_it_would_lose_something(gov, policy: Path) -> None:
+    ran = gov("export", "jsonlogic", policy)
+    assert (ran.code, ran.out) == (2, "")
+    ran = gov("export", "jsonlogic", policy, "--decisions-only")
+    assert ran.code == 0
+    assert "if" in json.loads(ran.out)
+
+
+def test_a_fault_of_our_own_is_a_message(
+    gov, policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import govlang.cli.check
+
+    def fail(*_: object) -> None:
+        raise KeyError("surprise")
+
+    monkeypatch.setattr(govlang.cli.check, "check_file", fail)
+    ran = gov("check", policy)
+    assert ran.code == 2
+    assert "GOV700" in ran.err
