@@ -18,13 +18,27 @@ from govlang.dsl import ast, recovery, syntax_errors
 from govlang.dsl.builder import Builder
 from govlang.dsl.diagnostics import Diagnostic, Diagnostics, fail
 from govlang.dsl.keywords import KEYWORDS, TEMPORAL_DECLARATIONS
-from govlang.dsl.lexer import END, WORD, Tokens
+from govlang.dsl.lexer import END, ROW_END, WORD, Tokens
 from govlang.dsl.limits import MAX_DEPTH
 from govlang.dsl.source import Span
 from govlang.dsl.tables import LIST, PASS, Reduction, Tables, load
 
 MAX_ERRORS = 100
 """Reported of one file; more say nothing new."""
+
+
+def _effect(tokens: Tokens, after: int) -> bool:
+    """In a cell `deny and do x` is a decision, `deny and "x"` a member of that name."""
+    texts, terminals = tokens.texts, tokens.terminals
+    return texts[after] != "and" or (texts[after + 1] == "do" and terminals[after + 2] == WORD)
+
+
+def _contains(tokens: Tokens, after: int) -> bool:
+    """`contains and |` asks for the label `and`; `contains and x` begins with a member."""
+    if tokens.texts[after] == "and" and tokens.texts[after + 1] != "and":
+        return tokens.terminals[after + 1] in {"|", ROW_END, END}
+    return tokens.terminals[after] in {WORD, "STRING"}
+
 
 _SOFT: dict[str, Callable[[Tokens, int], bool]] = {
     "least": lambda tokens, after: tokens.terminals[after] == "(",
@@ -33,11 +47,17 @@ _SOFT: dict[str, Callable[[Tokens, int], bool]] = {
     "any": lambda tokens, after: tokens.terminals[after] == "{",
     "all": lambda tokens, after: tokens.terminals[after] == "{",
     "decision": lambda tokens, after: tokens.texts[after] in {"is", "in"},
+    # in cells, where a member may be called like an effect or a test
+    "allow": _effect,
+    "deny": _effect,
+    "throttle": _effect,
+    "require": lambda tokens, after: tokens.texts[after] == "human",
+    "limit": lambda tokens, after: (
+        tokens.terminals[after] == WORD and tokens.texts[after + 1] == "to"
+    ),
     "like": lambda tokens, after: tokens.terminals[after] == "STRING",
     "under": lambda tokens, after: tokens.terminals[after] == "STRING",
-    "contains": lambda tokens, after: tokens.terminals[after] in {WORD, "STRING"},
-    "require": lambda tokens, after: tokens.texts[after] == "human",
-    "limit": lambda tokens, after: tokens.terminals[after] == WORD,
+    "contains": _contains,
     # after `expect limit`, which may be all of it or go on with `FIELD to VALUE`
     "and": lambda tokens, after: tokens.texts[after] in {"do", "limit"},
     "at": lambda tokens, after: tokens.terminals[after] == "NUMERAL",

@@ -52,6 +52,12 @@ def test_reasons_are_plain_text_and_words_with_dots_need_no_quotes() -> None:
     assert row.because == ast.String('no, "never"')
 
 
+@pytest.mark.parametrize("word", ["limit", "deny", "contains", "like", "require", "throttle"])
+def test_a_cell_may_be_a_member_of_any_name(word: str) -> None:
+    (row,) = rows(SPEEDS, f"zone,battery,speed\n{word},_,3 m/s\n")
+    assert row.cells[0] == ast.CellValue(ast.Name(word))
+
+
 def test_a_cell_may_hold_a_whole_decision() -> None:
     csv = 'topic,region,decision,because\n_,_,"require human from ""a"", ""b"" expires 5 min",\n'
     (row,) = rows(CHECKS, csv)

@@ -57,7 +57,7 @@ def test_any_bytes_are_refused_or_read(data: bytes) -> None:
 
 @settings(max_examples=600)
 @given(st.lists(st.sampled_from(WORDS + SIGNS), max_size=40), st.booleans())
-def test_any_tokens_are_refused_or_read(tokens: list[str], header: bool) -> None:  # noqa: FBT001
+def test_any_tokens_are_refused_or_read(tokens: list[str], header: bool) -> None:
     read(('language 1\npolicy p version "1"\n' if header else "") + " ".join(tokens))
 
 

@@ -175,6 +175,20 @@ def test_members_that_are_called_like_effects_are_members_in_a_table() -> None:
     assert [row.decision.effect for row in table.rows] == [ast.Effect.DENY, ast.Effect.ALLOW]
 
 
+def test_a_cell_may_join_members_that_are_called_like_effects_or_tests() -> None:
+    table = only(
+        "table t(a, b) -> decision {\n| a | b | decision |\n"
+        "| deny and >= 3 | limit and contains and | deny and do x |\n}"
+    )
+    assert isinstance(table, ast.Table)
+    first, second = table.rows[0].cells
+    assert isinstance(first, ast.CellAnd)
+    assert first.cells[0] == ast.CellValue(ast.Name("deny"))
+    assert isinstance(second, ast.CellAnd)
+    assert second.cells[0] == ast.CellValue(ast.Name("limit"))
+    assert table.rows[0].decision.obligations == (ast.Do(ast.Name("x")),)
+
+
 def test_an_imported_file_needs_no_header() -> None:
     assert parse_fragment(source("rule a deny")).header is None
     assert parse_fragment(source(HEADER)).header is not None
