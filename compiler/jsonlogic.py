@@ -21,6 +21,9 @@ from govlang.dsl.source import Span
 
 CANNOT: Final = "GOV610"
 EXACT_MAX: Final = 2**53
+DIGITS_MAX: Final = 10**15
+"""Decimals of fewer digits keep their order as doubles."""
+
 Logic = Any
 
 
@@ -178,7 +181,7 @@ class Export:
             if isinstance(one, ir.FieldValue) and constant is not None:
                 field = self.policy.field(one.name)
                 if field.kind is ir.Kind.NUMBER:
-                    _refuse_rounding(field, span)
+                    _refuse_inexact(field, span)
                     read, bound = {"var": field.name}, decimal(constant, field)
                     return (read, bound) if one is left else (bound, read)
         return self.number(left, span), self.number(right, span)
@@ -195,7 +198,8 @@ class Export:
 
     def _in_range(self, field: ir.Field, lo: int, hi: int) -> Logic:
         read = {"var": field.name}
-        _refuse_rounding(field, None)
+        if field.kind in (ir.Kind.NUMBER, ir.Kind.TIME, ir.Kind.DURATION):
+            _refuse_inexact(field, None)
         match field.kind:
             case ir.Kind.BOOL:
                 return True if lo < hi else {"===": [read, bool(lo)]}
@@ -256,7 +260,7 @@ class Export:
     def _steps(self, field: ir.Field, span: Span | None) -> Logic:
         if field.kind in (ir.Kind.ENUM, ir.Kind.SET):
             raise _cannot(f"arithmetic on `{field.name}`", span, None)
-        _refuse_rounding(field, span)
+        _refuse_inexact(field, span)
         step = Fraction(field.step_num, field.step_den)
         if step.denominator != 1:
             help_line = "compare the field with constants, or give it whole steps"
@@ -266,9 +270,14 @@ class Export:
         return read if step == 1 else _floor_div(read, step.numerator)
 
 
-def _refuse_rounding(field: ir.Field, span: Span | None) -> None:
+def _refuse_inexact(field: ir.Field, span: Span | None) -> None:
+    """Numbers there are doubles, compared as they come."""
     if field.rounding is not ir.Rounding.EXACT:
         raise _cannot(f"the rounding of `{field.name}`", span or field.span, None)
+    if max(abs(field.lo), abs(field.hi)) * field.step_num >= DIGITS_MAX:
+        raise _cannot(
+            f"the range of `{field.name}`", span or field.span, "15 digits are exact there"
+        )
 
 
 def _interval(read: Logic, field: ir.Field, lo: int, hi: int) -> Logic:
