@@ -38,10 +38,14 @@ class Decision:
         rules: Sequence[ir.Rule],
         fires: Fires,
         ignored: tuple[str, str] | None = None,
+        policy: ir.Policy | None = None,
     ) -> None:
-        """`ignored` is a pair (rule, overridden rule) whose `overrides` is left out."""
+        """`ignored` is a pair (rule, overridden rule) whose `overrides` is left out.
+
+        `policy` None: the encoder's, whose `combine`, default and targets count.
+        """
         self.encoder = encoder
-        self.policy = encoder.columns.policy
+        self.policy = policy or encoder.columns.policy
         self.rules = tuple(rules)
         self.fires = fires
         self.ignored = ignored
@@ -247,6 +251,8 @@ class Decision:
     def _same_args(self, a: ir.Do, b: ir.Do) -> Term:
         if a.args == b.args:
             return z3.BoolVal(True)
+        if len(a.args) != len(b.args):
+            return FALSE
         return z3.And([self.same(x, y) for x, y in zip(a.args, b.args, strict=True)])
 
     def same(self, a: ir.ArgValue, b: ir.ArgValue) -> Term:

@@ -1,0 +1,147 @@
+"""The semantic difference against brute force, and what it says of changed declarations."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from ir_strategies import all_requests
+
+from govlang.compiler import interpret, ir
+from govlang.compiler.ir import Effect
+from govlang.verifier.changes import Change, change_of
+from govlang.verifier.diff import DiffReport, _Search, diff
+from govlang.verifier.merge import merge
+from govlang.verifier.options import Options
+from tests.verifier.test_enumeration import all_params, finite_policy
+
+
+def mutated(rng: random.Random, policy: ir.Policy) -> ir.Policy:
+    """The policy with one or two things changed."""
+    for _ in range(rng.randint(1, 2)):
+        policy = _mutated_once(rng, policy)
+    return policy
+
+
+def _mutated_once(rng: random.Random, policy: ir.Policy) -> ir.Policy:
+    rules = list(policy.rules)
+    if not rules or rng.random() < 0.15:
+        if rng.random() < 0.5:
+            return replace(policy, default=rng.choice(list(ir.Default)))
+        some = (ir.Combine.STRICT, ir.Combine.MOST_RESTRICTIVE, policy.combine)
+        return replace(policy, combine=rng.choice(some))
+    i = rng.randrange(len(rules))
+    rule = rules[i]
+    match rng.randrange(7):
+        case 0:
+            if not any(rule.id in r.overrides for r in rules):
+                del rules[i]
+        case 1:
+            rules[i] = replace(rule, condition=ir.negation(rule.condition))
+        case 2:
+            rules[i] = replace(rule, condition=ir.disjunction([rule.condition, rules[0].condition]))
+        case 3 if rule.effect in (Effect.ALLOW, Effect.DENY) and not rule.limits:
+            rules[i] = replace(rule, effect=rng.choice((Effect.ALLOW, Effect.DENY)))
+        case 4 if rule.retry_ms is not None or rule.expires_ms is not None:
+            rules[i] = replace(
+                rule,
+                retry_ms=rule.retry_ms and rule.retry_ms * rng.choice((1, 2)),
+                expires_ms=None if rng.random() < 0.3 else rule.expires_ms and 2 * rule.expires_ms,
+            )
+        case 5 if len(rule.roles) > 1:
+            rules[i] = replace(rule, roles=rule.roles[:-1])
+        case 6 if rule.dos:
+            rules[i] = replace(rule, dos=rule.dos[:-1])
+        case _ if rule.limits and isinstance(rule.limits[0].hi, ir.IntConst):
+            one = rule.limits[0]
+            target = policy.target(one.target)
+            hi = ir.IntConst(rng.randint(target.lo, target.hi))
+            rules[i] = replace(rule, limits=(replace(one, hi=hi), *rule.limits[1:]))
+        case _:
+            pass
+    return replace(policy, rules=tuple(rules))
+
+
+def enumerated(old: ir.Policy, new: ir.Policy) -> set[Change]:
+    spans = _Search(old, new, merge(old, new), Options(), (None, None)).spans
+    found = set()
+    for values in all_requests(old):
+        for params in all_params(old):
+            a, b = (interpret.decide(p, params, values) for p in (old, new))
+            if interpret.INVALID_REQUEST in (a.rule_id, b.rule_id) and a.rule_id == b.rule_id:
+                continue
+            change = change_of(a, b, spans)
+            if change is not None:
+                found.add(change)
+    return found
+
+
+def told(report: DiffReport) -> list[tuple[object, ...]]:
+    return sorted(
+        (d["old"]["decision"], d["old"]["rule_id"], d["new"]["decision"], d["new"]["rule_id"],
+         d["direction"])
+        for d in (f.detail or {} for f in report.findings)
+    )
+
+
+def as_told(change: Change) -> tuple[object, ...]:
+    (a, by_a), (b, by_b) = change.old, change.new
+    return a.word, by_a, b.word, by_b, change.direction
+
+
+@pytest.mark.parametrize("batch", range(8))
+def test_every_kind_of_change_is_found_and_no_other(batch: int) -> None:
+    rng = random.Random(f"diff {batch}")
+    for _ in range(12):
+        old = replace(finite_policy(rng), properties=())
+        new = mutated(rng, old)
+        report = diff(old, new)
+        assert not [f for f in report.findings if f.code != "GOV308"]
+        assert told(report) == sorted(as_told(c) for c in enumerated(old, new))
+
+
+def number(name: str, lo: int, hi: int, step: tuple[int, int] = (1, 1)) -> ir.Field:
+    return ir.Field(name, ir.Kind.NUMBER, lo, hi, *step, unit="kg")
+
+
+def policy(fields: tuple[ir.Field, ...], *rules: ir.Rule, **more: object) -> ir.Policy:
+    made = ir.Policy("p", "1", 1, ir.Combine.STRICT, ir.Default.DENY, fields, rules)
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def test_a_policy_does_not_differ_from_itself() -> None:
+    one = policy((number("x", 0, 9),), ir.Rule("a", ir.InRanges("x", ((0, 5),)), Effect.ALLOW))
+    report = diff(one, one)
+    assert not report.changed
+    assert not report.is_looser
+
+
+def test_a_wider_range_of_a_field_is_looser_where_it_is_allowed() -> None:
+    rule = ir.Rule("a", ir.TRUE, Effect.ALLOW)
+    report = diff(
+        policy((number("x", 0, 9),), rule), policy((number("x", 0, 20),), rule), no_looser=True
+    )
+    assert told(report) == [("deny", "invalid_request", "allow", "a", "looser")]
+    assert report.findings[0].severity == "error"
+    assert report.findings[0].witness is not None
+    assert report.findings[0].witness.request["x"] > 9
+    assert report.declarations == ("the declaration of `x` changed",)
+
+
+def test_a_finer_step_is_compared_in_the_unit_not_in_steps() -> None:
+    old = policy((number("x", 0, 9),), ir.Rule("a", ir.InRanges("x", ((0, 5),)), Effect.ALLOW))
+    fine = (number("x", 0, 90, (1, 10)),)
+    same = policy(fine, ir.Rule("a", ir.InRanges("x", ((0, 50),)), Effect.ALLOW))
+    kinds = told(diff(old, same))
+    assert ("allow", "a", "allow", "a", "other") not in kinds
+    assert all(before == "deny" and by == "invalid_request" for before, by, *_ in kinds)
+
+
+def test_members_are_compared_by_name_not_by_position() -> None:
+    def enum(*members: str) -> ir.Field:
+        return ir.Field("e", ir.Kind.ENUM, 0, len(members) - 1, members=members)
+
+    old = policy((enum("a", "b"),), ir.Rule("r", ir.InRanges("e", ((0, 0),)), Effect.ALLOW))
+    new = policy((enum("b", "a"),), ir.Rule("r", ir.InRanges("e", ((1, 1),)), Effect.ALLOW))
+    assert told(diff(old, new)) == []
