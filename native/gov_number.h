@@ -99,7 +99,7 @@ static inline int gov_steps_of_double(const gov_field *f, double value, int64_t 
 
 /* Times and durations: whole milliseconds. */
 static inline int gov_millis_of_double(const gov_field *f, double value, int64_t *out) {
-    if (!(fabs(value) < GOV_INT64_EDGE) || value != floor(value)) return 0;
+    if (!(value >= -GOV_INT64_EDGE && value < GOV_INT64_EDGE) || value != floor(value)) return 0;
     return gov_keep(f, (int64_t)value, out);
 }
 

@@ -76,11 +76,11 @@ class BatchOutcome:
 
     def decision(self, row: int) -> Decision:
         """The decision of one row."""
-        return DECISIONS[self.decisions[row]]
+        return DECISIONS[int(self.decisions[row])]
 
     def rule_id(self, row: int) -> str:
         """The rule that decided one row."""
-        return self._names[self.rules[row]]
+        return self._names[int(self.rules[row])]
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
@@ -96,9 +96,7 @@ class BatchOutcome:
         words = pa.array([one.value for one in DECISIONS])
         columns = {
             "decision": pa.DictionaryArray.from_arrays(self.decisions.astype(np.int8), words),
-            "rule_id": pa.DictionaryArray.from_arrays(
-                rules, pa.array(self._names)
-            ),
+            "rule_id": pa.DictionaryArray.from_arrays(rules, pa.array(self._names)),
         }
         return pa.table(columns)
 
@@ -173,7 +171,7 @@ def _refuse_unknown(policy: Policy, given: dict[str, Any], hosted: dict[str, Any
     from_host = {one.name for one in policy.fields} - from_caller
     for name in given:
         if name in from_host:
-            raise _unfit(f"`{name}` is set by the host", f"give it in `runtime`, not in the columns")
+            raise _unfit(f"`{name}` is set by the host", "give it in `runtime`, not in the columns")
         if name not in from_caller:
             raise _unfit(f"`{name}` is not a field of this policy")
     for name in hosted:
@@ -181,9 +179,9 @@ def _refuse_unknown(policy: Policy, given: dict[str, Any], hosted: dict[str, Any
             raise _unfit(f"`{name}` is not a runtime field of this policy")
     for one in policy.fields:
         source = given if one.origin == "request" else hosted
-        if one.origin != "clock" and one.name not in source:
-            if not one.optional and one.implied is None:
-                raise _unfit(f"the column `{one.name}` is missing")
+        needed = not one.optional and one.implied is None and one.origin != "clock"
+        if needed and one.name not in source:
+            raise _unfit(f"the column `{one.name}` is missing")
 
 
 def _row_count(columns: list[Any]) -> int:
