@@ -99,9 +99,9 @@ class Arguments:
 
 def _same_type(name: ast.Name, value: Value, field: ir.Field) -> ir.ArgValue:
     match field.kind, value:
-        case ir.Kind.ENUM, Choice(expr=expr, members=members) if members == field.members:
+        case ir.Kind.ENUM, Choice(expr=expr, members=members) if tuple(members) == field.members:
             return expr
-        case ir.Kind.SET, Labels(name=source, members=members) if members == field.members:
+        case ir.Kind.SET, Labels(name=source, members=members) if tuple(members) == field.members:
             return ir.FieldValue(source)
         case ir.Kind.BOOL, Condition(expr=ir.InRanges(name=source, ranges=ranges)) if (
             ranges == TRUE_BIT

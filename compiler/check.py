@@ -16,7 +16,7 @@ from typing import Final
 from govlang.compiler import comparisons, fields, flow, ir, membership, numbers
 from govlang.compiler.flow import Fields
 from govlang.compiler.ir import ArithOp
-from govlang.compiler.lets import Lets
+from govlang.compiler.lets import Lets, check_levels
 from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.resolve import Scope, unknown
 from govlang.compiler.types import (
@@ -60,7 +60,7 @@ class Checker:
             name: template(one, kind(name), scope.units)
             for kind, declared in ((ir.FieldValue, scope.fields), (ir.ParamValue, scope.params))
             for name, one in declared.items()
-        } | {ir.APPROVED: Labels(ir.APPROVED, ())}
+        } | {ir.APPROVED: Labels(ir.APPROVED, {})}
         self.lets = Lets(scope, found, self.value)
 
     # --- whole expressions ---
@@ -103,6 +103,12 @@ class Checker:
     def _whole(self, expr: ast.Expr, known: Fields) -> Value:
         self.lets.begin()
         value = self.value(expr)
+        if isinstance(value, Condition | Quantity):
+            try:
+                check_levels(value.expr, expr.span)
+            except RefusalError as refusal:
+                self._report(refusal)
+                return FAULTY
         lacking = flow_of(value).lacks(known)
         for name, span in lacking.items():
             self.found.error(

@@ -8,6 +8,7 @@ INVARIANT: total.  Whatever valid request comes in, an outcome comes out.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
@@ -247,18 +248,19 @@ def standing(fired: tuple[ir.Rule, ...]) -> tuple[ir.Rule, ...]:
     `overrides` is acyclic but may point either way in the text, so the answer is found by asking
     each rule's overriders first.
     """
-    overriders: dict[str, list[ir.Rule]] = {}
-    for rule in fired:
+    by_id = {rule.id: rule for rule in fired}
+    unasked = Counter(name for rule in fired for name in rule.overrides)
+    dropped: set[str] = set()
+    ready = [rule for rule in fired if not unasked[rule.id]]
+    while ready:
+        rule = ready.pop()
         for name in rule.overrides:
-            overriders.setdefault(name, []).append(rule)
-    verdicts: dict[str, bool] = {}
-
-    def stands(rule: ir.Rule) -> bool:
-        if rule.id not in verdicts:
-            verdicts[rule.id] = not any(stands(other) for other in overriders.get(rule.id, ()))
-        return verdicts[rule.id]
-
-    return tuple(rule for rule in fired if stands(rule))
+            unasked[name] -= 1
+            if rule.id not in dropped:
+                dropped.add(name)
+            if not unasked[name] and name in by_id:
+                ready.append(by_id[name])
+    return tuple(rule for rule in fired if rule.id not in dropped)
 
 
 def is_approved(rule: ir.Rule, env: Environment) -> bool:

@@ -3,8 +3,8 @@
 In: the `let` declarations and the checker's walk.  Out: the value of each `let`, checked once and
 shared by its uses; its reads count where it is used, so a guard there is enough.
 
-What always holds: no expression grows over `SIZE_MAX` nodes or `DEPTH_MAX` levels, written out, so
-that later passes may walk it as a tree and recurse.
+What always holds: no expression grows over `SIZE_MAX` nodes or `DEPTH_MAX` levels, written out, and
+none comes out with more than `LEVELS_MAX`, so that later passes may walk it as a tree and recurse.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from govlang.dsl.source import Span
 
 SIZE_MAX: Final = 100_000
 DEPTH_MAX: Final = 200
+LEVELS_MAX: Final = 120
+"""Of the IR that comes out; a sum of n terms has n levels, an `if` between conditions two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,7 @@ class Lets:
         if self._size <= SIZE_MAX and self._depth <= DEPTH_MAX:
             return True
         if not self._refused:
-            self._found.add(_too_large(span).diagnostic)
-        self._refused = True
+            self._found.add(self._refusal(span).diagnostic)
         self._depth -= 1
         return False
 
@@ -79,18 +80,22 @@ class Lets:
         """An expression stands once more in what is emitted."""
         self._size += size_of(expr, SIZE_MAX)
         if self._size > SIZE_MAX:
-            raise _too_large(span)
+            raise self._refusal(span)
 
     def use(self, name: ast.Name) -> Value:
         """The value of a `let` where its name stands."""
         known = self._known.get(name.text)
-        if known is None:
+        if known is None or isinstance(known.value, Faulty):
             return Faulty()
         self._size += known.size
         self._deepest = max(self._deepest, self._depth + known.depth)
         if self._size > SIZE_MAX or self._deepest > DEPTH_MAX:
-            raise _too_large(name.span)
+            raise self._refusal(name.span)
         return _used(known.value, name.span)
+
+    def _refusal(self, span: Span) -> RefusalError:
+        self._refused = True
+        return _too_large(span)
 
     def _in_order(self) -> Iterator[str]:
         """Names of `let`s, each after those it uses; those on a cycle are reported and left out."""
@@ -140,10 +145,20 @@ def _used(value: Value, span: Span) -> Value:
             return value
 
 
+def check_levels(expr: ir.IntExpr | ir.BoolExpr, span: Span) -> None:
+    """Refuse an expression that is nested too deeply for later passes (GOV232)."""
+    level: list[ir.IntExpr | ir.BoolExpr] = [expr]
+    for _ in range(LEVELS_MAX + 1):
+        level = [part for one in level for part in parts_of(one)]
+        if not level:
+            return
+    raise _too_large(span)
+
+
 def _too_large(span: Span) -> RefusalError:
     return RefusalError(
         "GOV232",
-        f"written out, this expression has more than {SIZE_MAX} parts or {DEPTH_MAX} levels",
+        f"written out, this expression has more than {SIZE_MAX} parts or {LEVELS_MAX} levels",
         span,
         "use a `let` fewer times in one expression, or split the rule",
     )
@@ -155,20 +170,25 @@ def size_of(expr: ir.IntExpr | ir.BoolExpr, limit: int) -> int:
     size = 0
     while waiting and size <= limit:
         size += 1
-        match waiting.pop():
-            case ir.Not(operand=operand):
-                waiting.append(operand)
-            case ir.And(operands=operands) | ir.Or(operands=operands):
-                waiting.extend(operands)
-            case ir.Compare(left=left, right=right) | ir.Arith(left=left, right=right):
-                waiting += [left, right]
-            case ir.FloorDiv(dividend=dividend):
-                waiting.append(dividend)
-            case ir.Choose(condition=condition, then=then, otherwise=otherwise):
-                waiting += [condition, then, otherwise]
-            case _:
-                pass
+        waiting.extend(parts_of(waiting.pop()))
     return size
+
+
+def parts_of(expr: ir.IntExpr | ir.BoolExpr) -> tuple[ir.IntExpr | ir.BoolExpr, ...]:
+    """The expressions directly inside an expression."""
+    match expr:
+        case ir.And(operands=operands) | ir.Or(operands=operands):
+            return operands
+        case ir.Not(operand=operand):
+            return (operand,)
+        case ir.Compare(left=left, right=right) | ir.Arith(left=left, right=right):
+            return left, right
+        case ir.FloorDiv(dividend=dividend):
+            return (dividend,)
+        case ir.Choose(condition=condition, then=then, otherwise=otherwise):
+            return condition, then, otherwise
+        case _:
+            return ()
 
 
 def names_in(expr: ast.Expr) -> Iterator[str]:

@@ -15,6 +15,7 @@ from govlang.compiler.numbers import agree
 from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.texts import check_text
 from govlang.compiler.types import Quantity
+from govlang.compiler.values import positions
 from govlang.dsl import ast
 from govlang.dsl.units import Unit, Units
 
@@ -29,7 +30,7 @@ def literal_value(written: ast.Literal, field: ir.Field, units: Units) -> int | 
         case ((ir.Kind.NUMBER | ir.Kind.TIME | ir.Kind.DURATION), ast.Number()):
             return _in_range(written, field, steps_of(written, field, units))
         case ir.Kind.ENUM, ast.Name() | ast.String():
-            return position(field.members, written, "member")
+            return position(positions(field), written, "member")
         case ir.Kind.BOOL, ast.Bool(value=holds):
             return int(holds)
         case ir.Kind.SET, ast.SetLiteral(members=members):
@@ -95,9 +96,9 @@ def _in_range(number: ast.Number, field: ir.Field, steps: int) -> int:
 
 
 def _mask(members: tuple[ast.Name | ast.String | ast.Number, ...], field: ir.Field) -> int:
-    mask = 0
+    mask, known = 0, positions(field)
     for member in members:
-        bit = 1 << position(field.members, member, "label")
+        bit = 1 << position(known, member, "label")
         if mask & bit:
             shown = shortened(member.span)
             raise RefusalError("GOV235", f"`{shown}` stands twice", member.span, "remove one")

@@ -21,7 +21,7 @@ from govlang.compiler.effects import Effects
 from govlang.compiler.flow import Fields
 from govlang.compiler.imports import Program
 from govlang.compiler.literals import literal_value
-from govlang.compiler.overrides import Overrides, overrides_of
+from govlang.compiler.overrides import SUGGESTIONS_MAX, Overrides, overrides_of
 from govlang.compiler.refusal import RefusalError
 from govlang.compiler.resolve import RESERVED_RULES, Resolver, Scope, unique, unknown
 from govlang.compiler.testcases import Tests
@@ -245,7 +245,8 @@ class _Lowering:
             for name in one.names:
                 rows = tables.get(name.text, (name.text,))
                 if name.text not in names and name.text not in tables and name.text != "default":
-                    refusal = unknown("rule or property", name, (*names, *tables))
+                    near = (*names, *tables) if len(self.found) < SUGGESTIONS_MAX else ()
+                    refusal = unknown("rule or property", name, near)
                     self.found.add(replace(refusal.diagnostic, code="GOV229"))
                 found += [Accept(one.code.text, row, one.because.value, one.span) for row in rows]
         return tuple(found)

@@ -20,6 +20,7 @@ from govlang.compiler.types import (
     Faulty,
     Labels,
     Literal,
+    Members,
     Quantity,
     Text,
     Value,
@@ -129,7 +130,7 @@ def _incomparable(expr: ast.Compare, left: Value, right: Value) -> RefusalError:
             case Condition():
                 way_out = f"write `{text}` or `not {text}`"
             case Choice(members=members):
-                way_out = f"write `{text} is {members[0]}`"
+                way_out = f"write `{text} is {next(iter(members))}`"
             case Labels():
                 way_out = f"write `{text} contains …`, `{text} within {{…}}` or `{text} is empty`"
             case _:
@@ -167,7 +168,7 @@ def _word(expr: Test) -> str:
 def _instead(operand: Value, subject: str) -> str | None:
     match operand:
         case Choice(members=members):
-            return f"write `{subject} is {members[0]}` or `{subject} in {{…}}`"
+            return f"write `{subject} is {next(iter(members))}` or `{subject} in {{…}}`"
         case Condition():
             return f"write `{subject}`, `not {subject}` or `{subject} is true`"
         case Labels():
@@ -211,7 +212,7 @@ def _one_of(
             return ir.negation(found, span) if negated else found
 
 
-def position(members: tuple[str, ...], member: Member, what: str) -> int:
+def position(members: Members, member: Member, what: str) -> int:
     """The position of a member or label among those that are declared.
 
     Raises:
@@ -220,11 +221,12 @@ def position(members: tuple[str, ...], member: Member, what: str) -> int:
     if isinstance(member, ast.Number):
         raise RefusalError("GOV204", f"a number is no {what}", member.span, None)
     text = member_text(member)
-    if text in members:
-        return members.index(text)
+    found = members.get(text)
+    if found is not None:
+        return found
     raise RefusalError(
         "GOV212",
-        f"`{text}` is none of the {what}s {listed(members)}",
+        f"`{text}` is none of the {what}s {listed(tuple(members))}",
         member.span,
         did_you_mean(text, members),
     )

@@ -7,6 +7,7 @@ their rows; an error for what is unknown, points upwards, or goes round in a cir
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from govlang.compiler import ir
 from govlang.compiler.desugar import Draft
@@ -16,6 +17,9 @@ from govlang.dsl import ast
 from govlang.dsl.diagnostics import Diagnostics
 
 Overrides = Mapping[str, tuple[str, ...]]
+
+SUGGESTIONS_MAX: Final = 50
+"""After so many errors no more near names are looked for; each search reads all rule names."""
 
 
 def overrides_of(
@@ -28,13 +32,15 @@ def overrides_of(
     """The rules that each rule overrides, by name; only rules that override any are keys."""
     by_id = {draft.id: draft for draft in drafts}
     result: dict[str, tuple[str, ...]] = {}
+    suggest = True
     for draft in drafts:
         targets: list[str] = []
         for name in draft.overrides:
             try:
-                targets += _targets(draft, name, by_id, tables, tier_names, combine)
+                targets += _targets(draft, name, by_id, tables, tier_names, combine, suggest)
             except RefusalError as refusal:
                 found.add(refusal.diagnostic)
+        suggest = suggest and len(found) < SUGGESTIONS_MAX
         if targets:
             result[draft.id] = tuple(dict.fromkeys(targets))
     _report_cycles(result, by_id, found)
@@ -48,6 +54,7 @@ def _targets(
     tables: Mapping[str, tuple[str, ...]],
     tier_names: Sequence[str],
     combine: ir.Combine,
+    suggest: bool,  # noqa: FBT001  # as the loop found it
 ) -> tuple[str, ...]:
     if combine is ir.Combine.FIRST_MATCH:
         raise RefusalError(
@@ -58,11 +65,11 @@ def _targets(
         )
     targets = tables.get(name.text) or ((name.text,) if name.text in by_id else ())
     if not targets:
-        candidates = (*by_id, *tables) if len(by_id) < 20_000 else ()
-        raise unknown("rule", name, candidates)
-    for target in targets:
+        raise unknown("rule", name, (*by_id, *tables) if suggest else ())
+    drafted = tuple(target for target in targets if target in by_id)  # faulty rows are left out
+    for target in drafted:
         _check_tier(draft, by_id[target], name, tier_names)
-    return targets
+    return drafted
 
 
 def _check_tier(draft: Draft, target: Draft, name: ast.Name, tier_names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ they meet a field; every other value is already IR, with what later steps must k
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -14,6 +15,9 @@ from govlang.compiler.flow import EMPTY, Flow
 from govlang.compiler.intervals import Interval
 from govlang.dsl.source import NO_SPAN, Span
 from govlang.dsl.units import ONE, Unit
+
+Members = Mapping[str, int]
+"""The members of an enumeration or a set with their positions, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Choice:
     """A field or a parameter that is one of `members`."""
 
     expr: ir.FieldValue | ir.ParamValue
-    members: tuple[str, ...]
+    members: Members
     flow: Flow = EMPTY
 
 
@@ -69,7 +73,7 @@ class Labels:
     """A set field."""
 
     name: str
-    members: tuple[str, ...]
+    members: Members
     flow: Flow = EMPTY
 
 

@@ -45,15 +45,20 @@ def template(declared: ir.Field, expr: ir.FieldValue | ir.ParamValue, units: Uni
             assert unit is not None, "units of declared ranges are known"
             return quantity_of(declared, expr, unit)
         case ir.Kind.ENUM:
-            return Choice(expr, declared.members)
+            return Choice(expr, positions(declared))
         case ir.Kind.SET:
-            return Labels(declared.name, declared.members)
+            return Labels(declared.name, positions(declared))
         case ir.Kind.BOOL:
             return Condition(_bit(expr))
         case ir.Kind.TEXT | ir.Kind.PATH | ir.Kind.KEY:
             return Text(declared)
         case _:
             assert_never(declared.kind)
+
+
+def positions(declared: ir.Field) -> dict[str, int]:
+    """The members of a field with their positions."""
+    return {member: i for i, member in enumerate(declared.members)}
 
 
 def _bit(expr: ir.FieldValue | ir.ParamValue, span: Span | None = None) -> ir.BoolExpr:
@@ -94,7 +99,7 @@ def _way_out(what: str, value: Value, text: str) -> str | None:
         case Constant() | Quantity():
             return f"compare it: `{text} > …`"
         case Choice(members=members):
-            return f"write `{text} is {members[0]}`"
+            return f"write `{text} is {next(iter(members))}`"
         case Labels():
             return f"write `{text} contains …` or `{text} is empty`"
         case Text():

@@ -211,8 +211,8 @@ MEANING: Final[dict[str, Page]] = {
     ),
     "GOV232": Page(
         "an expression that is too large",
-        "Written out, with every `let` in its place, an expression may have 100 000 parts and 200 "
-        "levels.",
+        "Written out, with every `let` in its place, an expression may have 100 000 parts and 120 "
+        "levels; a sum of n terms has n, each `if` between conditions two.",
         "let a1 = a0 and (a0 or x > 1), let a2 = a1 and (a1 or x > 2), … forty times",
         "Use a `let` fewer times in one expression, or split the rule.",
     ),
