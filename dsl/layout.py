@@ -299,18 +299,17 @@ def _step(step: ast.Step) -> Lines:
 
 
 def _bindings(word: str, values: tuple[ast.Argument, ...], span: Span, indent: int) -> Lines:
-    """`request { a 1, b 2 }`, or a value a line where that is too wide."""
+    """`request { a 1, b 2 }`, broken after commas where it is too wide."""
     if not values:
         return [Line(indent, word + " { }", span)]
-    shown = [f"{v.name.text} {text.literal(v.value)}" for v in values]
-    whole = Line(indent, f"{word} {{ {', '.join(shown)} }}", span)
-    if whole.fits():
-        return [whole]
-    pairs = zip(shown, values, strict=True)
-    inner = [Line(indent + 1, pair + ",", value.span) for pair, value in pairs]
-    last = values[-1].span
-    return [
-        Line(indent, word + " {", span),
-        *inner,
-        Line(indent, "}", Span(last.source, last.end, last.end)),
-    ]
+    head = f"{word} {{ "
+    lines: Lines = []
+    for value in values:
+        shown = f"{value.name.text} {text.literal(value.value)},"
+        last = lines[-1] if lines else Line(indent, head[:-1], span)
+        longer = replace(last, text=f"{last.text} {shown}")
+        if longer.fits() or not lines:
+            lines[-1:] = [longer]
+        else:
+            lines.append(Line(indent, " " * len(head) + shown, value.span))
+    return [*lines[:-1], replace(lines[-1], text=lines[-1].text.removesuffix(",") + " }")]

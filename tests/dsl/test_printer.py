@@ -146,3 +146,13 @@ def test_a_policy_that_a_program_built_is_laid_out() -> None:
     assert print_policy(built) == (
         f'{HEADER}\ndefault deny\n\naction a\naction b\n\nrule "r-1" allow\n'
     )
+
+
+def test_long_requests_break_after_commas() -> None:
+    values = ", ".join(f"a_field_with_a_long_name_{i} {i}" for i in range(8))
+    text = reprinted(f'test "t" {{ request {{ {values} }} expect deny }}')
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert [line.startswith(" " * 12 + "a_field") for line in lines].count(True) == 3
+    assert lines[4].endswith(" 7 }")
+    assert lines[5] == "    expect deny"
