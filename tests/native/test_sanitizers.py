@@ -1,0 +1,93 @@
+"""The C core under the sanitizers: tables changed at random, checksums mended, loaded and decided."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import tables
+from ir_strategies import Shape, random_policy
+
+pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+
+WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic")
+SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+CORE = (
+    "gov_batch",
+    "gov_block",
+    "gov_check_code",
+    "gov_check_nodes",
+    "gov_check_schema",
+    "gov_column",
+    "gov_load",
+    "gov_table",
+)
+
+
+def sources(root: Path) -> list[str]:
+    return [str(root / "native" / f"{name}.c") for name in CORE]
+
+
+@pytest.fixture(scope="session")
+def fuzzer(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("fuzz") / "fuzz_table"
+    driver = str(root / "tests" / "native" / "fuzz" / "fuzz_table.c")
+    command = ["gcc", *WARNINGS, *SANITIZERS, f"-I{root / 'native'}", driver, *sources(root)]
+    subprocess.run([*command, "-lm", "-o", str(target)], check=True)
+    return target
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("corpus")
+    paths = []
+    for seed in range(40):
+        shape = Shape(rules=90, fields=4) if seed % 8 == 7 else None
+        path = folder / f"{seed}.bin"
+        path.write_bytes(tables.table_bytes(random_policy(random.Random(seed), shape)))
+        paths.append(str(path))
+    return paths
+
+
+def run_fuzzer(fuzzer: Path, corpus: list[str], iterations: int, seed: int) -> int:
+    """Run; the number of changed tables that were taken."""
+    done = subprocess.run(
+        [str(fuzzer), str(iterations), str(seed), *corpus],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"},
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    ran, taken, _ = done.stdout.split()
+    assert int(ran) == iterations
+    return int(taken)
+
+
+@pytest.mark.parametrize("standard", ["c11", "gnu17"])
+def test_the_core_compiles_without_a_warning(root: Path, tmp_path: Path, standard: str) -> None:
+    flags = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wshadow", "-Wconversion"]
+    flags += ["-Wno-sign-conversion"]  # gcc 12 sees one between two names of the same 128-bit type
+    for source in sources(root):
+        target = str(tmp_path / "x.o")
+        subprocess.run(
+            ["gcc", f"-std={standard}", "-O2", *flags, "-c", source, "-o", target], check=True
+        )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_hostile_tables_neither_crash_nor_read_out_of_bounds(
+    fuzzer: Path, corpus: list[str], seed: int
+) -> None:
+    taken = run_fuzzer(fuzzer, corpus, 20_000, seed)
+    assert taken > 400, "the changes are too coarse: hardly a table is taken"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(10, 20))
+def test_ten_million_hostile_tables(fuzzer: Path, corpus: list[str], seed: int) -> None:
+    assert run_fuzzer(fuzzer, corpus, 1_000_000, seed) > 20_000
