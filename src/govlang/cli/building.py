@@ -61,9 +61,12 @@ def build(
     report = verified(checked, options, compiled=whole)
     no_looser: NoLooser | None = None
     if against is not None:
-        from govlang.cli.comparison import compare_for_build
+        from govlang.cli.comparison import claim, compared, with_difference
+        from govlang.cli.subject import open_subject
 
-        report, no_looser = compare_for_build(report, checked, whole, against, options)
+        old = open_subject(against)
+        difference = compared(old, checked.policy, whole.table, options, no_looser=True)
+        report, no_looser = with_difference(report, difference), claim(difference)
     report = prove_table(report, policy, compiled.table, options)
     bundle = b""
     if report["status"] == "proved":

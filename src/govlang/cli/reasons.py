@@ -19,10 +19,11 @@ MISSED = "missed"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a rule had to do with a decision."""
+    """What a rule, or the guard of an invariant, had to do with a decision."""
 
     rule: str
     status: str
+    is_guard: bool
     overridden_by: tuple[str, ...] = ()
     failed: tuple[dict[str, Any], ...] = ()
 
@@ -31,6 +32,7 @@ class Part:
         return {
             "rule": self.rule,
             "status": self.status,
+            "guard": self.is_guard,
             "overridden_by": list(self.overridden_by),
             "failed": list(self.failed),
         }
@@ -45,13 +47,14 @@ def reasons(
     stands = {rule.id for rule in standing(fired)}
     ids = {rule.id for rule in fired}
     for rule in policy.rules:
+        guard = rule.kind is ir.RuleKind.GUARD
         if rule.id not in ids:
-            yield Part(rule.id, MISSED, failed=tuple(failures(env, rule.condition)))
+            yield Part(rule.id, MISSED, guard, failed=tuple(failures(env, rule.condition)))
         elif rule.id not in stands:
             over = tuple(o.id for o in fired if rule.id in o.overrides and o.id in stands)
-            yield Part(rule.id, OVERRIDDEN, over)
+            yield Part(rule.id, OVERRIDDEN, guard, over)
         else:
-            yield Part(rule.id, DECIDES if rule.id == decider else STANDS)
+            yield Part(rule.id, DECIDES if rule.id == decider else STANDS, guard)
 
 
 def failures(env: Environment, condition: ir.BoolExpr) -> Iterator[dict[str, Any]]:

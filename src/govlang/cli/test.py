@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -112,18 +112,18 @@ def measure(checked: Checked) -> Coverage:
 
 def _seen(checked: Checked) -> Iterator[tuple[Any, Any]]:
     """The valid requests of the tests with the parameters of their steps."""
+    from govlang.cli.clock import clock_values
     from govlang.compiler.interpret import Request, default_params
     from govlang.compiler.requests import read_sample
     from govlang.native.request import read_value
-    from govlang.runtime.clock import clock_fields
 
     policy = checked.policy
     kinds = {param.field.name: param.field for param in policy.params}
-    fields = cast("Any", policy.fields)  # what the clock reads of a field, the IR's have too
     for step in (step for case in checked.tests for step in case.steps):
         given = {name: read_value(kinds[name], value) for name, value in step.params.items()}
-        clock = clock_fields(fields, policy.time_zone, step.at_ms) if policy.time_zone else {}
-        sample = read_sample(policy, step.request, clock | dict(step.runtime), step.at_ms)
+        sample = read_sample(
+            policy, step.request, clock_values(policy, step.at_ms) | dict(step.runtime), step.at_ms
+        )
         if isinstance(sample, Request):
             yield sample.values, default_params(policy) | given
 

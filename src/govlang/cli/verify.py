@@ -152,7 +152,24 @@ def _verified(subject: Subject, request: Request) -> Report:
         return verified(subject.checked, request.options, table=table)
 
     report = cached(subject.checked, request.options, compute) if request.cache else compute()
+    if subject.bundle is not None:
+        from govlang.cli.translation import prove_table
+
+        table = subject.bundle.table
+        report = prove_table(report, subject.checked.policy, table, request.options)
+    if request.against is not None:
+        report = _compared(report, subject, request, request.against)
     return without_known(report, request.known) if request.known else report
+
+
+def _compared(report: Report, subject: Subject, request: Request, old: Subject) -> Report:
+    from govlang.cli.comparison import compared, with_difference
+    from govlang.cli.compiled import compile_policy
+
+    policy = subject.checked.policy
+    table = subject.bundle.table if subject.bundle else compile_policy(policy).table
+    found = compared(old, policy, table, request.options, no_looser=request.no_looser)
+    return with_difference(report, found)
 
 
 def closing(report: Report) -> str:

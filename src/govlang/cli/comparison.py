@@ -1,0 +1,58 @@
+"""Compares two policies for the command line: their reports joined, and what a manifest may claim of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from govlang.cli.compiled import compile_policy
+from govlang.cli.formats.findings import Report, capped
+from govlang.cli.verification import replay_on
+from govlang.native.manifest import NoLooser
+from govlang.verifier.diff import DiffReport, diff
+
+if TYPE_CHECKING:
+    from govlang.cli.subject import Subject
+    from govlang.compiler import ir
+    from govlang.verifier.report import Options
+
+NO_LOOSER = "no_looser"
+
+
+def compared(
+    old: Subject, new: ir.Policy, new_table: bytes, options: Options, *, no_looser: bool
+) -> DiffReport:
+    """The difference, each witness replayed on both tables."""
+    before = old.checked.policy
+    old_table = old.bundle.table if old.bundle else compile_policy(before).table
+    return diff(
+        before,
+        new,
+        options=options,
+        no_looser=no_looser,
+        replay_old=replay_on(old_table),
+        replay_new=replay_on(new_table),
+    )
+
+
+def with_difference(report: Report, difference: DiffReport) -> Report:
+    """A verifier's report with the findings of a comparison, and the proof if nothing is looser."""
+    plain = difference.to_json()
+    proved: list[dict[str, Any]] = []
+    if not difference.is_looser and plain["status"] == "proved":
+        method = f"z3, region by region, against {difference.old}"
+        proved = [{"property": NO_LOOSER, "kind": "diff", "method": method, "ms": plain["ms"]}]
+    statuses = (report["status"], plain["status"])
+    status = next((s for s in ("refuted", "undecided") if s in statuses), "proved")
+    return report | {
+        "status": status,
+        "findings": report["findings"] + capped(plain["findings"]),
+        "proved": report["proved"] + proved,
+    }
+
+
+def claim(difference: DiffReport) -> NoLooser | None:
+    """What the manifest may say: that nothing is looser than in the older policy."""
+    decided = difference.to_json()["status"] == "proved"
+    if difference.is_looser or not decided:
+        return None
+    return NoLooser(against=difference.old, verdict="proved")

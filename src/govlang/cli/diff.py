@@ -1,0 +1,81 @@
+"""`gov diff OLD NEW`: every kind of request whose outcome changed, each with a request that shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from govlang.cli.formats.findings import Report, capped
+from govlang.cli.formats.output import ALL, format_option, show_reports
+from govlang.cli.formats.places import relocated, relocated_sources
+from govlang.cli.guard import Exit, guarded
+from govlang.cli.options import file_argument
+from govlang.cli.verify import verifier_options
+
+if TYPE_CHECKING:
+    from govlang.cli.subject import Subject
+    from govlang.verifier.report import Options
+
+
+@click.command(name="diff")
+@file_argument("old")
+@file_argument("new")
+@click.option("--no-looser", is_flag=True, help="anything that became looser is an error")
+@click.option("--timeout", type=click.FloatRange(min=0.001), metavar="S", help="seconds a query")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="processes")
+@format_option(ALL)
+@guarded
+def command(
+    old: Path,
+    new: Path,
+    no_looser: bool,  # noqa: FBT001  # a flag of the command line
+    timeout: float | None,
+    jobs: int,
+    style: str,
+) -> int:
+    """Show what changed in meaning from OLD to NEW; exit 1 if anything did."""
+    from govlang.cli.subject import open_subject
+
+    before, after = open_subject(old), open_subject(new)
+    options = verifier_options(strict=False, accept="", timeout=timeout, jobs=jobs)
+    report = difference(before, after, options, no_looser=no_looser)
+    sources = relocated_sources(before.sources, old) + relocated_sources(after.sources, new)
+    show_reports([relocated(report, new)], sources, style, _closing)
+    if report["status"] == "undecided" and not report["changed"]:
+        return Exit.UNDECIDED
+    return Exit.FINDINGS if report["changed"] else Exit.OK
+
+
+def difference(before: Subject, after: Subject, options: Options, *, no_looser: bool) -> Report:
+    """The report on two policies."""
+    from govlang.cli.comparison import compared
+    from govlang.cli.compiled import compile_policy
+
+    policy = after.checked.policy
+    table = after.bundle.table if after.bundle else compile_policy(policy).table
+    found = compared(before, policy, table, options, no_looser=no_looser)
+    plain = found.to_json()
+    open_only = bool(plain["findings"]) and all(f["code"] == "GOV309" for f in plain["findings"])
+    changed = found.changed and not (open_only and not plain["declarations"])
+    return {
+        "file": str(after.path),
+        **plain,
+        "findings": capped(plain["findings"]),
+        "changed": changed,
+        "looser": found.is_looser,
+    }
+
+
+def _closing(report: Report) -> str:
+    lines = [f"  changed  {one}" for one in report["declarations"]]
+    if report["changed"]:
+        mark = click.style("changed", fg="yellow", bold=True)
+        about = "looser somewhere" if report["looser"] else "nowhere looser"
+        lines.append(f"{mark}  {len(report['findings'])} kinds of requests, {about}")
+    elif report["status"] == "undecided":
+        lines.append(click.style("undecided", fg="yellow", bold=True))
+    else:
+        lines.append(click.style("same", fg="green", bold=True) + "  no outcome changed")
+    return "\n".join(lines)

@@ -1,0 +1,69 @@
+"""Why a policy decides a request as it does: the policy and the request in, the report of `gov explain` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from govlang.cli.clock import clock_values
+from govlang.cli.compiled import compile_policy
+from govlang.cli.reasons import reasons
+from govlang.cli.requests import params_of_table, read_params
+from govlang.cli.subject import Subject
+from govlang.compiler import ir
+from govlang.compiler.interpret import Request
+from govlang.compiler.requests import read_sample, write_request
+from govlang.runtime.policy import Policy
+
+PERMITTED = frozenset({"allow", "limit"})
+
+
+def explain(
+    subject: Subject,
+    request: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    given: tuple[str, ...],
+    now_ms: int,
+    timeout_s: float | None,
+) -> dict[str, Any]:
+    """The outcome of the compiled table, each rule's part in it, and the nearest request that is allowed.
+
+    `timeout_s` None: do not look for one.
+    """
+    policy = subject.checked.policy
+    table = subject.bundle.table if subject.bundle else compile_policy(policy).table
+    params_json = params_of_table([p.field for p in policy.params], given)
+    decider = Policy(table, params_json)
+    outcome = decider.decide(dict(request), now_ms=now_ms, runtime=dict(runtime))
+    report: dict[str, Any] = {"outcome": outcome.to_dict(), "rules": [], "nearest": None}
+    sample = read_sample(policy, request, clock_values(policy, now_ms) | dict(runtime), now_ms)
+    if not isinstance(sample, Request) or outcome.rule_id == "invalid_request":
+        return report
+    params = read_params(policy, given)
+    parts = reasons(policy, params, sample.values, outcome.rule_id)
+    report["rules"] = [part.to_json() for part in parts]
+    if timeout_s is not None and outcome.decision.value not in PERMITTED:
+        report["nearest"] = _nearest(policy, params, sample, timeout_s)
+    return report
+
+
+def _nearest(
+    policy: ir.Policy, params: Mapping[str, int], sample: Request, timeout_s: float
+) -> dict[str, Any]:
+    """The smallest change of the request that would be allowed, as the report has it."""
+    from govlang.verifier.nearest import nearest_allowed
+
+    found = nearest_allowed(policy, params, sample.values, timeout_s)
+    if found.values is None:
+        return {"status": found.status, "request": None, "changes": []}
+    before, _ = write_request(policy, sample.values)
+    after, _ = write_request(policy, found.values)
+    names = [f.name for f in policy.fields if before.get(f.name) != after.get(f.name)]
+    changes = [{"field": n, "from": before.get(n), "to": after.get(n)} for n in names]
+    return {
+        "status": found.status,
+        "request": after,
+        "decision": found.decision,
+        "rule_id": found.rule_id,
+        "changes": changes,
+    }

@@ -1,0 +1,87 @@
+"""The proof that a table means its policy, joined with the verifier's report.
+
+What always holds: a report whose status is `proved` after this was proved of the policy and of the table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from govlang.cli.formats.findings import Finding, Report
+from govlang.compiler import ir
+from govlang.compiler.core import core_json, snapshot
+from govlang.verifier.translation.table import Refutation, TableProof, Verdict
+from govlang.verifier.translation.table import prove_table as prove
+
+if TYPE_CHECKING:
+    from govlang.verifier.report import Options
+
+RANK = {"refuted": 0, "undecided": 1, "proved": 2}
+
+
+def prove_table(report: Report, policy: ir.Policy, table: bytes, options: Options) -> Report:
+    """The report with the proof of the table in it, or with the request on which the two differ."""
+    name = snapshot(core_json(policy))
+    proof = prove(policy, table, snapshot=name, timeout_s=options.timeout_s)
+    status = min(report["status"], proof.verdict.value, key=lambda one: RANK[one])
+    return report | {
+        "status": status,
+        "findings": report["findings"] + _findings(proof),
+        "proved": report["proved"] + _proved(proof),
+    }
+
+
+def _proved(proof: TableProof) -> list[dict[str, Any]]:
+    """One line for each kind of obligation that was proved."""
+    share = round(proof.seconds * 1000 / max(1, len(proof.obligations)))
+    return [
+        {
+            "property": f"table: {one.name}",
+            "kind": "translation",
+            "method": f"{one.method}, {one.count} parts",
+            "ms": share,
+        }
+        for one in proof.obligations
+        if one.verdict is Verdict.PROVED
+    ]
+
+
+def _findings(proof: TableProof) -> list[Finding]:
+    found = [] if proof.refutation is None else [_refuted(proof.refutation)]
+    for one in proof.obligations:
+        if one.verdict is Verdict.UNDECIDED:
+            why = "; ".join(one.failed[:3])
+            message = f"undecided: the table's {one.name} may differ from the policy: {why}"
+            found.append(
+                _finding("GOV309", message, "raise `--timeout`, or split the rules named here")
+            )
+    return found
+
+
+def _refuted(refutation: Refutation) -> Finding:
+    help_line = "this is a fault of the compiler, or the table was changed; report it"
+    finding = _finding("GOV307", f"the table differs from the policy: {refutation.what}", help_line)
+    if refutation.request is None:
+        return finding
+    step: dict[str, Any] = {
+        "at_ms": 0,
+        "request": refutation.request,
+        "runtime": refutation.runtime,
+    }
+    if refutation.found is not None:
+        step |= {"decision": refutation.found.decision.word, "rule_id": refutation.found.rule_id}
+    return finding | {"witness": {"trace": [step], "params": refutation.params}}
+
+
+def _finding(code: str, message: str, help_line: str) -> Finding:
+    return {
+        "code": code,
+        "kind": "translation",
+        "severity": "error",
+        "rules": [],
+        "property": None,
+        "message": message,
+        "help": help_line,
+        "span": None,
+        "witness": None,
+    }
