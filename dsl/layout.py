@@ -139,10 +139,16 @@ def _wrap_commas(line: Line) -> Iterator[Line]:
 
 
 def _tier(node: ast.TierBlock) -> Lines:
-    when = "" if node.condition is None else f" when {text.expression(node.condition)}"
+    when = "" if node.condition is None else f" when {_before_brace(node.condition)}"
     members = [declaration(member, 1) for member in node.members]
     head = Line(0, f"tier {node.name.text}{when} {{", node.span)
     return [head, *spaced(members), _close(node.span, 0)]
+
+
+def _before_brace(condition: ast.Expr) -> str:
+    """In parentheses where it ends in a label that would begin `any {` or `all {`."""
+    whole = text.expression(condition)
+    return f"({whole})" if whole.endswith((" any", " all")) else whole
 
 
 def spaced(groups: list[Lines]) -> Lines:

@@ -62,6 +62,10 @@ def with_comments(text: str, places: list[tuple[int, str]]) -> str:
 
 
 CASES = {
+    "a label before a brace is kept from being a quantifier": (
+        "tier t when (labels contains all) { rule r deny }",
+        "tier t when (labels contains all) {\n  rule r deny\n}\n",
+    ),
     "short rules stand on one line": (
         "rule a\n when x>3\n deny",
         "rule a when x > 3 deny\n",
