@@ -1,159 +1,273 @@
-"""The nearest request that is allowed: a refused request in, the smallest change of it that permits out.
+"""The smallest change of a request that would be allowed.
 
-In: a policy, its parameters, the values of a request.  Only what the caller sets may change: fields from the
-runtime and parameters stay.  Smallest means: the fewest fields, then each changed number as near as can be,
-in the order of declaration.
+In: a policy, parameters and the values of a request.  Out: a request that is permitted and differs in
+as few fields as can be, in fields of the caller rather than of the host, and then by as little.
 
-What always holds: a request that comes back was decided by the interpreter; `none` is proved.
+What always holds: what comes out was decided by the interpreter; the clock is never changed; a number
+counts by the share of its range that it moves, a set by the share of its members, all else as 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+from time import monotonic
 from typing import Any, Final
 
 import z3
 
-from govlang.compiler import ir
-from govlang.compiler.interpret import Outcome, Value, decide
-from govlang.verifier.columns import ColumnKind, Columns, Point
+from govlang.compiler import interpret, ir
+from govlang.compiler.interpret import Value
+from govlang.compiler.ir import Effect
+from govlang.compiler.obligations import argument
+from govlang.verifier.columns import Columns, Point
+from govlang.verifier.concretize import Unrealisable, realise
 from govlang.verifier.encode import Encoder, Term
-from govlang.verifier.outcome import Decision
-from govlang.verifier.solve import Absent, Found, Session
+from govlang.verifier.findings import plain
+from govlang.verifier.judge import Judge
+from govlang.verifier.options import Replay, ReplayError, replayed
+from govlang.verifier.outcome import Decision, any_of
+from govlang.verifier.shapes import Box
+from govlang.verifier.solve import SEED, Absent, Open
 
-PERMITTED: Final = (ir.Effect.ALLOW, ir.Effect.LIMIT)
+PERMITTED: Final = frozenset({Effect.ALLOW, Effect.LIMIT})
+ROUNDS_MAX: Final = 20  # models whose texts do not exist, before a question stays open
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """What one field would have to be; None stands for no value."""
+
+    field: str
+    before: Any
+    after: Any
+
+    def to_json(self) -> dict[str, Any]:
+        """In JSON form."""
+        return {"field": self.field, "from": plain(self.before), "to": plain(self.after)}
 
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """`found` with the values and their outcome; `none`: nothing is allowed; or `undecided`."""
+    """The nearest permitted request, and how it differs."""
 
-    status: str
-    values: Mapping[str, Value] | None = None
-    decision: str = ""
-    rule_id: str = ""
+    request: Mapping[str, Any]
+    runtime: Mapping[str, Any]
+    decision: str
+    rule_id: str
+    changes: tuple[FieldChange, ...]
+    distance: Fraction
+
+    def to_json(self) -> dict[str, Any]:
+        """In JSON form."""
+        return {
+            "request": plain(self.request),
+            "runtime": plain(self.runtime),
+            "decision": self.decision,
+            "rule_id": self.rule_id,
+            "changes": [change.to_json() for change in self.changes],
+        }
 
 
 def nearest_allowed(
-    policy: ir.Policy, params: Mapping[str, int], values: Mapping[str, Value], timeout_s: float
-) -> Nearest:
-    """The nearest request whose outcome is allow or limit."""
-    return _Search(policy, Point(values, params), timeout_s).run()
+    policy: ir.Policy,
+    params: Mapping[str, int],
+    values: Mapping[str, Value],
+    *,
+    timeout_s: float = 10,
+    replay: Replay | None = None,
+) -> Nearest | Absent | Open:
+    """The nearest request that is allowed or limited; `Absent` if there is none at all.
+
+    A request that is permitted already comes back as it is.
+    """
+    search = _Search(policy, Point(dict(values), dict(params)), timeout_s)
+    found = search.run()
+    if not isinstance(found, Point):
+        return found
+    try:
+        witness = replayed(policy, found, replay)
+    except ReplayError as error:
+        return Open(str(error), broken=True)
+    changes = tuple(
+        FieldChange(f.name, _shown(f, values.get(f.name)), _shown(f, found.values.get(f.name)))
+        for f in policy.fields
+        if values.get(f.name) != found.values.get(f.name)
+        and not (f.implied is not None and not values.get(f.name) and not found.values.get(f.name))
+    )
+    distance = search.distance(found)
+    return Nearest(
+        witness.request, witness.runtime, witness.decision, witness.rule_id, changes, distance
+    )
+
+
+def _shown(field: ir.Field, value: Value | None) -> Any:
+    return None if value is None else argument(value, field)
 
 
 class _Search:
-    """Asks for one more changed field at a time, then draws the numbers nearer."""
+    """Looks through the sets of fields that may change, smallest first."""
 
-    def __init__(self, policy: ir.Policy, origin: Point, timeout_s: float) -> None:
+    def __init__(self, policy: ir.Policy, start: Point, timeout_s: float) -> None:
         self.policy = policy
-        self.origin = origin
-        self.encoder = Encoder(Columns(policy))
-        self.session = Session(self.encoder, timeout_s)
-        self.row = self.encoder.columns.row(origin)
-        self.free = [f.name for f in policy.fields if f.origin is ir.Origin.REQUEST]
+        self.judge = Judge(policy)
+        self.columns: Columns = self.judge.columns
+        self.encoder = Encoder(self.columns)
+        self.start = Point(
+            {f.name: f.implied for f in policy.fields if f.implied is not None} | start.values,
+            start.params,
+        )
+        self.row = self.columns.row(self.start)
+        self.deadline = monotonic() + timeout_s
+        self.open: Open | None = None
 
-    def run(self) -> Nearest:
-        """The search."""
-        fixed = [self._permits(), *self._kept()]
-        same = {name: self._same(name) for name in self.free}
-        for count in range(1, len(self.free) + 1):
-            few = z3.AtMost(*(z3.Not(term) for term in same.values()), count)
-            answer = self.session.find([*fixed, few], self._shows)
-            if isinstance(answer, Found):
-                return self._drawn(fixed, same, self._with_origin(answer.point))
-            if not isinstance(answer, Absent):
-                return Nearest("undecided")
-        return Nearest("none")
+    def run(self) -> Point | Absent | Open:
+        """The best request of the smallest number of fields for which there is one."""
+        if self._permitted(self.start):
+            return self.start
+        free = [f for f in self.policy.fields if f.origin is not ir.Origin.CLOCK]
+        if not self._exists([f.name for f in free]):
+            return self.open or Absent()
+        for count in range(1, len(free) + 1):
+            best = min(self._level(free, count), key=lambda one: one[:2], default=None)
+            if self.open is not None:
+                return self.open
+            if best is not None:
+                return best[2]
+        return Open("the solver's models could not be made into requests", broken=True)
 
-    def _permits(self) -> Term:
-        fires = {rule.id: self.encoder.condition(rule.condition) for rule in self.policy.rules}
-        decision = Decision(self.encoder, self.policy.rules, lambda rule: fires[rule.id])
-        return z3.Or([decision.effect[effect] for effect in PERMITTED])
+    def _level(
+        self, free: Sequence[ir.Field], count: int
+    ) -> Iterator[tuple[int, Fraction, Point]]:
+        for some in combinations(free, count):
+            if monotonic() > self.deadline:
+                self.open = Open("the time limit was reached")
+            if self.open is not None:
+                return
+            point = self._within([f.name for f in some])
+            if point is not None:
+                hosts = sum(f.origin is not ir.Origin.REQUEST for f in some)
+                yield hosts, self.distance(point), point
 
-    def _kept(self) -> list[Term]:
-        """What may not change: everything that is no field of the request."""
-        return [
-            self._equal(number)
-            for number, column in enumerate(self.encoder.columns.columns)
-            if column.name not in self.free and column.kind is not ColumnKind.EQUAL
-        ]
+    # --- one set of fields -------------------------------------------------------------------------
 
-    def _same(self, name: str) -> Term:
-        """All columns of a field are as they were, its equalities with texts that stay too."""
-        columns = self.encoder.columns.columns
-        return z3.And([self._equal(n) for n, column in enumerate(columns) if column.name == name])
+    def _exists(self, names: Sequence[str]) -> bool:
+        """Whether anything at all is permitted; a cheap answer before the sets are tried."""
+        if len(self.judge.rules) > 2_000:
+            return True
+        solver = z3.SimpleSolver()
+        solver.set("timeout", max(1, int((self.deadline - monotonic()) * 1000)))
+        solver.add(*self._terms(names))
+        verdict = solver.check()
+        if verdict == z3.unknown:
+            self.open = Open(f"the solver gave up: {solver.reason_unknown()}")
+        return bool(verdict == z3.sat)
 
-    def _equal(self, number: int) -> Term:
-        variable, value = self.encoder.variables[number], self.row[number]
-        if z3.is_bool(variable):
-            return variable if value else z3.Not(variable)
-        return variable == value
-
-    # --- what a model shows -----------------------------------------------------------------------
-
-    def _with_origin(self, point: Point) -> Point:
-        """The request with every text that need not change as it was."""
-        values = dict(point.values)
-        for field in self.policy.fields:
-            own = self.origin.values.get(field.name)
-            if not field.is_text or own is None or values.get(field.name) in (None, own):
+    def _within(self, names: Sequence[str]) -> Point | None:
+        """The nearest permitted request that changes only these fields."""
+        optimise = z3.Optimize()
+        optimise.set("timeout", max(1, int((self.deadline - monotonic()) * 1000)))
+        z3.set_param("smt.random_seed", SEED)
+        optimise.add(*self._terms(names))
+        optimise.minimize(self._cost(names))
+        for _ in range(ROUNDS_MAX):
+            verdict = optimise.check()
+            if verdict == z3.unknown:
+                self.open = Open(f"the solver gave up: {optimise.reason_unknown()}")
+            if verdict != z3.sat:
+                return None
+            found = realise(self.encoder, optimise.model())
+            if isinstance(found, Unrealisable):
+                optimise.add(found.lemma)
                 continue
-            trial = values | {field.name: own}
-            if self._permitted(Point(trial, point.params)):
-                values = trial
-        return Point(values, point.params)
+            point = self._kept(found, names, optimise.model())
+            return point if self._permitted(point) else None
+        return None
 
-    def _outcome(self, point: Point) -> Outcome:
-        return decide(self.policy, self.origin.params, point.values)
+    def _terms(self, names: Sequence[str]) -> list[Term]:
+        """Valid, permitted, and as it was outside of these fields."""
+        pinned: Box = {n: ((self.row[n], self.row[n]),) for n in self._columns_but(names)}
+        encoder = self.encoder
+        decision = Decision(
+            encoder,
+            self.judge.pick(self.judge.meeting([pinned])),
+            lambda rule: encoder.condition(rule.condition),
+        )
+        permitted = any_of(decision.effect[e] for e in sorted(PERMITTED))
+        return [*encoder.validity(), *encoder.box(pinned), permitted]
+
+    def _columns_but(self, names: Sequence[str]) -> Iterator[int]:
+        """The columns that do not follow from these fields."""
+        free = set(names)
+        for number, column in enumerate(self.columns.columns):
+            if column.name not in free and not (column.other and column.other in free):
+                yield number
+
+    def _kept(self, found: Point, names: Sequence[str], model: Any) -> Point:
+        """A request of the model in which texts that need not change stay as they were."""
+        values = {n: v for n, v in self.start.values.items() if n not in names}
+        values |= {n: v for n, v in found.values.items() if n in names}
+        for (left, right), number in self.columns.equal.items():
+            if z3.is_true(model.eval(self.encoder.variables[number])):
+                for own, other in ((left, right), (right, left)):
+                    if own in names and other not in names and other in values:
+                        values[own] = values[other]
+        return Point(values, self.start.params)
 
     def _permitted(self, point: Point) -> bool:
-        outcome = self._outcome(point)
-        return outcome.decision in PERMITTED and outcome.rule_id != "invalid_request"
+        judged = self.judge.judge(point)
+        if judged is None:
+            return False
+        return interpret.decide(self.policy, point.params, point.values).decision in PERMITTED
 
-    def _shows(self, point: Point) -> bool:
-        return self._permitted(point)
+    # --- distance ----------------------------------------------------------------------------------
 
-    # --- nearer -----------------------------------------------------------------------------------
+    def _cost(self, names: Sequence[str]) -> Term:
+        parts = [part for name in names for part in self._field_cost(self.columns.fields[name])]
+        return z3.Sum(parts) if parts else z3.RealVal(0)
 
-    def _drawn(self, fixed: Sequence[Term], same: Mapping[str, Term], point: Point) -> Nearest:
-        """The numbers that changed, one after the other, as near to the origin as can be."""
-        held = [*fixed, *(same[name] for name in self.free if not self._changed(name, point))]
-        for field in self.policy.fields:
-            if field.name in self.free and self._is_drawn(field, point):
-                point, bound = self._nearer(held, field, point)
-                held.append(bound)
-        outcome = self._outcome(point)
-        return Nearest("found", point.values, outcome.decision.word, outcome.rule_id)
+    def _field_cost(self, field: ir.Field) -> Iterator[Term]:
+        columns, variables, row = self.columns, self.encoder.variables, self.row
+        name = field.name
+        if name in columns.has:
+            number = columns.has[name]
+            yield z3.If(variables[number] == z3.BoolVal(bool(row[number])), 0.0, 1.0)
+        if name in columns.value:
+            number = columns.value[name]
+            moved = variables[number] - row[number]
+            if field.kind in (ir.Kind.ENUM, ir.Kind.BOOL):
+                yield z3.If(moved == 0, 0.0, 1.0)
+            else:
+                share = z3.RealVal(Fraction(1, max(1, field.hi - field.lo)))
+                yield z3.ToReal(z3.If(moved < 0, -moved, moved)) * share
+        members = columns.members.get(name, ())
+        for number in members:
+            share = z3.RealVal(Fraction(1, len(members)))
+            yield z3.If(variables[number] == z3.BoolVal(bool(row[number])), z3.RealVal(0), share)
+        for number in columns.classes.get(name, ()):
+            yield z3.If(variables[number] == row[number], 0.0, 1.0)
 
-    def _changed(self, name: str, point: Point) -> bool:
-        return point.values.get(name) != self.origin.values.get(name)
-
-    def _is_drawn(self, field: ir.Field, point: Point) -> bool:
-        numeric = field.kind in (ir.Kind.NUMBER, ir.Kind.TIME, ir.Kind.DURATION)
-        both = (point.values.get(field.name), self.origin.values.get(field.name))
-        return numeric and self._changed(field.name, point) and None not in both
-
-    def _nearer(self, held: list[Term], field: ir.Field, point: Point) -> tuple[Point, Term]:
-        """The point with the least distance in one field, and the bound that keeps it there."""
-        variable = self.encoder.variables[self.encoder.columns.value[field.name]]
-        own = _number(self.origin.values[field.name])
-        low, high = 1, abs(_number(point.values[field.name]) - own)
-        while low < high:
-            middle = (low + high) // 2
-            answer = self.session.find([*held, _within(variable, own, middle)], self._shows)
-            if not isinstance(answer, Found):
-                low = middle + 1
-                continue
-            point = self._with_origin(answer.point)
-            high = abs(_number(point.values[field.name]) - own)
-        return point, _within(variable, own, high)
-
-
-def _within(variable: Any, own: int, distance: int) -> Term:
-    return z3.And(variable >= own - distance, variable <= own + distance)
+    def distance(self, point: Point) -> Fraction:
+        """How far a request is from the one at the start."""
+        return sum(
+            (
+                distance(f, self.start.values.get(f.name), point.values.get(f.name))
+                for f in self.policy.fields
+            ),
+            Fraction(0),
+        )
 
 
-def _number(value: Value) -> int:
-    assert isinstance(value, int)
-    return value
+def distance(field: ir.Field, before: Value | None, after: Value | None) -> Fraction:
+    """How far two values of a field are apart: at most 1, but 1 more where one of them is absent."""
+    if before == after:
+        return Fraction(0)
+    absent = Fraction(before is None or after is None)
+    was, now = (field.absent if v is None else v for v in (before, after))
+    if isinstance(was, str) or isinstance(now, str) or field.kind in (ir.Kind.ENUM, ir.Kind.BOOL):
+        return absent + (was != now)
+    if field.kind is ir.Kind.SET:
+        return absent + Fraction((was ^ now).bit_count(), len(field.members))
+    return absent + Fraction(abs(was - now), max(1, field.hi - field.lo))
