@@ -103,7 +103,7 @@ def _nearest(nearest: dict[str, Any] | None) -> Iterator[str]:
         case None:
             return
         case {"status": "none"}:
-            yield "no request with these facts of the host would be allowed"
+            yield "no request at all would be allowed with these parameters"
         case {"status": "undecided"}:
             yield "whether another request would be allowed was not decided; raise `--timeout`"
         case _:

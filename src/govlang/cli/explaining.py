@@ -10,9 +10,10 @@ from govlang.cli.compiled import compile_policy
 from govlang.cli.reasons import reasons
 from govlang.cli.requests import params_of_table, read_params
 from govlang.cli.subject import Subject
+from govlang.cli.verification import replay_on
 from govlang.compiler import ir
 from govlang.compiler.interpret import Request
-from govlang.compiler.requests import read_sample, write_request
+from govlang.compiler.requests import read_sample
 from govlang.runtime.policy import Policy
 
 PERMITTED = frozenset({"allow", "limit"})
@@ -43,27 +44,20 @@ def explain(
     parts = reasons(policy, params, sample.values, outcome.rule_id)
     report["rules"] = [part.to_json() for part in parts]
     if timeout_s is not None and outcome.decision.value not in PERMITTED:
-        report["nearest"] = _nearest(policy, params, sample, timeout_s)
+        report["nearest"] = _nearest(policy, params, sample, table, timeout_s)
     return report
 
 
 def _nearest(
-    policy: ir.Policy, params: Mapping[str, int], sample: Request, timeout_s: float
+    policy: ir.Policy, params: Mapping[str, int], sample: Request, table: bytes, timeout_s: float
 ) -> dict[str, Any]:
     """The smallest change of the request that would be allowed, as the report has it."""
-    from govlang.verifier.nearest import nearest_allowed
+    from govlang.verifier.nearest import Nearest, nearest_allowed
+    from govlang.verifier.solve import Absent
 
-    found = nearest_allowed(policy, params, sample.values, timeout_s)
-    if found.values is None:
-        return {"status": found.status, "request": None, "changes": []}
-    before, _ = write_request(policy, sample.values)
-    after, _ = write_request(policy, found.values)
-    names = [f.name for f in policy.fields if before.get(f.name) != after.get(f.name)]
-    changes = [{"field": n, "from": before.get(n), "to": after.get(n)} for n in names]
-    return {
-        "status": found.status,
-        "request": after,
-        "decision": found.decision,
-        "rule_id": found.rule_id,
-        "changes": changes,
-    }
+    replay = replay_on(table)
+    found = nearest_allowed(policy, params, sample.values, timeout_s=timeout_s, replay=replay)
+    if isinstance(found, Nearest):
+        return {"status": "found"} | found.to_json()
+    status = "none" if isinstance(found, Absent) else "undecided"
+    return {"status": status, "request": None, "changes": []}
