@@ -1,0 +1,120 @@
+"""Writes the results page: the targets first, then every figure, then what it was measured on and how."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.measure import Row
+from benchmarks.targets import Verdict, verdicts
+
+HOW = """\
+## How it was measured
+
+- One run on one machine: `make bench`, which is `.venv/bin/python benchmarks/run.py`. Absolute times drift from machine
+  to machine; the ratios within this run are what counts. `results.json` holds every figure.
+- Every decision of every engine was compared with the expected rule before its time was taken. Decisions mean the
+  rule's name, not only allow or deny.
+- Requests: 65 536 (peers: 8 192) distinct ones in a shuffled order, half of them met by a rule, so that no branch
+  predictor learns them. C figures are the median of 15 passes timed inside C around a call that is not inlined; Python
+  figures are the median of 7 rounds and contain the loop, about 20 ns.
+- `drone_check`: 8 rules on five integers and an enumeration. `cells`: two equality columns (enumeration and text) and
+  one range. `text`: the same with text in both. `overlap`: every rule overlaps every other in `x`. In all three at
+  least 5 % of the rules are sums of three fields, sets or text patterns, two of them stand above all others without
+  an equality, and rules of different effects are told apart by their ranges only.
+- What is included: `struct in` is the request as the table's own words, texts already classified; `from text` begins
+  at the bytes of the texts; `dict in` begins at a Python dict with its types, ranges and unknown fields checked, and
+  ends at an outcome with its rule; `JSON in` begins at bytes. The limits by hand check nothing.
+- Peers get their best form: compiled ahead, the request already in the shape that they read fastest. Those that scan
+  their rules are also measured behind a Python dictionary on the equality columns with one small engine a cell, as a
+  careful host would do; that dictionary is ours, not theirs.
+"""
+
+NOT_MEASURED = """\
+## Peers that are not here
+
+- `csl-core`: its package is a scanner of agents, its policies are checked and enforced by its own guard on tool calls;
+  eight rules on six fields have no form in it that decides one request alone.
+- `dogwood-py`: its subject is decisions that depend on history, which this version does not have; without history it
+  hands the rules to Cedar, which stands here.
+- `cedar-wasm`, `json-logic-engine` (npm) and hand-written JavaScript: they belong beside the WebAssembly backend,
+  which is not part of this version.
+"""
+
+
+def page(facts: dict[str, str], rows: Sequence[Row], notes: str = "") -> str:
+    """The whole page."""
+    return "\n".join(
+        [
+            *head(),
+            *target_table(verdicts(rows)),
+            notes,
+            *figures(rows),
+            HOW,
+            NOT_MEASURED,
+            *machine(facts),
+        ]
+    )
+
+
+def head() -> Iterator[str]:
+    """Title and plots."""
+    yield "# Benchmarks\n"
+    yield "![latency of a decision against the number of rules](latency.svg)\n"
+    yield "![time from source to proved table against the number of rules](verification.svg)\n"
+
+
+def target_table(found: Sequence[Verdict]) -> Iterator[str]:
+    """Every target with its verdict."""
+    yield "## Targets\n"
+    yield "| what | target | measured | |"
+    yield "|---|---|---|---|"
+    for verdict in found:
+        word = {True: "met", False: "**missed**", None: "**not measured**"}[verdict.met]
+        yield f"| {verdict.what} | {verdict.wanted} | {verdict.measured} | {word} |"
+    yield ""
+
+
+def figures(rows: Sequence[Row]) -> Iterator[str]:
+    """One table a workload, rules across."""
+    yield "## Figures\n"
+    for workload in dict.fromkeys(row.workload for row in rows):
+        mine = [row for row in rows if row.workload == workload]
+        sizes = sorted({row.rules for row in mine})
+        yield f"### {workload}\n"
+        yield (
+            "| who | how | unit | "
+            + " | ".join(f"{size:,} rules".replace(",", " ") for size in sizes)
+            + " |"
+        )
+        yield "|---|---|---|" + "---:|" * len(sizes)
+        for subject, form, unit in dict.fromkeys((row.subject, row.form, row.unit) for row in mine):
+            values = {
+                row.rules: row.value for row in mine if (row.subject, row.form) == (subject, form)
+            }
+            cells = (shown(values.get(size)) for size in sizes)
+            yield f"| {subject} | {form} | {unit} | " + " | ".join(cells) + " |"
+        yield ""
+
+
+def shown(value: float | None) -> str:
+    """Three digits."""
+    if value is None:
+        return ""
+    return f"{value:.3g}" if value < 1_000 else f"{value:,.0f}".replace(",", " ")
+
+
+def machine(facts: dict[str, str]) -> Iterator[str]:
+    """What it ran on."""
+    yield "## Machine and versions\n"
+    yield "| | |"
+    yield "|---|---|"
+    yield from (f"| {name} | {value} |" for name, value in facts.items())
+    yield ""
+
+
+def read(path: Path) -> tuple[dict[str, str], list[Row]]:
+    """The figures of an earlier run."""
+    data = json.loads(path.read_text())
+    return data["machine"], [Row(**row) for row in data["rows"]]

@@ -1,0 +1,87 @@
+"""Measures everything side by side and writes `results.md`, `results.json`, `latency.svg` and `verification.svg`.
+
+`python benchmarks/run.py` takes about ten minutes; `--quick` measures small sizes only and writes nothing;
+`--report` draws the pages again from `results.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:] = [
+    str(HERE.parent),
+    *(path for path in sys.path if Path(path or ".").resolve() != HERE),
+]
+
+from benchmarks import machine, ours, plots, report, rows, stages  # noqa: E402
+from benchmarks.generate import KINDS  # noqa: E402
+from benchmarks.measure import Row  # noqa: E402
+from benchmarks.peers import PEERS  # noqa: E402
+
+RESULTS = HERE / "results.json"
+PEER_SIZES = (10, 100, 1_000, 10_000)
+OWN_SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000)
+QUICK_SIZES = (10, 100)
+
+
+def main() -> int:
+    """Parses the command line, measures, writes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes, nothing written")
+    parser.add_argument("--report", action="store_true", help="write the pages from results.json")
+    chosen = parser.parse_args()
+    if chosen.report:
+        write(*report.read(RESULTS))
+        return 0
+    facts = machine.facts(tuple(sorted({peer.package for peer in PEERS})))
+    measured = []
+    for row in all_rows(quick=chosen.quick):
+        print(
+            f"{row.workload:12} {row.rules:6} {row.value:12.4g} {row.unit:14} {row.subject}: {row.form}",
+            flush=True,
+        )
+        measured.append(row)
+    if not chosen.quick:
+        RESULTS.write_text(
+            json.dumps({"machine": facts, "rows": [row.as_json() for row in measured]}, indent=1)
+            + "\n"
+        )
+        write(facts, measured)
+    return 0
+
+
+def write(facts: dict[str, str], measured: list[Row]) -> None:
+    """The page and the plots."""
+    (HERE / "results.md").write_text(report.page(facts, measured))
+    plots.draw(measured)
+
+
+def all_rows(*, quick: bool) -> Iterator[Row]:
+    """Limits, peers and ourselves on every workload, then the stages from source to proof."""
+    budget_s = 0.3 if quick else 1.5
+    small = rows.small_case()
+    yield from rows.limit_rows(small)
+    yield from rows.column_limit_rows(small)
+    yield from ours.decision_rows(small)
+    yield from ours.column_rows(small)
+    yield from rows.peer_rows(small, budget_s)
+    for kind in KINDS:
+        for size in QUICK_SIZES if quick else OWN_SIZES:
+            case = rows.generated_case(size, kind)
+            yield from rows.limit_rows(case)
+            yield from ours.decision_rows(case)
+            if size in PEER_SIZES:
+                yield from rows.peer_rows(case, budget_s)
+    yield from stages.cold_start_rows()
+    for kind in KINDS:
+        for size in QUICK_SIZES if quick else OWN_SIZES:
+            yield from stages.stage_rows(kind, size)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,233 @@
+"""The targets of this version and what was measured against them.
+
+Goes in: the rows of one run. Comes out: a list of verdicts, each with the wanted and the measured figure in words.
+What always holds: a figure that was not measured is a verdict of its own, never silently met.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.measure import Row
+
+STRUCT = "C table, struct in"
+FROM_TEXT = "C table, from text"
+DICT = "Python, dict in"
+JSON = "Python, JSON in"
+LOAD = "load"
+ARROW = "Python, Arrow columns in"
+NUMPY = "Python, NumPy columns in"
+ALL_STAGES = "all stages"
+COLD_START = "gov check, cold start"
+TABLE_BYTES = "table.bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One target: what, wanted, measured, and whether it is met (None: not measured)."""
+
+    what: str
+    wanted: str
+    measured: str
+    met: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The rows, asked by name."""
+
+    rows: Sequence[Row]
+
+    def find(self, workload: str, rules: int, subject: str, form: str) -> float | None:
+        """The figure, `form` given from its beginning."""
+        for row in self.rows:
+            if (row.workload, row.rules, row.subject) == (
+                workload,
+                rules,
+                subject,
+            ) and row.form.startswith(form):
+                return row.value
+        return None
+
+    def ours(self, workload: str, rules: int, form: str) -> float | None:
+        """One of our own figures."""
+        return self.find(workload, rules, "govlang", form)
+
+    def by_hand(self, workload: str, rules: int, form: str) -> float | None:
+        """A limit in C."""
+        return self.find(workload, rules, "C by hand", form)
+
+
+def verdicts(rows: Sequence[Row]) -> list[Verdict]:
+    """All targets that this version covers."""
+    figures = Figures(rows)
+    return [
+        *small_table(figures),
+        *large_table(figures),
+        flatness(figures, "cells", STRUCT),
+        flatness(figures, "overlap", STRUCT),
+        memory(figures),
+        most("Python, dict in, 8 rules", figures.ours("drone_check", 8, DICT), 400, "ns"),
+        most("Python, dict in, 10 000 rules", figures.ours("cells", 10_000, DICT), 800, "ns"),
+        least("Python, Arrow columns, 8 rules", figures.ours("drone_check", 8, ARROW), 150),
+        least("Python, NumPy columns, 8 rules", figures.ours("drone_check", 8, NUMPY), 150),
+        most(
+            "`gov check` on a small file, cold",
+            figures.ours("drone_check", 8, COLD_START),
+            0.3,
+            "s",
+        ),
+        *(
+            stage(figures, kind, rules, limit)
+            for kind in ("cells", "overlap")
+            for rules, limit in STAGES
+        ),
+        *(growth(figures, kind) for kind in ("cells", "overlap")),
+    ]
+
+
+STAGES = ((100, 2.0), (1_000, 8.0), (10_000, 60.0))
+
+
+def shown(value: float, unit: str) -> str:
+    """The figure with three digits."""
+    return f"{value:.3g} {unit}" if value < 1_000 else f"{value:,.0f} {unit}"
+
+
+def judged(
+    what: str, wanted: str, value: float | None, text: Callable[[float], str], *, met: bool
+) -> Verdict:
+    """A verdict, or `not measured`."""
+    if value is None:
+        return Verdict(what, wanted, "not measured", None)
+    return Verdict(what, wanted, text(value), met)
+
+
+def most(what: str, value: float | None, limit: float, unit: str) -> Verdict:
+    """At most `limit`; a miss says by how much."""
+    met = value is not None and value <= limit
+    return judged(
+        what,
+        f"≤ {limit:g} {unit}",
+        value,
+        lambda v: shown(v, unit) + missed(v / limit, met=met),
+        met=met,
+    )
+
+
+def least(what: str, value: float | None, limit: float) -> Verdict:
+    """At least `limit` million decisions a second."""
+    met = value is not None and value >= limit
+    return judged(
+        what,
+        f"≥ {limit:g} M/s",
+        value,
+        lambda v: shown(v, "M/s") + missed(limit / v, met=met),
+        met=met,
+    )
+
+
+def missed(factor: float, *, met: bool) -> str:
+    """How far off."""
+    return "" if met else f" (missed by {factor:.2f}×)"
+
+
+def small_table(figures: Figures) -> list[Verdict]:
+    """Eight rules in the table, absolute and beside both hand-written forms."""
+    value = figures.ours("drone_check", 8, STRUCT)
+    return [
+        most("C table, struct in, 8 rules", value, 30, "ns"),
+        ratio(
+            "the same beside branchy C", value, figures.by_hand("drone_check", 8, "branchy"), 2.0
+        ),
+        ratio(
+            "the same beside branchless C",
+            value,
+            figures.by_hand("drone_check", 8, "branchless"),
+            2.0,
+        ),
+    ]
+
+
+def ratio(what: str, value: float | None, base: float | None, limit: float) -> Verdict:
+    """At most `limit` times the base."""
+    found = None if value is None or not base else value / base
+    met = found is not None and found <= limit
+    return judged(what, f"≤ {limit:g}×", found, lambda v: f"{v:.2f}×", met=met)
+
+
+def large_table(figures: Figures) -> list[Verdict]:
+    """Ten thousand rules in the table."""
+    return [
+        most(
+            "C table, struct in, 10 000 rules (cells)",
+            figures.ours("cells", 10_000, STRUCT),
+            60,
+            "ns",
+        ),
+        most(
+            "C table, struct in, 10 000 rules (text, classified)",
+            figures.ours("text", 10_000, STRUCT),
+            60,
+            "ns",
+        ),
+        most(
+            "C table, from text, 10 000 rules (text)",
+            figures.ours("text", 10_000, FROM_TEXT),
+            120,
+            "ns",
+        ),
+    ]
+
+
+def flatness(figures: Figures, kind: str, form: str) -> Verdict:
+    """10 000 rules beside 100; the limit grows too, by its caches, and stands beside."""
+    low, high = figures.ours(kind, 100, form), figures.ours(kind, 10_000, form)
+    base_low, base_high = (
+        figures.by_hand(kind, 100, "index"),
+        figures.by_hand(kind, 10_000, "index"),
+    )
+    found = high / low if high and low else None
+    beside = f"; by hand {base_high / base_low:.2f}×" if base_high and base_low else ""
+    met = found is not None and found <= 2.5
+    what = f"flat from 100 to 10 000 rules ({kind}; caches grow colder)"
+    return judged(what, "≤ 2.5×", found, lambda v: f"{v:.2f}×{beside}", met=met)
+
+
+def memory(figures: Figures) -> Verdict:
+    """Bytes a rule at 1 000 and 10 000."""
+    low, high = (
+        figures.ours("cells", 1_000, TABLE_BYTES),
+        figures.ours("cells", 10_000, TABLE_BYTES),
+    )
+    found = (high / 10_000) / (low / 1_000) if low and high else None
+    met = found is not None and found <= 1.2
+    text = f" ({(low or 0) / 1_000:.0f} → {(high or 0) / 10_000:.0f} bytes a rule)"
+    return judged(
+        "memory linear in the rules, 1 000 → 10 000",
+        "≤ 1.2×",
+        found,
+        lambda v: f"{v:.2f}×{text}",
+        met=met,
+    )
+
+
+def stage(figures: Figures, kind: str, rules: int, limit: float) -> Verdict:
+    """All stages for one size."""
+    return most(
+        f"check + verify + compile + prove, {rules:,} rules ({kind})".replace(",", " "),
+        figures.ours(kind, rules, ALL_STAGES),
+        limit,
+        "s",
+    )
+
+
+def growth(figures: Figures, kind: str) -> Verdict:
+    """The exponent of the last step, 3 000 to 10 000 rules."""
+    low, high = figures.ours(kind, 3_000, ALL_STAGES), figures.ours(kind, 10_000, ALL_STAGES)
+    found = math.log(high / low) / math.log(10_000 / 3_000) if low and high else None
+    met = found is not None and found <= 1.5
+    what = f"exponent of the time from 3 000 to 10 000 rules ({kind}); 2 is quadratic"
+    return judged(what, "≤ 1.5", found, lambda v: f"{v:.2f}", met=met)
