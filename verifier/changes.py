@@ -102,7 +102,9 @@ def _larger_limit(old: Outcome, new: Outcome, spans: Spans) -> bool:
 
 
 def _shorter_retry(old: Outcome, new: Outcome) -> bool:
-    before, after = (max((o["retry_ms"] for o in _some(x, "retry_ms")), default=-1) for x in (old, new))
+    before, after = (
+        max((o["retry_ms"] for o in _some(x, "retry_ms")), default=-1) for x in (old, new)
+    )
     return bool(after < before)
 
 

@@ -78,9 +78,7 @@ class Columns:
                 Column(ColumnKind.PARAM, param.field.name, domain)
             )
         for left, right in equal_pairs(policy):
-            self.equal[left, right] = self._add(
-                Column(ColumnKind.EQUAL, left, BIT, other=right)
-            )
+            self.equal[left, right] = self._add(Column(ColumnKind.EQUAL, left, BIT, other=right))
         self.tangled = self._tangled()
         self.params = default_params(policy)
 
@@ -96,7 +94,9 @@ class Columns:
             one = self.texts.classes[name]
             absent = one.class_of(b"")
             self.classes[name] = tuple(
-                self._add(Column(ColumnKind.CLASS, name, self._class_domain(field, i, absent[i]), i))
+                self._add(
+                    Column(ColumnKind.CLASS, name, self._class_domain(field, i, absent[i]), i)
+                )
                 for i, _ in enumerate(one.columns)
             )
         elif field.kind is ir.Kind.SET:

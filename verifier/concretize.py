@@ -130,9 +130,7 @@ def _choices(encoder: Encoder, model: Any, block: Sequence[str]) -> tuple[bytes,
     if len(present) < len(block):
         found: tuple[bytes, ...] = (b"",)
     else:
-        found = tuple(
-            dict.fromkeys(t for n in block for t in columns.texts.choices(n, wanted[n]))
-        )
+        found = tuple(dict.fromkeys(t for n in block for t in columns.texts.choices(n, wanted[n])))
     return tuple(
         t
         for t in found
@@ -148,7 +146,9 @@ def is_valid(field: ir.Field, text: bytes) -> bool:
     if field.kind is not ir.Kind.PATH:
         return True
     segments = text.split(b"/")
-    return not (b"\\" in text or b"\0" in text) and not any(s in (b"", b".", b"..") for s in segments)
+    return not (b"\\" in text or b"\0" in text) and not any(
+        s in (b"", b".", b"..") for s in segments
+    )
 
 
 def _classes(encoder: Encoder, model: Any, name: str) -> tuple[int | None, ...]:
@@ -181,9 +181,7 @@ def _distinct(choices: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...] | None:
     return tuple(chosen[i] for i in range(len(choices))) if assign(0) else None
 
 
-def _lemma(
-    encoder: Encoder, model: Any, names: Sequence[str], group: Sequence[str]
-) -> Term:
+def _lemma(encoder: Encoder, model: Any, names: Sequence[str], group: Sequence[str]) -> Term:
     """What no real request has: these classes, equalities and presences together."""
     single = _single_text_lemma(encoder, model, names)
     if single is not None:

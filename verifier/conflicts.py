@@ -305,10 +305,10 @@ def _do_pairs(context: Context) -> Iterator[Pair]:
         dos: dict[int, list[ir.Do]] = {}
         for i, do in own:
             dos.setdefault(i, []).append(do)
-        for i in dos:
+        for i, ours in dos.items():
             for j in (i,) if whole else side.meeting(i):
                 if i <= j:
-                    yield from _different_dos(context, action, (i, dos[i]), (j, dos[j]))
+                    yield from _different_dos(context, action, (i, ours), (j, dos[j]))
 
 
 def _different_dos(
@@ -329,10 +329,11 @@ def _different_dos(
     parameters = next(a.parameters for a in context.policy.actions if a.name == action)
 
     def differs(env: Environment) -> bool:
-        return any(_arguments(env, a, parameters) != _arguments(env, b, parameters) for a, b in tests)
+        return any(
+            _arguments(env, a, parameters) != _arguments(env, b, parameters) for a, b in tests
+        )
 
-    a, b = rules[i].id, rules[j].id
-    who = f"`{a}` and `{b}` tell" if i != j else f"`{a}` tells"
+    who = f"`{rules[i].id}` and `{rules[j].id}` tell" if i != j else f"`{rules[i].id}` tells"
     yield Pair(
         i,
         j,

@@ -211,7 +211,9 @@ class _Search:
                     assert change is not None
                     if change in self.seen:
                         plain = _finding("whether more requests changed", (), None, Severity.NOTE)
-                        yield undecided(plain, "the solver and the interpreter disagree on a change")
+                        yield undecided(
+                            plain, "the solver and the interpreter disagree on a change"
+                        )
                         return
                     self.seen[change] = point
                     blocked.append(z3.Not(_kind(old, new, terms, change)))

@@ -20,7 +20,7 @@ import z3
 from govlang.compiler import ir
 from govlang.compiler.ir import Effect, Ranges
 from govlang.verifier import ranges
-from govlang.verifier.columns import Columns, ColumnKind
+from govlang.verifier.columns import ColumnKind, Columns
 from govlang.verifier.shapes import Box
 
 Term = Any
@@ -66,8 +66,11 @@ class Encoder:
             for term in self._canonical(name):
                 yield z3.Implies(absent, term)
         for (left, right), equal in self.columns.equal.items():
-            both = [z3.Not(self.variables[self.columns.has[n]]) for n in (left, right)
-                    if n in self.columns.has]
+            both = [
+                z3.Not(self.variables[self.columns.has[n]])
+                for n in (left, right)
+                if n in self.columns.has
+            ]
             if len(both) == 2:
                 yield z3.Implies(z3.And(both), self.variables[equal])
 
@@ -106,12 +109,17 @@ class Encoder:
             return
         first = columns.classes[names[0]]
         for index, number in enumerate(first):
-            few = [c for c in range(columns.texts.classes[names[0]].columns[index].classes)
-                   if self._texts_of(names, index, c) < len(names)]
+            few = [
+                c
+                for c in range(columns.texts.classes[names[0]].columns[index].classes)
+                if self._texts_of(names, index, c) < len(names)
+            ]
             if few:
                 scarce = self.inside(self.variables[number], ranges.of_values(few))
-                alike = [self.variables[columns.classes[n][index]] == self.variables[number]
-                         for n in names[1:]]
+                alike = [
+                    self.variables[columns.classes[n][index]] == self.variables[number]
+                    for n in names[1:]
+                ]
                 present = [self.variables[columns.has[n]] for n in names if n in columns.has]
                 some = z3.Or([self.variables[p] for p in pairs if p is not None])
                 yield z3.Implies(z3.And([scarce, *alike, *present]), some)

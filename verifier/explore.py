@@ -175,7 +175,9 @@ class Explorer:
         for field in self.judge.policy.fields:
             for value in self._plainer(field, point.values.get(field.name)):
                 values = {n: v for n, v in point.values.items() if n != field.name}
-                simpler = Point(values if value is None else values | {field.name: value}, point.params)
+                simpler = Point(
+                    values if value is None else values | {field.name: value}, point.params
+                )
                 if shows(simpler):
                     point = simpler
                     break

@@ -43,7 +43,11 @@ def _policy_gap(context: Context) -> None:
 
     answer = _first(context, shows) or _in_regions(context, shows, _by_default)
     none = policy.default is ir.Default.NONE
-    says = "a request that no rule decides is denied" if none else f"the default ({policy.default}) decides"
+    says = (
+        "a request that no rule decides is denied"
+        if none
+        else f"the default ({policy.default}) decides"
+    )
     finding = Finding(
         GAP,
         "gap",
@@ -106,9 +110,7 @@ def _table_gap(context: Context, name: str, rows: Sequence[int]) -> None:
         return judged is not None and not set(rows) & set(judged.fired)
 
     conditions = [context.encoder.condition(judge.rules[i].condition) for i in rows]
-    answer = _first(context, shows) or context.session.find(
-        [z3.Not(z3.Or(conditions))], shows
-    )
+    answer = _first(context, shows) or context.session.find([z3.Not(z3.Or(conditions))], shows)
     finding = Finding(
         GAP,
         "gap",

@@ -123,7 +123,9 @@ class Judge:
 
 def obligations(outcome: Outcome) -> Plain:
     """The obligations of an outcome, whatever their order, in a form that can be compared."""
-    return tuple(sorted(repr(sorted(one.items(), key=lambda kv: kv[0])) for one in outcome.obligations))
+    return tuple(
+        sorted(repr(sorted(one.items(), key=lambda kv: kv[0])) for one in outcome.obligations)
+    )
 
 
 def same_outcome(a: Outcome, b: Outcome) -> bool:

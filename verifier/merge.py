@@ -57,12 +57,14 @@ def merge(old: ir.Policy, new: ir.Policy) -> Merged:
         properties=(),
         actions=_actions(old, new),
     )
-    versions = [_rewritten(one, space, common, shared) for one in (old, new)]
+    before, after = (_rewritten(one, space, common, shared) for one in (old, new))
+    versions = (before, after)
     rules = tuple(rule for one in versions for rule in one.policy.rules)
     facts = tuple(ir.Property(str(i), one.valid) for i, one in enumerate(versions))
     return Merged(
         replace(space, rules=rules, properties=facts),
-        *versions,
+        before,
+        after,
         (*changes, *more, *others, *_param_changes(old, new)),
     )
 
@@ -139,7 +141,9 @@ def _common_field(a: ir.Field, b: ir.Field) -> ir.Field:
             return replace(common, lo=0, hi=(1 << len(members)) - 1)
         case ir.Kind.NUMBER | ir.Kind.BOOL | ir.Kind.TIME | ir.Kind.DURATION:
             step = _common_step(a, b)
-            ends = [Fraction(e * f.step_num, f.step_den) / step for f in (a, b) for e in (f.lo, f.hi)]
+            ends = [
+                Fraction(e * f.step_num, f.step_den) / step for f in (a, b) for e in (f.lo, f.hi)
+            ]
             return replace(
                 common,
                 lo=int(min(ends)),

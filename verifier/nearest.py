@@ -116,7 +116,10 @@ class _Search:
         self.columns: Columns = self.judge.columns
         self.encoder = Encoder(self.columns)
         self.start = Point(
-            {f.name: f.implied for f in policy.fields if f.implied is not None} | start.values,
+            {
+                **{f.name: f.implied for f in policy.fields if f.implied is not None},
+                **start.values,
+            },
             start.params,
         )
         self.row = self.columns.row(self.start)
@@ -138,9 +141,7 @@ class _Search:
                 return best[2]
         return Open("the solver's models could not be made into requests", broken=True)
 
-    def _level(
-        self, free: Sequence[ir.Field], count: int
-    ) -> Iterator[tuple[int, Fraction, Point]]:
+    def _level(self, free: Sequence[ir.Field], count: int) -> Iterator[tuple[int, Fraction, Point]]:
         for some in combinations(free, count):
             if monotonic() > self.deadline:
                 self.open = Open("the time limit was reached")

@@ -124,4 +124,3 @@ def replayed(policy: ir.Policy, point: Point, replay: Replay | None) -> Witness:
 
 def _word(decision: Any) -> str:
     return decision.word if isinstance(decision, ir.Effect) else str(decision)
-

@@ -196,7 +196,7 @@ class Decision:
                 )
                 taken = self.taken[rule.id]
                 lo, hi = self.encoder.integer(limit.lo), self.encoder.integer(limit.hi)
-                if not (limit.lo == ir.IntConst(target.lo)):
+                if limit.lo != ir.IntConst(target.lo):
                     low = z3.If(z3.And(taken, lo > low), lo, low)
                 high = z3.If(z3.And(taken, hi < high), hi, high)
                 found[limit.target] = any_of((given, taken)), low, high

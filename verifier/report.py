@@ -105,9 +105,7 @@ def _ordered(findings: Sequence[Finding]) -> list[Finding]:
 
 def _accepted(one: Finding, accepts: Sequence[Accept], options: Options) -> Finding:
     """A finding that the source or the command line accepts is a recorded warning."""
-    because = next(
-        (a.because for a in accepts if a.code == one.code and a.rule in one.names), None
-    )
+    because = next((a.because for a in accepts if a.code == one.code and a.rule in one.names), None)
     kinds = {kind.upper() for kind in options.accept_kinds}
     if because is None and {one.code, KIND_OF_CODE.get(one.code, "").upper()} & kinds:
         because = "accepted on the command line"

@@ -189,4 +189,3 @@ def _children(node: _Switch, box: Box) -> Iterator[_Node]:
         else:
             for key in node.keys[bisect_left(node.keys, lo) : bisect_right(node.keys, hi)]:
                 yield node.children[key]
-

@@ -116,7 +116,7 @@ class ClassTexts:
             for byte in self.alphabet:
                 after = _utf8(utf8, byte)
                 spot = _path(place, byte) if path else _INSIDE
-                if after == _DEAD or spot == _DEAD:
+                if _DEAD in (after, spot):
                     continue
                 key = (edges.get(byte, default), after, spot)
                 own = kept.setdefault(key, [])
@@ -217,7 +217,7 @@ class Texts:
                     return text
                 for byte in alphabet:
                     after, spot = _utf8(utf8, byte), _path(place, byte) if path else _INSIDE
-                    if after == _DEAD or spot == _DEAD:
+                    if _DEAD in (after, spot):
                         continue
                     moved = tuple(d.step(s, byte) for s, (d, _) in zip(states, wanted, strict=True))
                     key = (moved, after, spot)

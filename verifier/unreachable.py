@@ -148,7 +148,9 @@ def _report_dead(context: Context, doubtful: Sequence[int]) -> tuple[set[int], s
             continue
         answer = _ask(context, i, (), outcomes_differ, _changes(context, i, same_outcome))
         if isinstance(answer, Open):
-            context.findings.append(undecided(_finding(rule, f"whether `{rule.id}` matters", []), answer.why))
+            context.findings.append(
+                undecided(_finding(rule, f"whether `{rule.id}` matters", []), answer.why)
+            )
             dead.add(i)
         elif isinstance(answer, Absent):
             if dead and not isinstance(
@@ -250,9 +252,7 @@ def _covered(context: Context, i: int, others: Sequence[int]) -> Finding:
     free = {judge.rules[j].id: z3.Bool(f"f:{j}") for j in others}
     with_, without = _two(context, i, others, lambda r: free[r.id])
     fixed = [encoder.condition(rule.condition), outcomes_differ(with_, without)]
-    soft = [
-        free[judge.rules[j].id] == encoder.condition(judge.rules[j].condition) for j in others
-    ]
+    soft = [free[judge.rules[j].id] == encoder.condition(judge.rules[j].condition) for j in others]
     core = context.session.core(fixed, soft)
     cover = [judge.rules[others[k]].id for k in core or ()]
     return _finding(rule, _why(rule, cover), cover)

@@ -239,9 +239,7 @@ def describe(node: ir.BoolExpr) -> str:
             return "the condition"
 
 
-def _finding(
-    context: Context, rules: Sequence[int], message: str, span: Span | None
-) -> Finding:
+def _finding(context: Context, rules: Sequence[int], message: str, span: Span | None) -> Finding:
     own = [context.judge.rules[i] for i in rules]
     return Finding(
         VACUOUS,

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
+from enumeration import all_params, finite_policy
 from ir_strategies import all_requests
 
 from govlang.compiler import interpret, ir
@@ -14,7 +15,6 @@ from govlang.verifier.changes import Change, change_of
 from govlang.verifier.diff import DiffReport, _Search, diff
 from govlang.verifier.merge import merge
 from govlang.verifier.options import Options
-from tests.verifier.test_enumeration import all_params, finite_policy
 
 
 def mutated(rng: random.Random, policy: ir.Policy) -> ir.Policy:
@@ -79,8 +79,13 @@ def enumerated(old: ir.Policy, new: ir.Policy) -> set[Change]:
 
 def told(report: DiffReport) -> list[tuple[object, ...]]:
     return sorted(
-        (d["old"]["decision"], d["old"]["rule_id"], d["new"]["decision"], d["new"]["rule_id"],
-         d["direction"])
+        (
+            d["old"]["decision"],
+            d["old"]["rule_id"],
+            d["new"]["decision"],
+            d["new"]["rule_id"],
+            d["direction"],
+        )
         for d in (f.detail or {} for f in report.findings)
     )
 

@@ -6,6 +6,7 @@ import random
 from fractions import Fraction
 
 import pytest
+from enumeration import finite_policy
 from ir_strategies import all_requests
 
 from govlang.compiler import interpret, ir
@@ -13,7 +14,6 @@ from govlang.compiler.interpret import Value
 from govlang.compiler.ir import Effect
 from govlang.verifier.nearest import PERMITTED, Nearest, distance, nearest_allowed
 from govlang.verifier.solve import Absent
-from tests.verifier.test_enumeration import finite_policy
 
 
 def best(policy: ir.Policy, values: dict[str, Value]) -> tuple[int, int, Fraction] | None:

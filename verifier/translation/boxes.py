@@ -1,0 +1,141 @@
+"""Conditions as unions of boxes, and whether one union covers another.
+
+In: trees.  Out: boxes: for each column, member or atom that is restricted, what it may be.  An atom
+that is no statement about one column counts as a truth value of its own, so `covered` may say no
+where the solver would say yes, but never the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from govlang.verifier.translation.tree import FALSE, TRUE, Domain, Spans, Tree, meet, minus
+
+Box = dict[Tree, Spans]
+
+BOXES_MAX: Final = 256
+_PIECES_MAX: Final = 4096
+_NO: Final[Spans] = ((0, 0),)
+_YES: Final[Spans] = ((1, 1),)
+_BOTH: Final[Spans] = ((0, 1),)
+
+
+class TooManyBoxesError(Exception):
+    """A union of boxes is too large to be compared box by box."""
+
+
+def boxes_of(tree: Tree, domain: Domain) -> list[Box]:
+    """The boxes whose union is a condition.
+
+    Raises:
+        TooManyBoxesError: there would be too many.
+    """
+    match tree[0]:
+        case "true":
+            return [{}]
+        case "false":
+            return []
+        case "or":
+            found = [box for part in tree[1:] for box in boxes_of(part, domain)]
+        case "and":
+            found = [{}]
+            for part in tree[1:]:
+                own = boxes_of(part, domain)
+                met = (meet_boxes(a, b) for a in found for b in own)
+                found = [box for box in met if box is not None]
+                if len(found) > BOXES_MAX:
+                    break
+        case "in":
+            return [{("in", tree[1]): tree[2]}]
+        case "not":
+            return [{tree[1]: _NO}]
+        case _:
+            return [{tree: _YES}]
+    if len(found) > BOXES_MAX:
+        raise TooManyBoxesError
+    return found
+
+
+def meet_boxes(a: Box, b: Box) -> Box | None:
+    """The box of what is in both; None if nothing is."""
+    if len(a) < len(b):
+        a, b = b, a
+    found = dict(a)
+    for key, spans in b.items():
+        known = found.get(key)
+        both = spans if known is None else meet(known, spans)
+        if not both:
+            return None
+        found[key] = both
+    return found
+
+
+def covered(box: Box, others: Sequence[Box], domain: Domain) -> bool:
+    """Whether every point of a box lies in one of the others.
+
+    Raises:
+        TooManyBoxesError: the box falls into too many pieces.
+    """
+    pending = [box]
+    for other in others:
+        pieces: list[Box] = []
+        for piece in pending:
+            pieces += _outside(piece, other, domain)
+        pending = pieces
+        if not pending:
+            return True
+        if len(pending) > _PIECES_MAX:
+            raise TooManyBoxesError
+    return not pending
+
+
+def _outside(box: Box, other: Box, domain: Domain) -> list[Box]:
+    """The pieces of a box that lie outside another."""
+    pieces: list[Box] = []
+    inside = dict(box)
+    for key, spans in other.items():
+        own = inside.get(key) or _everything(key, domain)
+        common = meet(own, spans)
+        if not common:
+            return [box]
+        rest = minus(own, spans)
+        if rest:
+            pieces.append({**inside, key: rest})
+        inside[key] = common
+    return pieces
+
+
+def _everything(key: Tree, domain: Domain) -> Spans:
+    if key[0] != "in":
+        return _BOTH
+    spans = domain.spans[key[1]]
+    assert spans is not None
+    return spans
+
+
+def same_union(a: Sequence[Box], b: Sequence[Box], domain: Domain) -> bool:
+    """Whether two unions of boxes hold the same points, as far as boxes can tell."""
+    try:
+        return all(covered(box, b, domain) for box in a) and all(
+            covered(box, a, domain) for box in b
+        )
+    except TooManyBoxesError:
+        return False
+
+
+def tree_of(boxes: Sequence[Box], domain: Domain) -> Tree:
+    """The condition that a union of boxes is."""
+    if not boxes:
+        return FALSE
+    return domain.disj(
+        [domain.conj([_part(k, s, domain) for k, s in box.items()]) for box in boxes]
+    )
+
+
+def _part(key: Tree, spans: Spans, domain: Domain) -> Tree:
+    if key[0] == "in":
+        return domain.inside(key[1], spans)
+    if spans == _BOTH:
+        return TRUE
+    return key if spans == _YES else domain.neg(key)

@@ -1,0 +1,198 @@
+"""What a table decides, by its documented step rule: slow, for witnesses only.
+
+In: a decoded table, a request, parameters.  Out: the outcome, to be held against the interpreter's.
+Obligations and the joining of effects are the interpreter's own; entries, programs, automata and
+records are the table's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from govlang.compiler import ir
+from govlang.compiler.interpret import (
+    DEFAULT_RULE,
+    Environment,
+    InvalidRequest,
+    Outcome,
+    Request,
+    initial_state,
+    invalid_outcome,
+    joined_effect,
+    standing,
+    step,
+)
+from govlang.compiler.ir import Effect
+from govlang.compiler.obligations import Grant, collect_obligations, limits_meet
+from govlang.compiler.requests import read_sample
+from govlang.native.layout import MASK64, ColumnKind, Lookup, Op, signed
+from govlang.verifier.translation.code import run_program, set_passes
+from govlang.verifier.translation.decode import Column, Decoded, program_number
+from govlang.verifier.translation.regions import Block, Index, read_nodes
+from govlang.verifier.translation.tree import Spans
+
+_SET_OPS: Final = {Lookup.SET_ANY: Op.ANY, Lookup.SET_ALL: Op.ALL, Lookup.SET_WITHIN: Op.WITHIN}
+
+
+class TableReader:
+    """A decoded table with its nodes read once."""
+
+    def __init__(self, decoded: Decoded) -> None:
+        self.decoded = decoded
+        self.policy = decoded.policy
+        self.nodes = dict(read_nodes(decoded.nodes))
+        self.automata = {one.column: one for one in decoded.automata}
+
+    def decide(
+        self, request: Mapping[str, Any], runtime: Mapping[str, Any], params: Mapping[str, int]
+    ) -> Outcome:
+        """The outcome for a request in its JSON form."""
+        sample = read_sample(self.policy, request, runtime)
+        if isinstance(sample, InvalidRequest):
+            return invalid_outcome(sample.field, sample.why)
+        assert isinstance(sample, Request)
+        env = _TableEnvironment(self.policy, params, sample.values)
+        words = env.words = self.words(env)
+        env.programs = self.decoded.programs
+        programs = zip(self.policy.assumptions, self.decoded.assumption_programs, strict=True)
+        for assumption, program in programs:
+            if run_program(self.decoded.programs[program], words) == 0:
+                return invalid_outcome(None, f"breaks the assumption `{assumption.text}`")
+        return self._combined(env, self.fired(words))
+
+    def words(self, env: Environment) -> list[int]:
+        """The words of a request."""
+        return [
+            self._word(number, column, env) for number, column in enumerate(self.decoded.columns)
+        ]
+
+    def _word(self, number: int, column: Column, env: Environment) -> int:
+        if column.kind is ColumnKind.PARAM:
+            return env.params[self.policy.params[column.source].field.name]
+        one = self.policy.fields[column.source]
+        match column.kind:
+            case ColumnKind.RANGE | ColumnKind.SET:
+                return signed(env.number(one.name) & MASK64)
+            case ColumnKind.HAS:
+                return int(env.values.get(one.name) is not None)
+            case ColumnKind.EQUAL:
+                return int(env.text(one.name) == env.text(self.policy.fields[column.other].name))
+            case _:
+                return self.automata[number].class_of(env.text(one.name).encode())
+
+    def fired(self, words: list[int]) -> set[int]:
+        """The entries that fire."""
+        found: set[int] = set()
+        pending = [0] if self.nodes else []
+        while pending:
+            node = self.nodes[pending.pop()]
+            if isinstance(node, Block):
+                found.update(
+                    entry for bit, entry in enumerate(node.entries) if self._bit(node, bit, words)
+                )
+                following = [node.next]
+            else:
+                following = [_child(node, words[node.column]), node.rest]
+            pending += [number for number in following if number]
+        return found
+
+    def _bit(self, block: Block, bit: int, words: list[int]) -> bool:
+        for column, spans in block.columns:
+            own = spans[bit]
+            if own is not None and not _holds(own, words[column]):
+                return False
+        for kind, column, members, keep in block.sets:
+            passes = set_passes(_SET_OPS[kind], words[column] & MASK64, members)
+            if not keep >> bit & 1 and not passes:
+                return False
+        program = block.residuals.get(bit)
+        return program is None or run_program(self.decoded.programs[program], words) != 0
+
+    def _combined(self, env: Environment, entries: set[int]) -> Outcome:
+        effects: dict[int, Effect] = {}
+        for number in entries:
+            entry = self.decoded.entries[number]
+            effects[entry.rule] = max(entry.effect, effects.get(entry.rule, entry.effect))
+        rules = self.policy.rules
+        fired = tuple(rules[number] for number in sorted(effects))
+        effect_of = {rules[number].id: effect for number, effect in effects.items()}
+        grants = tuple(_grant(rule, effect_of[rule.id]) for rule in standing(fired))
+        taken = taken_of(self.policy, grants)
+        effect = joined_effect(self.policy, grants, taken)
+        decider = next((g.rule for g in taken if g.effect is effect), None)
+        if not limits_meet(self.policy, env, taken):
+            effect = Effect.DENY
+        return Outcome(
+            effect,
+            decider.id if decider else DEFAULT_RULE,
+            decider.because if decider else "",
+            collect_obligations(self.policy, env, taken, effect),
+            tuple(rule.id for rule in fired),
+        )
+
+
+class _TableEnvironment(Environment):
+    """An environment in which the table's programs stand for expressions."""
+
+    words: list[int]
+    programs: tuple[tuple[int, ...], ...]
+
+    def evaluate(self, expr: ir.IntExpr) -> int:
+        number = program_number(expr)
+        assert number is not None
+        return run_program(self.programs[number], self.words)
+
+
+def _holds(spans: Spans, word: int) -> bool:
+    return any(lo <= word <= hi for lo, hi in spans)
+
+
+def _child(node: Index, word: int) -> int:
+    return next((child for child, spans in node.children if _holds(spans, word)), 0)
+
+
+def _grant(rule: ir.Rule, effect: Effect) -> Grant:
+    permits = effect in (Effect.ALLOW, Effect.REQUIRE_HUMAN)
+    return Grant(rule, effect, effect is not rule.effect, permits)
+
+
+def taken_of(policy: ir.Policy, grants: tuple[Grant, ...]) -> tuple[Grant, ...]:
+    """The grants that `combine` looks at."""
+    match policy.combine:
+        case ir.Combine.STRICT | ir.Combine.MOST_RESTRICTIVE:
+            return grants
+        case ir.Combine.FIRST_MATCH:
+            return grants[:1]
+        case ir.Combine.UNIQUE:
+            guarded = bool(grants) and grants[0].rule.kind is ir.RuleKind.GUARD
+            return grants[:1] if len(grants) == 1 or guarded else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A request in JSON form on which a policy and its table differ, and how."""
+
+    request: dict[str, Any]
+    runtime: dict[str, Any]
+    params: dict[str, int]
+    expected: Outcome
+    found: Outcome
+
+
+def difference(
+    policy: ir.Policy,
+    table: TableReader,
+    request: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    params: Mapping[str, int],
+) -> Difference | None:
+    """How the outcomes of a policy and its table differ for a request; None if they do not."""
+    sample = read_sample(policy, request, runtime)
+    _, expected = step(policy, params, initial_state(policy), sample)
+    assert expected is not None
+    found = table.decide(request, runtime, params)
+    if found == expected:
+        return None
+    return Difference(dict(request), dict(runtime), dict(params), expected, found)

@@ -1,0 +1,336 @@
+"""The solver's part of the proof: whether two trees differ for any request, and for which one.
+
+In: trees over the columns of a table.  Out: a verdict and, where they differ, requests to try.
+
+Numbers are unbounded integers; where a program of the table could leave int64, that counts as a
+difference, since its arithmetic wraps.  Texts are the cells of their columns (see `texts.py`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import z3
+
+from govlang.compiler import ir
+from govlang.native.layout import ColumnKind
+from govlang.verifier.translation.source import ClassColumn, Layout
+from govlang.verifier.translation.tree import Spans, Tree, spans_of
+
+Values = dict[str, int | str]
+
+_TRIES: Final = 8
+_COMBINATIONS: Final = 64
+
+
+class Answer(StrEnum):
+    """What the solver says of a difference."""
+
+    NONE = "none"
+    SOME = "some"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A request to try, with parameters."""
+
+    values: Values
+    params: dict[str, int]
+
+
+class Solver:
+    """One solver for all questions about a table; what is valid is asserted once."""
+
+    def __init__(self, layout: Layout, timeout_s: float) -> None:
+        self.layout = layout
+        self.solver: Any = z3.Solver()
+        self.set_timeout(timeout_s)
+        self.words: dict[int, Any] = {}
+        self.bits: dict[int, list[Any]] = {}
+        self.cells: dict[tuple[str, int], Any] = {}
+        self.known: dict[Tree, Any] = {}
+        for number, column in enumerate(layout.decoded.columns):
+            self._declare(number, column.kind)
+        for one in layout.policy.fields:
+            self._tie(one)
+
+    def set_timeout(self, seconds: float) -> None:
+        """The most that one question may take."""
+        self.solver.set("timeout", max(1, int(seconds * 1000)))
+
+    # --- what is valid ---------------------------------------------------------------------------
+
+    def _declare(self, number: int, kind: ColumnKind) -> None:
+        if kind is ColumnKind.SET:
+            count = self.layout.domain.members[number]
+            self.bits[number] = [z3.Bool(f"b{number}_{i}") for i in range(count)]
+        elif kind is not ColumnKind.CLASS:
+            self.words[number] = z3.Int(f"w{number}")
+            spans = self.layout.domain.spans[number]
+            assert spans is not None
+            self.solver.add(_within(self.words[number], spans))
+
+    def _tie(self, one: ir.Field) -> None:
+        """Absent fields read as their lowest value; texts have the cell of a valid text."""
+        has = self.layout.has.get(one.name)
+        absent = None if has is None else self.words[has] == 0
+        if one.is_text:
+            self._tie_text(one, absent)
+        elif absent is not None:
+            column = self.layout.value[one.name]
+            bits = self.bits.get(column)
+            lowest = self.words[column] == one.lo if bits is None else z3.Not(z3.Or(*bits))
+            self.solver.add(z3.Implies(absent, lowest))
+
+    def _tie_text(self, one: ir.Field, absent: Any) -> None:
+        for part, column in enumerate(self.layout.texts[one.name].columns):
+            cell = self.cells[one.name, part] = z3.Int(f"t_{one.name}_{part}")
+            valid = _within(cell, spans_of(i for i, c in enumerate(column.cells) if c.examples))
+            if absent is None:
+                self.solver.add(valid)
+            else:
+                self.solver.add(z3.If(absent, cell == 0, valid))  # cell 0 has the empty text
+
+    # --- trees -----------------------------------------------------------------------------------
+
+    def condition(self, tree: Tree) -> Any:
+        """A condition as a formula."""
+        if tree not in self.known:
+            self.known[tree] = self._condition(tree)
+        return self.known[tree]
+
+    def _condition(self, tree: Tree) -> Any:
+        match tree[0]:
+            case "true" | "false":
+                return z3.BoolVal(tree[0] == "true")
+            case "in":
+                return self._inside(tree[1], tree[2])
+            case "bit":
+                return self.bits[tree[1]][tree[2]]
+            case "any":
+                bits = self.bits[tree[1]]
+                return z3.Or(*(bit for i, bit in enumerate(bits) if tree[2] >> i & 1))
+            case "eq":
+                return self.integer(tree[1]) == self.integer(tree[2])
+            case "lt":
+                return self.integer(tree[1]) < self.integer(tree[2])
+            case "le":
+                return self.integer(tree[1]) <= self.integer(tree[2])
+            case "ne0":
+                return self.integer(tree[1]) != 0
+            case "text":
+                return self._text(tree[1], tree[2])
+            case "same":
+                return z3.Bool(f"same_{tree[1]}_{tree[2]}")
+            case "not":
+                return z3.Not(self.condition(tree[1]))
+            case "and":
+                return z3.And(*(self.condition(part) for part in tree[1:]))
+            case _:
+                assert tree[0] == "or", tree
+                return z3.Or(*(self.condition(part) for part in tree[1:]))
+
+    def _inside(self, number: int, spans: Spans) -> Any:
+        if number in self.words:
+            return _within(self.words[number], spans)
+        name, part, column = self._class_column(number)
+        inside = (
+            i
+            for i, cell in enumerate(column.cells)
+            if cell.number is not None and any(lo <= cell.number <= hi for lo, hi in spans)
+        )
+        return _within(self.cells[name, part], spans_of(inside))
+
+    def _class_column(self, number: int) -> tuple[str, int, ClassColumn]:
+        return next(
+            (name, part, column)
+            for name, model in self.layout.texts.items()
+            for part, column in enumerate(model.columns)
+            if column.column == number
+        )
+
+    def _text(self, name: str, pattern: ir.Pattern) -> Any:
+        columns = self.layout.texts[name].columns
+        part = next(i for i, column in enumerate(columns) if pattern in column.patterns)
+        index = columns[part].patterns.index(pattern)
+        matching = (i for i, cell in enumerate(columns[part].cells) if index in cell.matched)
+        return _within(self.cells[name, part], spans_of(matching))
+
+    def integer(self, tree: Tree) -> Any:
+        """An integer as a term."""
+        if tree not in self.known:
+            self.known[tree] = self._integer(tree)
+        return self.known[tree]
+
+    def _integer(self, tree: Tree) -> Any:
+        match tree[0]:
+            case "const":
+                return z3.IntVal(tree[1])
+            case "load":
+                return self._load(tree[1])
+            case "floor":
+                return _floor(self.integer(tree[1]), tree[2])
+            case "if":
+                return z3.If(self.condition(tree[1]), self.integer(tree[2]), self.integer(tree[3]))
+            case "truth":
+                return z3.If(self.condition(tree[1]), z3.IntVal(1), z3.IntVal(0))
+            case _:
+                a, b = self.integer(tree[1]), self.integer(tree[2])
+                return _arithmetic(tree[0], a, b)
+
+    def _load(self, number: int) -> Any:
+        if number in self.words:
+            return self.words[number]
+        if number in self.bits:
+            weights = [-(2**63) if i == 63 else 2**i for i in range(len(self.bits[number]))]
+            return z3.Sum(
+                [z3.If(bit, w, 0) for bit, w in zip(self.bits[number], weights, strict=True)]
+            )
+        name, part, column = self._class_column(number)
+        value = z3.IntVal(0)
+        for i, cell in enumerate(column.cells):
+            value = z3.If(self.cells[name, part] == i, z3.IntVal(cell.number or 0), value)
+        return value
+
+    # --- questions -------------------------------------------------------------------------------
+
+    def answer(self, claims: Sequence[Any]) -> Answer:
+        """Whether some valid request satisfies all the claims."""
+        found = self.solver.check(*claims)
+        if found == z3.unsat:
+            return Answer.NONE
+        return Answer.SOME if found == z3.sat else Answer.UNKNOWN
+
+    def differ(self, ours: Tree, theirs: Tree) -> Any:
+        """The claim that a condition of the policy and one of the table differ."""
+        return z3.Or(z3.Xor(self.condition(ours), self.condition(theirs)), *self.overflows(theirs))
+
+    def differ_as_integers(self, ours: Tree, theirs: Tree) -> Any:
+        """The claim that two integers differ."""
+        return z3.Or(self.integer(ours) != self.integer(theirs), *self.overflows(theirs))
+
+    def overflows(self, tree: Tree) -> Iterator[Any]:
+        """The claims that a part of a program leaves int64."""
+        for part in _parts(tree):
+            if part[0] in {"+", "-", "*", "floor"}:
+                term = self.integer(part)
+                yield z3.Or(term < -(2**63), term >= 2**63)
+
+    def candidates(self, claims: Sequence[Any]) -> Iterator[Candidate]:
+        """Requests that satisfy the claims, a few, as different as the solver likes."""
+        self.solver.push()
+        self.solver.add(*claims)
+        try:
+            for _ in range(_TRIES):
+                if self.solver.check() != z3.sat:
+                    return
+                model = self.solver.model()
+                yield from self._candidates(model)
+                self.solver.add(self._another(model))
+        finally:
+            self.solver.pop()
+
+    def _another(self, model: Any) -> Any:
+        terms = [*self.words.values(), *self.cells.values(), *itertools.chain(*self.bits.values())]
+        return z3.Or(*(term != model.eval(term, model_completion=True) for term in terms))
+
+    def _candidates(self, model: Any) -> Iterator[Candidate]:
+        layout = self.layout
+        number = {c: model.eval(w, model_completion=True).as_long() for c, w in self.words.items()}
+        params = {name: number[column] for name, column in layout.param.items()}
+        values: Values = {}
+        texts: dict[str, Sequence[str]] = {}
+        for one in layout.policy.fields:
+            if one.name in layout.has and number[layout.has[one.name]] == 0:
+                continue
+            if one.is_text:
+                texts[one.name] = self._examples(one.name, model)
+                continue
+            column = layout.value[one.name]
+            if column in self.bits:
+                values[one.name] = sum(
+                    1 << i
+                    for i, bit in enumerate(self.bits[column])
+                    if z3.is_true(model.eval(bit, model_completion=True))
+                )
+            else:
+                values[one.name] = number[column]
+        for chosen in self._spelled(texts, number):
+            yield Candidate(values | chosen, params)
+
+    def _examples(self, name: str, model: Any) -> Sequence[str]:
+        """Texts of the chosen cells, at best of all of them at once."""
+        chosen = [
+            column.cells[
+                model.eval(self.cells[name, part], model_completion=True).as_long()
+            ].examples
+            for part, column in enumerate(self.layout.texts[name].columns)
+        ]
+        every = [text for examples in chosen for text in examples]
+        common = [text for text in every if all(text in examples for examples in chosen)]
+        return list(dict.fromkeys((common or every)[:4])) or [""]
+
+    def _spelled(
+        self, texts: Mapping[str, Sequence[str]], number: Mapping[int, int]
+    ) -> Iterator[Values]:
+        """Texts for all fields; first those that are equal where the model says so."""
+        names = list(texts)
+        combined = itertools.islice(
+            itertools.product(*(self._with_twins(name, texts) for name in names)), _COMBINATIONS
+        )
+        found = [dict(zip(names, chosen, strict=True)) for chosen in combined]
+
+        def wrong(chosen: dict[str, str]) -> int:
+            return sum(
+                (chosen.get(left, "") == chosen.get(right, "")) != bool(number[column])
+                for (left, right), column in self.layout.equal.items()
+            )
+
+        for chosen in sorted(found, key=wrong)[:4]:
+            yield dict(chosen)
+
+    def _with_twins(self, name: str, texts: Mapping[str, Sequence[str]]) -> list[str]:
+        """The texts of a field, and of those that it is compared with."""
+        found = list(texts[name])
+        for left, right in self.layout.equal:
+            other = right if left == name else left if right == name else None
+            if other is not None:
+                found += texts.get(other, ())
+        return list(dict.fromkeys(found))
+
+
+def _within(term: Any, spans: Spans) -> Any:
+    parts = [term == lo if lo == hi else z3.And(term >= lo, term <= hi) for lo, hi in spans]
+    return z3.Or(*parts) if parts else z3.BoolVal(False)
+
+
+def _floor(term: Any, divisor: int) -> Any:
+    """Division that floors: the solver's has a remainder that is never negative."""
+    return term / divisor if divisor > 0 else (-term) / (-divisor)
+
+
+def _arithmetic(op: str, a: Any, b: Any) -> Any:
+    match op:
+        case "+":
+            return a + b
+        case "-":
+            return a - b
+        case "*":
+            return a * b
+        case "least":
+            return z3.If(a <= b, a, b)
+        case _:
+            assert op == "greatest", op
+            return z3.If(a >= b, a, b)
+
+
+def _parts(tree: Tree) -> Iterator[Tree]:
+    yield tree
+    for part in tree[1:]:
+        if isinstance(part, tuple) and part and isinstance(part[0], str):
+            yield from _parts(part)

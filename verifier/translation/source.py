@@ -1,0 +1,246 @@
+"""The policy's side of the proof: its conditions and expressions as trees over the table's columns.
+
+In: the policy, and a table whose schema was found equal to it.  Out: `Layout` (which column holds
+what, and what its words can be) and the trees of conditions and expressions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from govlang.compiler import ir
+from govlang.native.layout import MASK64, ColumnKind, signed
+from govlang.verifier.translation.decode import Automaton, Decoded
+from govlang.verifier.translation.texts import Cell, find_cells, may_decide
+from govlang.verifier.translation.tree import (
+    FALSE,
+    TRUE,
+    Domain,
+    Spans,
+    Tree,
+    arithmetic,
+    spans_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassColumn:
+    """A class column with the patterns it was held against; `column` None: only the patterns."""
+
+    column: int | None
+    patterns: tuple[ir.Pattern, ...]
+    cells: tuple[Cell, ...]
+
+    def decided(self) -> dict[ir.Pattern, Spans]:
+        """Pattern → the classes whose texts match it, for the patterns that classes tell."""
+        if self.column is None:
+            return {}
+        always: dict[int, frozenset[int]] = {}
+        ever: dict[int, frozenset[int]] = {}
+        for cell in self.cells:
+            assert cell.number is not None
+            always[cell.number] = always.get(cell.number, cell.matched) & cell.matched
+            ever[cell.number] = ever.get(cell.number, frozenset()) | cell.matched
+        torn = frozenset[int]().union(*(ever[n] - always[n] for n in ever))
+        classes: dict[int, list[int]] = {}
+        for number, matched in always.items():
+            for index in matched:
+                classes.setdefault(index, []).append(number)
+        return {
+            pattern: spans_of(classes.get(index, ()))
+            for index, pattern in enumerate(self.patterns)
+            if index not in torn
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TextModel:
+    """A text field: its class columns, and which of them decides which pattern."""
+
+    columns: tuple[ClassColumn, ...]
+    decided: Mapping[ir.Pattern, tuple[int, Spans]]
+
+
+class Layout:
+    """Which column of a table holds what of a policy."""
+
+    def __init__(self, policy: ir.Policy, decoded: Decoded) -> None:
+        self.policy = policy
+        self.decoded = decoded
+        self.fields = {one.name: one for one in policy.fields}
+        names = [one.name for one in policy.fields]
+        self.value: dict[str, int] = {}
+        self.has: dict[str, int] = {}
+        self.equal: dict[tuple[str, str], int] = {}
+        self.param: dict[str, int] = {}
+        for number, column in enumerate(decoded.columns):
+            match column.kind:
+                case ColumnKind.RANGE | ColumnKind.SET:
+                    self.value[names[column.source]] = number
+                case ColumnKind.HAS:
+                    self.has[names[column.source]] = number
+                case ColumnKind.EQUAL:
+                    left, right = sorted((names[column.source], names[column.other]))
+                    self.equal[left, right] = number
+                case ColumnKind.PARAM:
+                    self.param[policy.params[column.source].field.name] = number
+                case ColumnKind.CLASS:
+                    pass
+                case _:
+                    assert_never(column.kind)
+        self.texts = {
+            one.name: _text_model(one, _own(decoded.automata, number), patterns)
+            for number, (one, patterns) in enumerate(_patterns(policy))
+            if one.is_text
+        }
+        self.domain = self._domain()
+
+    def _domain(self) -> Domain:
+        cells = {
+            column.column: column.cells for model in self.texts.values() for column in model.columns
+        }
+        spans: list[Spans | None] = []
+        members: list[int] = []
+        for number, column in enumerate(self.decoded.columns):
+            is_set = column.kind is ColumnKind.SET
+            members.append(len(self.policy.fields[column.source].members) if is_set else 0)
+            if column.kind is ColumnKind.CLASS:
+                spans.append(spans_of(c.number for c in cells[number] if c.number is not None))
+            else:
+                spans.append(None if is_set else ((column.lo, column.hi),))
+        return Domain(tuple(spans), tuple(members))
+
+    # --- conditions ------------------------------------------------------------------------------
+
+    def condition(self, condition: ir.BoolExpr) -> Tree:
+        """A condition of the policy as a tree."""
+        domain = self.domain
+        match condition:
+            case ir.BoolConst(value=value):
+                return TRUE if value else FALSE
+            case ir.Not(operand=operand):
+                return domain.neg(self.condition(operand))
+            case ir.And(operands=operands):
+                return domain.conj([self.condition(operand) for operand in operands])
+            case ir.Or(operands=operands):
+                return domain.disj([self.condition(operand) for operand in operands])
+            case ir.InRanges(name=name, ranges=ranges):
+                return domain.inside(self.value[name], ranges)
+            case ir.Compare(op=op, left=left, right=right):
+                return domain.compared(_COMPARE[op], self.integer(left), self.integer(right))
+            case ir.SetTest(name=name, op=op, mask=mask):
+                return self._set(self.value[name], op, mask)
+            case ir.TextTest(name=name, patterns=patterns):
+                return domain.disj([self._text(name, pattern) for pattern in patterns])
+            case ir.TextEqual(left=left, right=right):
+                column = self.equal.get((min(left, right), max(left, right)))
+                same = ("same", min(left, right), max(left, right))
+                return same if column is None else domain.inside(column, ((1, 1),))
+            case ir.Has(name=name):
+                return domain.inside(self.has[name], ((1, 1),)) if name in self.has else TRUE
+            case ir.DecisionIn():
+                raise ValueError("a decision occurs in properties only")
+            case _:
+                assert_never(condition)
+
+    def _set(self, column: int, op: ir.SetOp, mask: int) -> Tree:
+        match op:
+            case ir.SetOp.ANY:
+                return self.domain.any_of(column, mask)
+            case ir.SetOp.ALL:
+                return self.domain.all_of(column, mask)
+            case ir.SetOp.WITHIN:
+                return self.domain.within(column, mask)
+            case _:
+                assert_never(op)
+
+    def _text(self, name: str, pattern: ir.Pattern) -> Tree:
+        found = self.texts[name].decided.get(pattern)
+        return ("text", name, pattern) if found is None else self.domain.inside(*found)
+
+    # --- integers --------------------------------------------------------------------------------
+
+    def integer(self, expr: ir.IntExpr) -> Tree:
+        """An integer expression of the policy as a tree."""
+        match expr:
+            case ir.IntConst(value=value):
+                return ("const", signed(value & MASK64))  # a set may have a 64th member
+            case ir.FieldValue(name=name):
+                return ("load", self.value[name])
+            case ir.ParamValue(name=name):
+                return ("load", self.param[name])
+            case ir.Arith(op=op, left=left, right=right):
+                return arithmetic(op.value, self.integer(left), self.integer(right))
+            case ir.FloorDiv(dividend=dividend, divisor=divisor):
+                return ("floor", self.integer(dividend), divisor)
+            case ir.Choose(condition=condition, then=then, otherwise=otherwise):
+                chosen = self.condition(condition)
+                return self.domain.chosen(chosen, self.integer(then), self.integer(otherwise))
+            case _:
+                assert_never(expr)
+
+
+_COMPARE: Final = {
+    ir.CompareOp.EQ: "eq",
+    ir.CompareOp.NE: "ne",
+    ir.CompareOp.LT: "lt",
+    ir.CompareOp.LE: "le",
+}
+
+
+def _own(automata: Sequence[Automaton], number: int) -> list[Automaton]:
+    return [automaton for automaton in automata if automaton.field == number]
+
+
+def _patterns(policy: ir.Policy) -> Iterator[tuple[ir.Field, tuple[ir.Pattern, ...]]]:
+    """Every input field with the patterns that decisions hold it against."""
+    found: dict[str, dict[ir.Pattern, None]] = {one.name: {} for one in policy.fields}
+    for condition in _conditions(policy):
+        for atom in ir.atoms(condition):
+            if isinstance(atom, ir.TextTest):
+                found[atom.name].update(dict.fromkeys(atom.patterns))
+    yield from ((one, tuple(found[one.name])) for one in policy.fields)
+
+
+def _conditions(policy: ir.Policy) -> Iterator[ir.BoolExpr]:
+    yield from (assumption.condition for assumption in policy.assumptions)
+    for rule in policy.rules:
+        yield rule.condition
+        for expr in expressions(rule):
+            yield from (
+                part.condition for part in ir.int_parts(expr) if isinstance(part, ir.Choose)
+            )
+
+
+def expressions(rule: ir.Rule) -> Iterator[ir.IntExpr]:
+    """The integer expressions of a rule's effect."""
+    values: list[ir.ArgValue] = [end for limit in rule.limits for end in (limit.lo, limit.hi)]
+    values += [arg for do in rule.dos for arg in do.args]
+    values += [value for _, value in rule.remedy.values] if rule.remedy else []
+    for value in values:
+        if not isinstance(value, ir.TextConst | ir.TextField):
+            yield value
+
+
+def _text_model(
+    one: ir.Field, automata: Sequence[Automaton], patterns: tuple[ir.Pattern, ...]
+) -> TextModel:
+    columns = []
+    for automaton in automata:
+        own = patterns
+        if len(automata) > 1:
+            own = tuple(may_decide(automaton, patterns, one.separator))
+        cells = find_cells(one, automaton, own)
+        columns.append(ClassColumn(automaton.column, own, tuple(cells)))
+    missing = set(patterns).difference(*(column.patterns for column in columns))
+    if missing:
+        left = tuple(pattern for pattern in patterns if pattern in missing)
+        columns.append(ClassColumn(None, left, tuple(find_cells(one, None, left))))
+    decided: dict[ir.Pattern, tuple[int, Spans]] = {}
+    for column in columns:
+        for pattern, classes in column.decided().items():
+            assert column.column is not None
+            decided.setdefault(pattern, (column.column, classes))
+    return TextModel(tuple(columns), decided)

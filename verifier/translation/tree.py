@@ -1,0 +1,295 @@
+"""One small language for both sides of the proof: conditions and integers over columns.
+
+In: the pieces of an IR condition or of a program of the table, one at a time.  Out: nested tuples
+in a normal form, so that most pairs that mean the same are the same tuple; what is left goes to the
+solver.
+
+Conditions: TRUE, FALSE, `("in", column, ranges)`, `("bit", column, member)`, `("any", column,
+mask)`, `("eq"|"lt"|"le", a, b)`, `("ne0", a)`, `("text", field, pattern)`, `("same", left, right)`,
+`("not", atom)`, `("and", …)`, `("or", …)`.  Integers: `("const", n)`, `("load", column)`,
+`("+"|"-"|"*"|"least"|"greatest", a, b)`, `("floor", a, divisor)`, `("if", condition, a, b)`,
+`("truth", condition)`.
+
+What always holds of the normal form: `not` stands before atoms only; `and` and `or` are flat,
+sorted, and read a column at most once by `in`; operands that commute are sorted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+Tree = tuple[Any, ...]
+Spans = tuple[tuple[int, int], ...]
+
+TRUE: Final[Tree] = ("true",)
+FALSE: Final[Tree] = ("false",)
+ANY_BITS_MAX: Final = 4
+"""`any` of so few members is written out as bits."""
+
+_COMMUTES: Final = frozenset({"+", "*", "least", "greatest"})
+
+
+class OddColumnError(ValueError):
+    """A table reads a set as if it were a number; no emitter of ours does."""
+
+
+# --- sets of integers ----------------------------------------------------------------------------
+
+
+def meet(a: Spans, b: Spans) -> Spans:
+    """The integers in both."""
+    return tuple((max(p, r), min(q, s)) for p, q in a for r, s in b if max(p, r) <= min(q, s))
+
+
+def unite(a: Spans, b: Spans) -> Spans:
+    """The integers in either."""
+    joined: list[tuple[int, int]] = []
+    for low, high in sorted(a + b):
+        if joined and low <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return tuple(joined)
+
+
+def minus(a: Spans, b: Spans) -> Spans:
+    """The integers of `a` that are not in `b`."""
+    left: list[tuple[int, int]] = []
+    for low, high in a:
+        at = low
+        for start, end in b:
+            if end < at or start > high:
+                continue
+            if start > at:
+                left.append((at, start - 1))
+            at = end + 1
+        if at <= high:
+            left.append((at, high))
+    return tuple(left)
+
+
+def spans_of(values: Iterable[int]) -> Spans:
+    """The spans that hold exactly these integers."""
+    return unite((), tuple((value, value) for value in set(values)))
+
+
+# --- constructors --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What the words of each column can be; None for a set, whose words are masks."""
+
+    spans: tuple[Spans | None, ...]
+    members: tuple[int, ...]  # how many members a set has; 0 for the others
+
+    def inside(self, column: int, spans: Spans) -> Tree:
+        """The word of a column lies in one of the spans."""
+        domain = self.spans[column]
+        if domain is None:
+            raise OddColumnError
+        kept = (
+            meet(spans, domain)
+            if len(spans) == 1 or len(domain) == 1
+            else _meet_long(spans, domain)
+        )
+        if not kept:
+            return FALSE
+        return TRUE if kept == domain else ("in", column, kept)
+
+    def has_bit(self, column: int, member: int) -> Tree:
+        """A set has a member."""
+        return ("bit", column, member)
+
+    def any_of(self, column: int, mask: int) -> Tree:
+        """A set shares a member with a mask."""
+        bits = self._bits(column, mask)
+        if len(bits) <= ANY_BITS_MAX:
+            return self.disj([self.has_bit(column, bit) for bit in bits])
+        return ("any", column, sum(1 << bit for bit in bits))
+
+    def all_of(self, column: int, mask: int) -> Tree:
+        """A set has every member of a mask."""
+        if mask >> self.members[column]:
+            return FALSE
+        return self.conj([self.has_bit(column, bit) for bit in self._bits(column, mask)])
+
+    def within(self, column: int, mask: int) -> Tree:
+        """A set has no member outside a mask."""
+        full = (1 << self.members[column]) - 1
+        outside = [self.has_bit(column, bit) for bit in self._bits(column, full & ~mask)]
+        return self.conj([self.neg(bit) for bit in outside])
+
+    def _bits(self, column: int, mask: int) -> list[int]:
+        return [bit for bit in range(self.members[column]) if mask >> bit & 1]
+
+    def compared(self, op: str, a: Tree, b: Tree) -> Tree:
+        """`a op b` for eq, ne, lt, le; with a constant it is a span of the column."""
+        if op == "ne":
+            return self.neg(self.compared("eq", a, b))
+        if a[0] == b[0] == "const":
+            return TRUE if _COMPARE[op](a[1], b[1]) else FALSE
+        for load, const, flipped in ((a, b, False), (b, a, True)):
+            if load[0] == "load" and const[0] == "const" and self.spans[load[1]] is not None:
+                return self.inside(load[1], _spans_where(op, const[1], flipped=flipped))
+        if op == "eq":
+            a, b = sorted((a, b), key=repr)
+        return (op, a, b)
+
+    def truth(self, tree: Tree) -> Tree:
+        """The condition that an integer is not 0; a condition as it is."""
+        if tree[0] in _CONDITIONS:
+            return tree
+        match tree[0]:
+            case "const":
+                return FALSE if tree[1] == 0 else TRUE
+            case "truth":
+                found: Tree = tree[1]
+                return found
+            case "load" if self.spans[tree[1]] is not None:
+                return self.inside(tree[1], ((_LOW, -1), (1, _HIGH)))
+            case "load":
+                full = (1 << self.members[tree[1]]) - 1
+                return self.any_of(tree[1], full)
+            case _:
+                return ("ne0", tree)
+
+    def chosen(self, condition: Tree, a: Tree, b: Tree) -> Tree:
+        """`if condition then a else b`."""
+        if condition in (TRUE, FALSE):
+            return a if condition == TRUE else b
+        other = self.neg(condition)
+        if repr(other) < repr(condition):
+            condition, a, b = other, b, a
+        return ("if", condition, a, b)
+
+    def neg(self, tree: Tree) -> Tree:
+        """The condition does not hold."""
+        match tree[0]:
+            case "true":
+                return FALSE
+            case "false":
+                return TRUE
+            case "not":
+                found: Tree = tree[1]
+                return found
+            case "and":
+                return self.disj([self.neg(part) for part in tree[1:]])
+            case "or":
+                return self.conj([self.neg(part) for part in tree[1:]])
+            case "in":
+                everything = self.spans[tree[1]]
+                assert everything is not None
+                return self.inside(tree[1], minus(everything, tree[2]))
+            case "any":
+                bits = self._bits(tree[1], tree[2])
+                return self.conj([("not", self.has_bit(tree[1], bit)) for bit in bits])
+            case "lt":
+                return ("le", tree[2], tree[1])
+            case "le":
+                return ("lt", tree[2], tree[1])
+            case _:
+                return ("not", tree)
+
+    def conj(self, parts: Sequence[Tree]) -> Tree:
+        """All of the conditions."""
+        flat, columns = _gathered("and", parts, meet)
+        if FALSE in flat or not all(columns.values()):
+            return FALSE
+        return _joined("and", flat, columns, TRUE)
+
+    def disj(self, parts: Sequence[Tree]) -> Tree:
+        """Some of the conditions."""
+        flat, columns = _gathered("or", parts, unite)
+        if TRUE in flat or any(self.spans[c] == spans for c, spans in columns.items()):
+            return TRUE
+        return _joined("or", flat, columns, FALSE)
+
+
+def _gathered(
+    word: str, parts: Sequence[Tree], merge: Callable[[Spans, Spans], Spans]
+) -> tuple[dict[Tree, None], dict[int, Spans]]:
+    """The parts of the parts, and what they say of each column."""
+    flat: dict[Tree, None] = {}
+    columns: dict[int, Spans] = {}
+    for part in parts:
+        for one in part[1:] if part[0] == word else (part,):
+            if one[0] == "in":
+                known = columns.get(one[1])
+                columns[one[1]] = one[2] if known is None else merge(known, one[2])
+            else:
+                flat[one] = None
+    return flat, columns
+
+
+def _joined(word: str, flat: dict[Tree, None], columns: dict[int, Spans], neutral: Tree) -> Tree:
+    found = [one for one in flat if one not in (TRUE, FALSE)]
+    found += [("in", column, spans) for column, spans in columns.items()]
+    if not found:
+        return neutral
+    return found[0] if len(found) == 1 else (word, *sorted(found, key=repr))
+
+
+_LOW: Final = -(2**70)
+_HIGH: Final = 2**70
+_COMPARE: Final[dict[str, Callable[[int, int], bool]]] = {
+    "eq": lambda a, b: a == b,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+}
+
+
+def _spans_where(op: str, value: int, *, flipped: bool) -> Spans:
+    if op == "eq":
+        return ((value, value),)
+    edge = 0 if op == "le" else 1
+    return ((value + edge, _HIGH),) if flipped else ((_LOW, value - edge),)
+
+
+def _meet_long(a: Spans, b: Spans) -> Spans:
+    found, i, j = [], 0, 0
+    while i < len(a) and j < len(b):
+        low, high = max(a[i][0], b[j][0]), min(a[i][1], b[j][1])
+        if low <= high:
+            found.append((low, high))
+        if a[i][1] < b[j][1]:
+            i += 1
+        else:
+            j += 1
+    return tuple(found)
+
+
+def integer(tree: Tree) -> Tree:
+    """A condition as the integer 0 or 1; an integer as it is."""
+    if tree[0] in _CONDITIONS:
+        return ("const", 1) if tree == TRUE else ("const", 0) if tree == FALSE else ("truth", tree)
+    return tree
+
+
+_CONDITIONS: Final = frozenset(
+    {
+        "true",
+        "false",
+        "in",
+        "bit",
+        "any",
+        "eq",
+        "lt",
+        "le",
+        "ne0",
+        "text",
+        "same",
+        "not",
+        "and",
+        "or",
+    }
+)
+
+
+def arithmetic(op: str, a: Tree, b: Tree) -> Tree:
+    """`a op b`."""
+    if op in _COMMUTES:
+        a, b = sorted((a, b), key=repr)
+    return (op, a, b)
