@@ -58,6 +58,12 @@ SYNTAX: dict[str, Page] = {
         "when risk > 1e-3",
         "Write `0.001`.",
     ),
+    "GOV108": Page(
+        "a name that is too long",
+        "A name, also one in quotes, has at most 200 characters, since messages and records quote it.",
+        'rule "…a paragraph…" deny',
+        "Name the rule briefly and write the rest after `because`.",
+    ),
     "GOV110": Page(
         "a syntax error",
         "Something else stands where the grammar expects the words that the message names.",

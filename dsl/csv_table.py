@@ -35,7 +35,7 @@ class _Text:
 def read_rows(table: ast.Table, source: Source) -> tuple[ast.TableRow, ...]:
     """The rows of the file, in its order."""
     limits.check(source)
-    found = Diagnostics()
+    found = Diagnostics(limits.MAX_ERRORS)
     result = Result(table.limit, table.has_because, table.span)
     lines = list(_lines(source, found))
     found.raise_errors()

@@ -54,11 +54,16 @@ class GovError(Exception):
         super().__init__("; ".join(f"{d.code}: {d.message}" for d in self.diagnostics))
 
 
-class Diagnostics:
-    """Collects the findings of a stage."""
+class TooManyError(GovError):
+    """As many errors were found as are reported; the stage stops."""
 
-    def __init__(self) -> None:
+
+class Diagnostics:
+    """Collects the findings of a stage; with a `limit` it ends the stage at so many."""
+
+    def __init__(self, limit: int | None = None) -> None:
         self._found: list[Diagnostic] = []
+        self._limit = limit
 
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(self._found)
@@ -67,12 +72,18 @@ class Diagnostics:
         return len(self._found)
 
     def add(self, diagnostic: Diagnostic) -> None:
-        """Keep a finding."""
+        """Keep a finding; raises `TooManyError` with all of them where the limit is reached."""
         self._found.append(diagnostic)
+        if self._limit is not None and len(self._found) >= self._limit:
+            raise TooManyError(in_order(self._found))
 
     def last(self) -> Diagnostic | None:
         """The latest finding."""
         return self._found[-1] if self._found else None
+
+    def replace_last(self, diagnostic: Diagnostic) -> None:
+        """Put a finding in the place of the latest."""
+        self._found[-1] = diagnostic
 
     def error(
         self,

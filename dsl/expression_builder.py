@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import Diagnostics
+from govlang.dsl.lexer import check_name
+from govlang.dsl.limits import MAX_NAME
 from govlang.dsl.source import Source, Span
 
 _EFFECTS = {
@@ -34,7 +36,11 @@ class ExpressionBuilder:
 
     def label(self, name: ast.Name | ast.String) -> ast.Name:
         """The name that was written as a word or as a string."""
-        return name if isinstance(name, ast.Name) else ast.Name(name.value, name.span)
+        if isinstance(name, ast.Name):
+            return name
+        if len(name.value) > MAX_NAME:
+            check_name(name.span, self.found)
+        return ast.Name(name.value, name.span)
 
     def labels(self, _span: Span, *names: ast.Name | ast.String) -> tuple[ast.Name, ...]:
         return tuple(self.label(name) for name in names)

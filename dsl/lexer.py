@@ -9,13 +9,13 @@ what was meant, so that the parser can go on. Comments are kept apart.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import Diagnostics, GovError, fail
 from govlang.dsl.keywords import NO_UNITS
-from govlang.dsl.limits import MAX_DEPTH
+from govlang.dsl.limits import MAX_DEPTH, MAX_DIGITS, MAX_NAME
 from govlang.dsl.source import Source, Span
 
 WORD = "WORD"
@@ -32,7 +32,7 @@ _TOKEN = re.compile(
     | (\d+(?:_\d+)*(?:\.\d+(?:_\d+)*)?)                          # 4 a number, and
       (?:[ \t]*(?!(?:{"|".join(sorted(NO_UNITS))})\b)({_UNIT_PATTERN}))?  # 5 its unit
     | "((?:[^"\\\n]|\\[^\n])*)"                                  # 6 a string
-    | ("[^\n]*|'[^'\n]*'|“[^”\n]*”|.)                            # 7 what has no place here
+    | ("[^\n]*|'[^'\n]{0, 200}'|“[^”\n]{0, 200}”|.)                            # 7 what has no place here
     | (\Z)                                                       # 8 the end
     )""",
     re.VERBOSE | re.DOTALL,
@@ -90,6 +90,8 @@ def tokenise(source: Source, found: Diagnostics) -> Tokens:
         start, end = match.span(kind)
         if kind == 1:
             add(WORD, match[1], start, end)
+            if end - start > MAX_NAME:
+                check_name(source.span(start, end), found)
         elif kind == 3:
             sign = match[3]
             depth += (sign in "({") - (sign in ")}")
@@ -109,8 +111,20 @@ def tokenise(source: Source, found: Diagnostics) -> Tokens:
     return tokens
 
 
+def check_name(name: Span, found: Diagnostics) -> None:
+    """Report a name that is too long to be quoted in a message."""
+    if name.end - name.start > MAX_NAME:
+        message = f"a name of {name.end - name.start} characters is too long"
+        found.error("GOV108", message, name, help=f"use at most {MAX_NAME}")
+
+
 def _add_number(tokens: Tokens, match: re.Match[str], source: Source, found: Diagnostics) -> None:
     start, end = match.span(4)
+    if end - start > MAX_DIGITS:
+        message = f"a number of {end - start} digits is larger or finer than any value"
+        found.error("GOV107", message, source.span(start, end), help="write fewer digits")
+        tokens.add("NUMERAL", "0", start, end)
+        return
     tokens.add("NUMERAL", match[4], start, end)
     exponent = _EXPONENT.match(source.text, end)
     if exponent is not None:
@@ -132,7 +146,7 @@ def _unescape(source: Source, start: int, end: int, found: Diagnostics) -> str:
     if "\\" not in text:
         return text
 
-    def replace(match: re.Match[str]) -> str:
+    def resolve(match: re.Match[str]) -> str:
         if match[1] is not None and 0 < (code := int(match[1], 16)) <= 0x10FFFF:
             if not 0xD800 <= code <= 0xDFFF:
                 return chr(code)
@@ -147,7 +161,7 @@ def _unescape(source: Source, start: int, end: int, found: Diagnostics) -> str:
         )
         return ""
 
-    return _ESCAPE.sub(replace, text)
+    return _ESCAPE.sub(resolve, text)
 
 
 def _comment(source: Source, start: int, end: int) -> ast.Comment:
@@ -160,29 +174,29 @@ def _stray(tokens: Tokens, source: Source, start: int, end: int, found: Diagnost
     span = source.span(start, end)
     char = source.text[start]
     if char == '"':
-        found.error(
-            "GOV106", "this string does not end on its line", span, help='close it with `"`'
-        )
+        message = "this string does not end on its line"
+        found.error("GOV106", message, span, help='close it with `"`')
         tokens.add("STRING", source.text[start + 1 : end].rstrip("\r"), start, end)
-        return
-    if end - start > 1:
+    elif end - start > 1:
         text = source.text[start + 1 : end - 1]
         message = f"`{span.text}` has the wrong quotation marks"
         found.error("GOV105", message, span, help=f'write `"{text}"`')
         tokens.add("STRING", text, start, end)
-        return
+    elif not _joined(span, found):
+        help_ = _instead(source.text, start)
+        found.error("GOV105", f"`{char}` has no place here", span, help=help_)
+        if char in _MEANT:
+            meant = _MEANT[char]
+            tokens.add(WORD if meant.isalpha() else meant, meant, start, end)
+
+
+def _joined(span: Span, found: Diagnostics) -> bool:
+    """Whether the character has become part of the report of those right before it."""
     last = found.last()
-    if (
-        last is not None
-        and last.code == "GOV105"
-        and last.span is not None
-        and last.span.end == start
-    ):
-        return  # one report for a run of them
-    found.error("GOV105", f"`{char}` has no place here", span, help=_instead(source.text, start))
-    if char in _MEANT:
-        meant = _MEANT[char]
-        tokens.add(WORD if meant.isalpha() else meant, meant, start, end)
+    if last is None or last.code != "GOV105" or last.span is None or last.span.end != span.start:
+        return False
+    found.replace_last(replace(last, span=last.span.to(span)))
+    return True
 
 
 def _instead(text: str, start: int) -> str | None:

@@ -15,6 +15,15 @@ from govlang.dsl.source import Source
 MAX_BYTES = 4 * 1024 * 1024
 """Lark-made tables parse about 1 MiB in 2 s; more belongs into a table's CSV file."""
 
+MAX_NAME = 200
+"""Characters of a name; messages quote names."""
+
+MAX_DIGITS = 64
+"""Of a number; 64 bits need 19."""
+
+MAX_ERRORS = 100
+"""Reported of one file; more say nothing new."""
+
 MAX_DEPTH = 200
 """Of brackets and of the tree, so that later stages may recurse."""
 

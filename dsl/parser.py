@@ -12,7 +12,7 @@ from typing import Any
 
 from govlang.dsl import ast, limits
 from govlang.dsl.builder import Builder
-from govlang.dsl.diagnostics import Diagnostics, GovError
+from govlang.dsl.diagnostics import Diagnostics, GovError, TooManyError
 from govlang.dsl.lexer import Tokens, tokenise
 from govlang.dsl.reading import Reader
 from govlang.dsl.source import Source, Span
@@ -24,7 +24,7 @@ _HEADER_HELP = 'put `language 1` and `policy my_policy version "1.0.0"` first'
 
 def parse(source: Source) -> ast.Policy:
     """The policy of a whole file, header included."""
-    found = Diagnostics()
+    found = Diagnostics(limits.MAX_ERRORS)
     policy = _file(source, found)
     if policy is None or policy.header is None:
         _no_header(source, found)
@@ -34,7 +34,7 @@ def parse(source: Source) -> ast.Policy:
 
 def parse_fragment(source: Source) -> ast.Policy:
     """A file that another imports: its header may be missing."""
-    found = Diagnostics()
+    found = Diagnostics(limits.MAX_ERRORS)
     policy = _file(source, found)
     found.raise_errors()
     return _whole(policy)
@@ -43,7 +43,7 @@ def parse_fragment(source: Source) -> ast.Policy:
 def parse_fields(source: Source) -> tuple[ast.Field, ...]:
     """The fields of a file of `input { … }` blocks and nothing else."""
     policy = parse_fragment(source)
-    found = Diagnostics()
+    found = Diagnostics(limits.MAX_ERRORS)
     for other in policy.declarations:
         if not isinstance(other, ast.InputDecl):
             found.error(
@@ -85,7 +85,7 @@ def _file(source: Source, found: Diagnostics) -> ast.Policy | None:
 
 
 def _part(source: Source, start: str, place: Span | None = None) -> Any:
-    found = Diagnostics()
+    found = Diagnostics(limits.MAX_ERRORS)
     limits.check(source)
     tokens = tokenise(source, found)
     node = _read(source, tokens, found, start, place)
@@ -99,6 +99,8 @@ def _read(
     reader = Reader(tokens, Builder(source, found, place), found)
     try:
         return reader.read(start)
+    except TooManyError:
+        raise
     except GovError as error:
         for diagnostic in error.diagnostics:
             found.add(diagnostic)

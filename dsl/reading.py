@@ -23,9 +23,6 @@ from govlang.dsl.limits import MAX_DEPTH
 from govlang.dsl.source import Span
 from govlang.dsl.tables import LIST, PASS, Reduction, Tables, load
 
-MAX_ERRORS = 100
-"""Reported of one file; more say nothing new."""
-
 
 def _effect(tokens: Tokens, after: int) -> bool:
     """In a cell `deny and do x` is a decision, `deny and "x"` a member of that name."""
@@ -91,8 +88,6 @@ class Reader:
             if stopped is None:
                 return self.values[-1]
             self._report(syntax_errors.explain(self, stopped))
-            if len(self.found) >= MAX_ERRORS:
-                return None
             again = stopped == resumed or self.tokens.texts[stopped] in TEMPORAL_DECLARATIONS
             point = recovery.find(self, stopped + again)
             if point is None:

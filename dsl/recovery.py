@@ -46,11 +46,14 @@ class Point(NamedTuple):
 def find(reader: Reader, first: int) -> Point | None:
     """The nearest token, from `first` on, at which reading can go on."""
     tokens = reader.tokens
+    heights: dict[str, int | None] = {}
     for at in range(first, len(tokens.terminals) - 1):
         if not _begins_line(tokens, at):
             continue
         for terminal in _candidates(tokens, at):
-            height = _height(reader, terminal)
+            if terminal not in heights:
+                heights[terminal] = _height(reader, terminal)
+            height = heights[terminal]
             if height is not None:
                 return Point(at, height)
     return None

@@ -7,6 +7,7 @@ characters; offsets count from 0.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,9 +24,7 @@ class Source:
     @cached_property
     def line_starts(self) -> tuple[int, ...]:
         """The offset of the first character of every line."""
-        starts = [0]
-        starts.extend(i + 1 for i, char in enumerate(self.text) if char == "\n")
-        return tuple(starts)
+        return (0, *(end.end() for end in re.finditer("\n", self.text)))
 
     def line_text(self, line: int) -> str:
         """The text of a line (from 1) without its line end; empty beyond the last."""

@@ -39,7 +39,7 @@ _NAMED = {
     ROW_END: "`|` at the end of the row",
 }
 _TEMPORAL_HELP = "let the host compute the fact and declare it as a `bool from runtime` field"
-_MOST = 5
+_MOST, _SHOWN = 5, 40
 
 
 def explain(reader: Reader, at: int) -> Diagnostic:
@@ -109,7 +109,7 @@ def _suffix(reader: Reader, at: int) -> Diagnostic | None:
     suffix = tokens.source.text[tokens.starts[at] : _line_end(tokens, at)].strip()
     return _error(
         "GOV121",
-        f"`not {operand} {suffix}` can be read in two ways",
+        f"`not {_shortened(operand)} {suffix}` can be read in two ways",
         tokens.source.span(tokens.starts[negation], tokens.ends[at]),
         f"write `not ({operand} {suffix})` or `(not {operand}) {suffix}`",
     )
@@ -144,9 +144,12 @@ def _found(tokens: Tokens, at: int) -> str:
     if terminal == END:
         return "the end of the file"
     if terminal == "STRING":
-        shown = text if len(text) <= 40 else text[:40] + "…"
-        return f"the text `{shown}`"
-    return f"`{text}`"
+        return f"the text `{_shortened(text)}`"
+    return f"`{_shortened(text)}`"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _describe(accepted: set[str]) -> str:
