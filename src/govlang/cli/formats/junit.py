@@ -38,7 +38,7 @@ def _cases(report: Report) -> Iterator[ET.Element]:
     for test in report.get("tests") or ():
         if test["status"] == "passed":
             yield _case(name, test["name"])
-    failing = [f for f in report["findings"] if f["severity"] == "error"]
+    failing = [f for f in report["findings"] if f["severity"] == "error" or _is_change(report, f)]
     for finding in failing:
         case = _case(name, _title(finding))
         failure = ET.SubElement(
@@ -48,6 +48,11 @@ def _cases(report: Report) -> Iterator[ET.Element]:
         yield case
     if not failing and not report.get("proved") and not report.get("tests"):
         yield _case(name, "no findings")
+
+
+def _is_change(report: Report, finding: Finding) -> bool:
+    """Whether a finding makes `gov diff` exit 1, whatever its severity."""
+    return bool(report.get("changed")) and finding["kind"] == "diff"
 
 
 def _case(policy: str, name: str) -> ET.Element:

@@ -1,0 +1,169 @@
+"""`gov bench FILE`: how long a decision takes on each backend, on generated requests."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from govlang.cli.formats.exact_json import json_text
+from govlang.cli.formats.output import format_option
+from govlang.cli.guard import Exit, guarded
+from govlang.cli.options import file_argument
+
+if TYPE_CHECKING:
+    from govlang.cli.subject import Subject
+    from govlang.runtime.policy import Policy
+
+ROUNDS: Final = 5
+INTERPRETED: Final = 2_000
+"""Requests for the interpreter, which is slow on purpose."""
+
+
+@click.command(name="bench")
+@file_argument()
+@click.option(
+    "--requests",
+    "count",
+    type=click.IntRange(min=1),
+    default=20_000,
+    show_default=True,
+    metavar="N",
+    help="how many requests",
+)
+@format_option()
+@guarded
+def command(file: Path, count: int, style: str) -> int:
+    """Measure FILE, a policy or a bundle, on N random requests in a shuffled order."""
+    from govlang.cli.subject import open_subject
+
+    report = measure(open_subject(file), count)
+    click.echo(json_text(report)) if style == "json" else _show(report)
+    return Exit.OK
+
+
+def measure(subject: Subject, count: int) -> dict[str, Any]:
+    """The median time a decision takes on each backend, in ns."""
+    from govlang.cli.compiled import compile_policy
+    from govlang.cli.samples import requests
+    from govlang.compiler.interpret import decide, default_params
+    from govlang.compiler.requests import write_request
+    from govlang.runtime.policy import Policy
+
+    policy = subject.checked.policy
+    table = subject.bundle.table if subject.bundle else compile_policy(policy).table
+    decider = Policy(table)
+    params = default_params(policy)
+    values = list(requests(policy, count))
+    written = [write_request(policy, one) for one in values]
+    plain = [(_floats(request), _floats(host)) for request, host in written]
+    texts = [(json_text(request), host) for request, host in plain]
+
+    def by_dict() -> None:
+        for request, host in plain:
+            decider.decide(request, now_ms=0, runtime=host)
+
+    def by_json() -> None:
+        for text, host in texts:
+            decider.decide_json(text, now_ms=0, runtime=host)
+
+    def by_interpreter() -> None:
+        for one in values[:INTERPRETED]:
+            decide(policy, params, one)
+
+    rows = [
+        _row("interpreter", by_interpreter, min(count, INTERPRETED)),
+        _row("dict", by_dict, count),
+        _row("json", by_json, count),
+    ]
+    if (batch := _by_batch(decider, plain)) is not None:
+        rows.append(_row("columns", batch, count))
+    decisions = [decider.decide(r, now_ms=0, runtime=h).decision.value for r, h in plain]
+    return {
+        "file": str(subject.path),
+        "policy": policy.name,
+        "version": policy.version,
+        "rules": len(policy.rules),
+        "requests": count,
+        "decisions": {word: decisions.count(word) for word in sorted(set(decisions))},
+        "backends": rows,
+    }
+
+
+def _by_batch(decider: Policy, plain: list[Any]) -> Callable[[], None] | None:
+    """Whole Arrow columns, where Arrow and NumPy are installed."""
+    try:
+        import numpy as np
+        import pyarrow as pa
+    except ImportError:
+        return None
+    del np  # `decide_batch` needs it, nothing here does
+    columns = _columns(pa, decider, [request for request, _ in plain])
+    host = _columns(pa, decider, [host for _, host in plain])
+
+    def by_batch() -> None:
+        decider.decide_batch(columns, runtime=host, now_ms=0)
+
+    return by_batch
+
+
+def _columns(pa: Any, decider: Policy, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A column for each field that any row has."""
+    present = {name for row in rows for name in row}
+    fields = [field for field in decider.fields if field.name in present]
+    return {f.name: pa.array([row.get(f.name) for row in rows], _arrow(pa, f.kind)) for f in fields}
+
+
+def _arrow(pa: Any, kind: str) -> Any:
+    match kind:
+        case "bool":
+            return pa.bool_()
+        case "number":
+            return pa.float64()
+        case "time" | "duration":
+            return pa.int64()
+        case "set":
+            return pa.list_(pa.string())
+        case _:
+            return pa.string()
+
+
+def _row(name: str, run: Callable[[], None], count: int) -> dict[str, Any]:
+    """The median of some rounds, the collector off."""
+    run()
+    times = []
+    gc.disable()
+    try:
+        for _ in range(ROUNDS):
+            start = perf_counter_ns()
+            run()
+            times.append(perf_counter_ns() - start)
+    finally:
+        gc.enable()
+    ns = sorted(times)[ROUNDS // 2] / count
+    return {"backend": name, "ns": round(ns, 1), "per_second": round(1e9 / ns)}
+
+
+def _floats(values: dict[str, Any]) -> dict[str, Any]:
+    """Exact decimals as the binary floats that a caller would have."""
+    from decimal import Decimal
+
+    return {k: float(v) if isinstance(v, Decimal) else v for k, v in values.items()}
+
+
+def _show(report: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shares = ", ".join(f"{count} {word}" for word, count in report["decisions"].items())
+    click.echo(
+        f"{report['policy']} {report['version']}: {report['rules']} rules, {report['requests']} requests ({shares})"
+    )
+    table = Table("backend", "ns a decision", "decisions a second", box=None)
+    for row in report["backends"]:
+        table.add_row(row["backend"], f"{row['ns']:,.1f}", f"{row['per_second']:,}")
+    Console().print(table)

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from govlang.compiler.bundle import Contents, bundle_bytes
+from govlang.compiler.frontend import compile_source
+from govlang.dsl.source import Source
+from govlang.native.container import pack, unpack
+from govlang.native.manifest import manifest_bytes, read_manifest
+from govlang.runtime.bundle import load_bundle
+from govlang.runtime.policy import Policy
+
+REQUEST = '{"agent": "a", "load": 1, "zone": "rural", "urgent": false}'
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, Path]:
+    key = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+    private, public = tmp_path / "key.pem", tmp_path / "key.pub.pem"
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    public.write_bytes(
+        key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    return private, public
+
+
+def test_a_proved_policy_becomes_a_bundle_with_its_report(
+    gov, fits, policy: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    ran = gov("build", policy, "-o", out, "--format", "json", "--emit", "table,jsonlogic,html")
+    assert ran.code == 0, ran.out
+    fits("build", ran.json)
+    names = sorted(path.name for path in out.iterdir())
+    assert names == [
+        "tiny-1.0.0.govb",
+        "tiny-1.0.0.html",
+        "tiny-1.0.0.jsonlogic.json",
+        "tiny-1.0.0.report.json",
+        "tiny-1.0.0.table.bin",
+    ]
+    fits("build", json.loads((out / "tiny-1.0.0.report.json").read_text()))
+    bundle = load_bundle(out / "tiny-1.0.0.govb")
+    fits("manifest", json.loads(bundle.parts["manifest.json"]))
+    assert (out / "tiny-1.0.0.table.bin").read_bytes() == bundle.table
+    assert any(proof.kind == "translation" for proof in bundle.manifest.proofs)
+    page = (out / "tiny-1.0.0.html").read_text()
+    assert page.count("<svg") == 1
+    assert "heavy_in_town" in page
+
+
+def test_the_same_source_gives_the_same_bytes(gov, policy: Path, tmp_path: Path) -> None:
+    bundles = []
+    for folder in ("one", "two"):
+        assert gov("build", policy, "-o", tmp_path / folder).code == 0
+        bundles.append((tmp_path / folder / "tiny-1.0.0.govb").read_bytes())
+    moved = tmp_path / "elsewhere" / "tiny.gov"
+    moved.parent.mkdir()
+    shutil.copy(policy, moved)
+    assert gov("build", moved, "-o", tmp_path / "three").code == 0
+    bundles.append((tmp_path / "three" / "tiny-1.0.0.govb").read_bytes())
+    assert len(set(bundles)) == 1
+
+
+def test_layout_and_comments_leave_the_snapshot_as_it_was(gov, policy: Path) -> None:
+    before = gov("check", "--format", "json", policy).json["snapshot"]
+    policy.write_text("// a comment\n" + policy.read_text().replace("\n  ", "\n      "))
+    assert gov("check", "--format", "json", policy).json["snapshot"] == before
+
+
+def test_nothing_is_written_where_something_is_an_error(gov, policy: Path, tmp_path: Path) -> None:
+    policy.write_text(policy.read_text() + "\nrule a when load < 1 kg deny\n")
+    out = tmp_path / "out"
+    ran = gov("build", policy, "-o", out)
+    assert ran.code == 1
+    assert "GOV301" in ran.out
+    assert not out.exists()
+    policy.write_text("language 1")
+    assert gov("build", policy, "-o", out).code == 2
+    assert not out.exists()
+
+
+def test_a_bundle_works_wherever_a_source_does(gov, policy: Path, tmp_path: Path) -> None:
+    assert gov("build", policy, "-o", tmp_path).code == 0
+    bundle = tmp_path / "tiny-1.0.0.govb"
+    assert gov("check", bundle).code == 0
+    assert gov("verify", bundle).code == 0
+    assert gov("test", bundle).code == 0
+    assert gov("decide", bundle, "--input", REQUEST, "--format", "json").json["rule_id"] == "light"
+    assert gov("explain", bundle, "--input", REQUEST).code == 0
+    assert gov("diff", policy, bundle).code == 0
+    assert Policy.load(bundle, params={"cap": 2}).decide(json.loads(REQUEST)).rule_id == "light"
+
+
+def test_imports_and_csv_rows_are_merged_into_the_bundle(gov, root: Path, tmp_path: Path) -> None:
+    assert gov("build", root / "examples/loan_desk/policy.gov", "-o", tmp_path).code == 0
+    (bundle,) = tmp_path.glob("*.govb")
+    assert ".csv" not in load_bundle(bundle).source
+    assert gov("verify", bundle).code == 0
+
+
+def test_a_signature_can_be_demanded(
+    gov, policy: Path, tmp_path: Path, keys: tuple[Path, Path]
+) -> None:
+    private, public = keys
+    assert gov("build", policy, "-o", tmp_path / "signed", "--key", private).code == 0
+    assert gov("build", policy, "-o", tmp_path / "bare").code == 0
+    asked = ("--input", REQUEST, "--require-signature", public)
+    assert gov("decide", tmp_path / "signed/tiny-1.0.0.govb", *asked).code == 0
+    ran = gov("decide", tmp_path / "bare/tiny-1.0.0.govb", *asked)
+    assert ran.code == 2
+    assert "GOV405" in ran.err
+    assert gov("decide", policy, *asked).code == 2, "a source has no signature"
+    assert gov("build", policy, "-o", tmp_path, "--key", public).code == 2
+
+
+def test_a_tier_can_be_built_alone(gov, policy: Path, tmp_path: Path) -> None:
+    assert gov("build", policy, "-o", tmp_path, "--tier", "safety").code == 0
+    bundle = tmp_path / "tiny-safety-1.0.0.govb"
+    outcome = gov("decide", bundle, "--input", REQUEST, "--format", "json").json
+    assert outcome["decision"] == "deny", "the rule that allows is not in this tier"
+    assert gov("verify", bundle).code == 0
+    assert gov("build", policy, "-o", tmp_path, "--tier", "safty").code == 2
+
+
+def test_a_build_against_an_older_policy_records_that_nothing_is_looser(
+    gov, policy: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.gov"
+    old.write_text(policy.read_text())
+    stricter = policy.read_text() + "\nrule never when urgent and load > 9 kg deny\n"
+    policy.write_text(stricter.replace("when load <= cap", "when load <= cap and load <= 8 kg"))
+    ran = gov("build", policy, "-o", tmp_path, "--against", old)
+    assert ran.code == 0, ran.out
+    manifest = load_bundle(tmp_path / "tiny-1.0.0.govb").manifest
+    assert manifest.no_looser is not None
+    assert manifest.no_looser.against == gov("check", "--format", "json", old).json["snapshot"]
+    ran = gov("build", old, "-o", tmp_path / "looser", "--against", policy)
+    assert ran.code == 1
+    assert "GOV308" in ran.out
+    assert not (tmp_path / "looser").exists()
+
+
+def test_a_bundle_whose_sources_mean_something_else_is_refused(
+    gov, policy: Path, tmp_path: Path
+) -> None:
+    assert gov("build", policy, "-o", tmp_path).code == 0
+    path = tmp_path / "tiny-1.0.0.govb"
+    parts = unpack(path.read_bytes())
+    other = parts["policy.gov"].replace(b"zone is urban", b"zone is rural")
+    manifest = read_manifest(parts["manifest.json"])
+    artefacts = dict(manifest.artefacts)
+    from govlang.native.manifest import artefact
+
+    artefacts["policy.gov"] = artefact(other)
+    forged = manifest_bytes(manifest.model_copy(update={"artefacts": artefacts}))
+    path.write_bytes(pack(parts | {"policy.gov": other, "manifest.json": forged}))
+    ran = gov("verify", path)
+    assert ran.code == 2
+    assert "GOV404" in ran.out + ran.err
+
+
+def test_a_table_that_differs_from_its_policy_is_refuted_by_a_request(
+    gov, fits, policy: Path, tmp_path: Path
+) -> None:
+    assert gov("build", policy, "-o", tmp_path).code == 0
+    path = tmp_path / "tiny-1.0.0.govb"
+    bundle = load_bundle(path)
+    from govlang.cli.compiled import compile_policy
+
+    changed = compile_source(
+        Source("x", bundle.source.replace("load > 2 kg", "load > 3 kg"))
+    ).policy
+    honest = compile_source(Source("x", bundle.source)).policy
+    table = compile_policy(changed).table.replace(
+        compile_policy(changed).snapshot.encode(), bundle.snapshot.encode()
+    )
+    from govlang.native.layout import checked
+
+    forged = bundle_bytes(
+        Contents(honest, bundle.core, bundle.source.encode(), checked(table), "1.0")
+    )
+    path.write_bytes(forged)
+    ran = gov("verify", "--format", "json", path)
+    assert ran.code == 1, ran.out
+    fits("verify", ran.json)
+    finding = next(f for f in ran.json["findings"] if f["code"] == "GOV307")
+    assert finding["witness"]["trace"][0]["request"]["zone"] == "urban"
+
+
+def test_a_folder_that_cannot_be_written_is_a_coded_error(gov, policy: Path) -> None:
+    assert gov("build", policy, "-o", "/dev/null/x").code == 2
+    assert gov("build", policy, "-o", policy.parent, "--emit", "wasm").code == 2
