@@ -32,7 +32,7 @@ _TOKEN = re.compile(
     | (\d+(?:_\d+)*(?:\.\d+(?:_\d+)*)?)                          # 4 a number, and
       (?:[ \t]*(?!(?:{"|".join(sorted(NO_UNITS))})\b)({_UNIT_PATTERN}))?  # 5 its unit
     | "((?:[^"\\\n]|\\[^\n])*)"                                  # 6 a string
-    | ("[^\n]*|'[^'\n]{0, 200}'|“[^”\n]{0, 200}”|.)                            # 7 what has no place here
+    | ("[^\n]*|'[^'\n]{{0,200}}'|“[^”\n]{{0,200}}”|.)            # 7 what has no place here
     | (\Z)                                                       # 8 the end
     )""",
     re.VERBOSE | re.DOTALL,
