@@ -8,6 +8,7 @@ command line and tests.
 
 from __future__ import annotations
 
+from govlang.dsl.codes_findings import FINDINGS
 from govlang.dsl.codes_meaning import MEANING
 from govlang.dsl.codes_tools import TOOLS
 from govlang.dsl.page import Page
@@ -122,5 +123,5 @@ SYNTAX: dict[str, Page] = {
     ),
 }
 
-CODES: dict[str, Page] = {**SYNTAX, **MEANING, **TOOLS}
+CODES: dict[str, Page] = {**SYNTAX, **MEANING, **FINDINGS, **TOOLS}
 """Code to page; the tables of the stages are merged here."""

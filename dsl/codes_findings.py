@@ -1,0 +1,96 @@
+"""The pages of what is found when a policy is proved and compiled: GOV26x and GOV3xx.
+
+INVARIANT: every example that holds a declaration gives its code when it is verified under a header
+with `default deny`; a test verifies them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from govlang.dsl.page import Page
+
+FINDINGS: Final[dict[str, Page]] = {
+    "GOV260": Page(
+        "a pattern that is too large",
+        "The patterns of a field are compiled into automata of at most 4 096 states each; several "
+        "patterns are split over several automata, but this one passes the limit by itself. Many "
+        "`*` among many different letters make an automaton large.",
+        'topic like "*a???…", a pattern with dozens of `*`',
+        "Cut the pattern into several that are joined by `and`, or match less of the text.",
+    ),
+    "GOV261": Page(
+        "a policy that is too large for a table",
+        "The format of a decision table bounds its columns, its nodes and the depth of one sum.",
+        "a sum of hundreds of products, each in its own parentheses",
+        "Split the rule with `let`, or the policy into several.",
+    ),
+    "GOV301": Page(
+        "a conflict: rules that stand together contradict each other",
+        "On the request that is shown, both rules fire and neither overrides the other. They "
+        "contradict each other if one allows what the other answers with `require human` or `deny`, "
+        "if they tell the host to do one action with different arguments, or if their limits do not "
+        "meet; under `combine unique` whatever they say. A stricter rule of a higher tier is no "
+        "conflict.",
+        "input { zone : one of urban, rural }\nrule a allow\nrule b when zone is urban deny",
+        "Write `overrides` on the rule that should win, put the stricter one into a higher tier, keep "
+        "the conditions apart, or write `combine most_restrictive`.",
+    ),
+    "GOV302": Page(
+        "a rule that never matters",
+        "On no request, with no parameters, does this rule or row decide or add an obligation: its "
+        "condition cannot hold, or the rules that are named always decide where it holds.",
+        "input { risk : number in 0..9 }\nrule a when risk > 3 deny\nrule b when risk > 5 deny",
+        "Remove it, widen its condition, or narrow what covers it; `accept GOV302 on NAME` keeps it.",
+    ),
+    "GOV303": Page(
+        "a rule that changes only the reason",
+        "Without this rule every outcome would stay as it is; only `rule_id` and the reason would be "
+        "others, as with a deny under `default deny`.",
+        "input { risk : number in 0..9 }\nrule a when risk > 3 deny\nrule b when risk <= 3 allow",
+        "Keep it if the reason helps people, else remove it.",
+    ),
+    "GOV304": Page(
+        "a part of a condition that decides nothing",
+        "This part is always true or always false where it is asked, or this `overrides` never drops "
+        "the rule that it names. That is often a misplaced bound or a forgotten case.",
+        "input { risk : number in 0..9 }\nrule a when risk >= 0 and risk < 5 allow",
+        "Remove the part, or correct the bound that makes it so.",
+    ),
+    "GOV305": Page(
+        "requests that no rule speaks of",
+        "Only the default decides these requests, or no row of this table holds for them. Under "
+        "`default none` that is an error, else a note.",
+        "input { zone : one of urban, rural }\nrule a when zone is urban allow",
+        "Add a rule for them, or leave it if the default is what is meant.",
+    ),
+    "GOV306": Page(
+        "a claim that does not hold",
+        "On the request that is shown the `prove` is false. The request was decided again by the "
+        "interpreter and by the compiled table before it was printed.",
+        "input { risk : number in 0..9 }\nrule a when risk < 5 allow\n"
+        "prove low_only: decision is allow implies risk < 4",
+        "Correct the rules, or the claim if it says more than is meant.",
+    ),
+    "GOV307": Page(
+        "a compiled artefact that differs from the policy",
+        "Every build proves that the bytes of the table decide as the policy does. Here they do not, "
+        "on the request that is shown; nothing was written.",
+        "a table of which a word was changed after it was compiled",
+        "This is a fault of the compiler or of the file: build again, and report it with the policy.",
+    ),
+    "GOV308": Page(
+        "a change that makes the policy looser",
+        "On the request that is shown the new policy answers with a looser effect, a larger limit, "
+        "fewer roles or actions, a longer `expires` or a shorter `retry` than the old one.",
+        "gov verify NEW --against OLD --no-looser, where NEW allows up to 6 kg and OLD up to 5 kg",
+        "Tighten the new policy; leave out `--no-looser` if the change is meant.",
+    ),
+    "GOV309": Page(
+        "a question that stayed open",
+        "The solver did not answer within its time limit, so this is neither proved nor refuted. "
+        "Products of two fields and very long conditions are hard.",
+        "gov verify policy.gov --timeout 0.001",
+        "Give it more time with `--timeout S`, or make the condition simpler.",
+    ),
+}
