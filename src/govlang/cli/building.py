@@ -67,10 +67,10 @@ def build(
         old = open_subject(against)
         difference = compared(old, checked.policy, whole.table, options, no_looser=True)
         report, no_looser = with_difference(report, difference), claim(difference)
-    report = prove_table(report, policy, compiled.table, options)
+    report = prove_table(report, policy, compiled.table, compiled.snapshot, options)
     bundle = b""
     if report["status"] == "proved":
-        source = merged_source(program, whole.core)
+        source = merged_source(program, checked.policy)
         contents = _contents(policy, compiled, source, report, no_looser, tier)
         bundle = bundle_bytes(contents, key_pem)
     stem = "-".join(part for part in (policy.name, tier, policy.version) if part)

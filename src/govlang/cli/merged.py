@@ -1,13 +1,13 @@
 """The sources of a policy as one file: imports in place, rows of CSV files in their tables.
 
-What always holds: the result compiles to the same core as the files that it was merged from.
+What always holds: the result compiles to the same IR as the files that it was merged from.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from govlang.compiler.core import core_json
+from govlang.compiler import ir
 from govlang.compiler.frontend import compile_source
 from govlang.compiler.imports import Program, gather, read_root
 from govlang.dsl import ast
@@ -22,15 +22,15 @@ def read_program(path: Path) -> Program:
     return gather(source, read)
 
 
-def merged_source(program: Program, core: bytes) -> bytes:
-    """The one file.
+def merged_source(program: Program, policy: ir.Policy) -> bytes:
+    """The one file, which compiles to `policy`.
 
     Raises:
         CodedError: GOV700 it would mean something else, which is a fault of ours.
     """
     text = print_policy(ast.Policy(program.header, program.declarations))
     again = compile_source(Source("policy.gov", text))
-    if core_json(again.policy) != core:
+    if again.policy != policy:
         help_line = "this is a fault of gov; report it with the sources"
         raise CodedError("GOV700", "the merged sources compile to another policy", help_line)
     return text.encode("utf-8")

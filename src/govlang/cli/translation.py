@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from govlang.cli.formats.findings import Finding, Report
 from govlang.compiler import ir
-from govlang.compiler.core import core_json, snapshot
 from govlang.verifier.translation.table import Refutation, TableProof, Verdict
 from govlang.verifier.translation.table import prove_table as prove
 
@@ -19,10 +18,14 @@ if TYPE_CHECKING:
 RANK = {"refuted": 0, "undecided": 1, "proved": 2}
 
 
-def prove_table(report: Report, policy: ir.Policy, table: bytes, options: Options) -> Report:
-    """The report with the proof of the table in it, or with the request on which the two differ."""
-    name = snapshot(core_json(policy))
-    proof = prove(policy, table, snapshot=name, timeout_s=options.timeout_s)
+def prove_table(
+    report: Report, policy: ir.Policy, table: bytes, snapshot: str, options: Options
+) -> Report:
+    """The report with the proof of the table in it, or with the request on which the two differ.
+
+    `snapshot` is the name of the policy's meaning, which the table must carry.
+    """
+    proof = prove(policy, table, snapshot=snapshot, timeout_s=options.timeout_s)
     status = min(report["status"], proof.verdict.value, key=lambda one: RANK[one])
     return report | {
         "status": status,

@@ -155,8 +155,8 @@ def _verified(subject: Subject, request: Request) -> Report:
     if subject.bundle is not None:
         from govlang.cli.translation import prove_table
 
-        table = subject.bundle.table
-        report = prove_table(report, subject.checked.policy, table, request.options)
+        bundle, policy = subject.bundle, subject.checked.policy
+        report = prove_table(report, policy, bundle.table, bundle.snapshot, request.options)
     if request.against is not None:
         report = _compared(report, subject, request, request.against)
     return without_known(report, request.known) if request.known else report
