@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from govlang.verifier.translation.tree import FALSE, TRUE, Domain, Spans, Tree, meet, minus
+from govlang.verifier.translation.tree import Domain, Spans, Tree, meet, minus
 
 Box = dict[Tree, Spans]
 
@@ -96,6 +96,8 @@ def _outside(box: Box, other: Box, domain: Domain) -> list[Box]:
     inside = dict(box)
     for key, spans in other.items():
         own = inside.get(key) or _everything(key, domain)
+        if own == spans:
+            continue
         common = meet(own, spans)
         if not common:
             return [box]
@@ -116,26 +118,18 @@ def _everything(key: Tree, domain: Domain) -> Spans:
 
 def same_union(a: Sequence[Box], b: Sequence[Box], domain: Domain) -> bool:
     """Whether two unions of boxes hold the same points, as far as boxes can tell."""
+    a, b = _sorted(a), _sorted(b)
     try:
-        return all(covered(box, b, domain) for box in a) and all(
-            covered(box, a, domain) for box in b
-        )
+        return _all_covered(a, b, domain) and _all_covered(b, a, domain)
     except TooManyBoxesError:
         return False
 
 
-def tree_of(boxes: Sequence[Box], domain: Domain) -> Tree:
-    """The condition that a union of boxes is."""
-    if not boxes:
-        return FALSE
-    return domain.disj(
-        [domain.conj([_part(k, s, domain) for k, s in box.items()]) for box in boxes]
-    )
+def _sorted(boxes: Sequence[Box]) -> list[Box]:
+    """The same boxes, short restrictions first: what lies apart is then seen soon."""
+    return [dict(sorted(box.items(), key=lambda item: len(item[1]))) for box in boxes]
 
 
-def _part(key: Tree, spans: Spans, domain: Domain) -> Tree:
-    if key[0] == "in":
-        return domain.inside(key[1], spans)
-    if spans == _BOTH:
-        return TRUE
-    return key if spans == _YES else domain.neg(key)
+def _all_covered(boxes: Sequence[Box], others: Sequence[Box], domain: Domain) -> bool:
+    known = {frozenset(box.items()) for box in others}
+    return all(frozenset(box.items()) in known or covered(box, others, domain) for box in boxes)

@@ -13,7 +13,7 @@ from typing import Final, assert_never
 from govlang.compiler import ir
 from govlang.native.layout import MASK64, ColumnKind, signed
 from govlang.verifier.translation.decode import Automaton, Decoded
-from govlang.verifier.translation.texts import Cell, find_cells, may_decide
+from govlang.verifier.translation.texts import Cell, Samples, find_cells
 from govlang.verifier.translation.tree import (
     FALSE,
     TRUE,
@@ -228,10 +228,9 @@ def _text_model(
     one: ir.Field, automata: Sequence[Automaton], patterns: tuple[ir.Pattern, ...]
 ) -> TextModel:
     columns = []
+    samples = Samples(patterns, one.separator) if len(automata) > 1 else None
     for automaton in automata:
-        own = patterns
-        if len(automata) > 1:
-            own = tuple(may_decide(automaton, patterns, one.separator))
+        own = patterns if samples is None else samples.may_decide(automaton)
         cells = find_cells(one, automaton, own)
         columns.append(ClassColumn(automaton.column, own, tuple(cells)))
     missing = set(patterns).difference(*(column.patterns for column in columns))

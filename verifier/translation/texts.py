@@ -12,6 +12,7 @@ behind the first `*` a pattern is a set of positions.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -39,90 +40,100 @@ class Cell:
 
 # --- patterns ------------------------------------------------------------------------------------
 
-_Item = tuple[int, int]  # a pattern, and how many of its tokens are done
 _ANY_RUN, _OTHER_RUN = "**", "*"
+
+
+class _Matching(NamedTuple):
+    node: int  # of the trie; -1 outside it
+    items: int  # places in the tails that may come next, one bit each
 
 
 @dataclass(slots=True)
 class Matcher:
-    """All patterns of a field at once; a state is a node of the trie and the items behind it."""
+    """All patterns of a field at once.
+
+    The head of a pattern is a path in the trie.  Its tail is a row of places: a byte, a run, or the
+    end of the pattern.
+    """
 
     separator: int
     trie: list[dict[int, int]] = field(default_factory=lambda: [{}])
-    ends: list[list[_Item]] = field(default_factory=lambda: [[]])
-    tails: list[tuple[str | int, ...]] = field(default_factory=list)
+    begins: list[int] = field(default_factory=lambda: [0])
+    ends: dict[int, int] = field(default_factory=dict)  # place → pattern
+    literal: dict[int, int] = field(default_factory=dict)  # byte → places that want it
+    end: int = 0
+    any_run: int = 0
+    other_run: int = 0
+    places: int = 0
 
-    def add(self, pattern: ir.Pattern) -> None:
-        """Take a pattern in; its number is the next one."""
-        text = pattern.text
-        pieces: list[str] = [text]
+    def add(self, pattern: ir.Pattern, number: int) -> None:
+        """Take a pattern in."""
+        pieces: list[str] = [pattern.text]
         if pattern.kind is ir.PatternKind.GLOB:
-            pieces = re.split(r"(\*\*|\*)", text)
+            pieces = re.split(r"(\*\*|\*)", pattern.text)
         elif pattern.kind is ir.PatternKind.UNDER:
-            pieces = [text, _ANY_RUN, ""]
+            pieces = [pattern.text, _ANY_RUN, ""]
         at = 0
         for byte in pieces[0].encode():
             if byte not in self.trie[at]:
                 self.trie[at][byte] = len(self.trie)
                 self.trie.append({})
-                self.ends.append([])
+                self.begins.append(0)
             at = self.trie[at][byte]
-        tail: list[str | int] = []
+        self.begins[at] |= 1 << self.places
         for piece in pieces[1:]:
-            tail += [piece] if piece in (_ANY_RUN, _OTHER_RUN) else list(piece.encode())
-        self.ends[at].append((len(self.tails), 0))
-        self.tails.append(tuple(tail))
+            if piece == _ANY_RUN:
+                self.any_run |= self._place()
+            elif piece == _OTHER_RUN:
+                self.other_run |= self._place()
+            else:
+                for byte in piece.encode():
+                    self.literal[byte] = self.literal.get(byte, 0) | self._place()
+        self.ends[self.places] = number
+        self.end |= self._place()
+
+    def _place(self) -> int:
+        self.places += 1
+        return 1 << self.places - 1
 
     def start(self) -> _Matching:
         """Before the first byte."""
-        return self.entered(0, frozenset())
+        return self._entered(0, 0)
 
-    def entered(self, node: int | None, items: frozenset[_Item]) -> _Matching:
-        """A trie node with the items that begin there, and all that runs of nothing lead to."""
-        found = set(items)
-        if node is not None:
-            found.update(self.ends[node])
-        pending = list(found)
-        while pending:
-            pattern, at = pending.pop()
-            tail = self.tails[pattern]
-            if at < len(tail) and isinstance(tail[at], str) and (pattern, at + 1) not in found:
-                found.add((pattern, at + 1))
-                pending.append((pattern, at + 1))
-        return _Matching(node, frozenset(found))
+    def _entered(self, node: int, items: int) -> _Matching:
+        """A trie node with the tails that begin there, and all that empty runs lead to."""
+        if node >= 0:
+            items |= self.begins[node]
+        runs = self.any_run | self.other_run
+        while True:
+            more = items | (items & runs) << 1
+            if more == items:
+                return _Matching(node, items)
+            items = more
 
     def step(self, state: _Matching, byte: int) -> _Matching:
         """After one more byte."""
-        items = set()
-        for pattern, at in state.items:
-            tail = self.tails[pattern]
-            token = tail[at] if at < len(tail) else None
-            if token == _ANY_RUN or (token == _OTHER_RUN and byte != self.separator):
-                items.add((pattern, at))
-            elif token == byte:
-                items.add((pattern, at + 1))
-        node = None if state.node is None else self.trie[state.node].get(byte)
-        return self.entered(node, frozenset(items))
+        items = (state.items & self.literal.get(byte, 0)) << 1 | state.items & self.any_run
+        if byte != self.separator:
+            items |= state.items & self.other_run
+        node = self.trie[state.node].get(byte, -1) if state.node >= 0 else -1
+        return self._entered(node, items)
 
     def matched(self, state: _Matching) -> frozenset[int]:
         """The patterns that a text ending here matches."""
-        return frozenset(p for p, at in state.items if at == len(self.tails[p]))
+        found, left = [], state.items & self.end
+        while left:
+            low = left & -left
+            found.append(self.ends[low.bit_length() - 1])
+            left ^= low
+        return frozenset(found)
 
     def named(self, state: _Matching) -> set[int]:
         """The bytes that the state treats in a way of their own."""
-        found: set[int] = set() if state.node is None else set(self.trie[state.node])
-        for pattern, at in state.items:
-            token = self.tails[pattern][at] if at < len(self.tails[pattern]) else None
-            if isinstance(token, int):
-                found.add(token)
-            elif token == _OTHER_RUN:
-                found.add(self.separator)
-        return found
-
-
-class _Matching(NamedTuple):
-    node: int | None
-    items: frozenset[_Item]
+        found = {byte for byte, places in self.literal.items() if state.items & places}
+        if state.items & self.other_run:
+            found.add(self.separator)
+        return found if state.node < 0 else found.union(self.trie[state.node])
 
 
 # --- valid texts ---------------------------------------------------------------------------------
@@ -186,8 +197,8 @@ def find_cells(
         TooManyTextsError: there are too many states.
     """
     matcher = Matcher(ord(one.separator))
-    for pattern in patterns:
-        matcher.add(pattern)
+    for number, pattern in enumerate(patterns):
+        matcher.add(pattern, number)
     return _Walk(one, automaton, matcher).cells()
 
 
@@ -304,30 +315,44 @@ def _ends(place: _Place) -> bool:
 # --- which column decides which pattern ----------------------------------------------------------
 
 
-def may_decide(
-    automaton: Automaton, patterns: Sequence[ir.Pattern], separator: str
-) -> list[ir.Pattern]:
-    """The patterns that a column could decide: no sample of them has the class of a dull text.
+class Samples:
+    """Texts that tell quickly which patterns a column cannot decide."""
 
-    Quick; the walk over the product has the last word.
-    """
-    dull = {text: automaton.class_of(text.encode()) for text in _DULL}
-    found = []
-    for pattern in patterns:
-        others = {number for text, number in dull.items() if not matches(pattern, text, separator)}
-        if not any(automaton.class_of(text) in others for text in _samples(pattern)):
-            found.append(pattern)
-    return found
+    def __init__(self, patterns: Sequence[ir.Pattern], separator: str) -> None:
+        self.patterns = patterns
+        self.own = [_samples(pattern) for pattern in patterns]
+        stride = max(1, len(patterns) // _POOL_MAX)
+        self.pool = [*_DULL, *(text for own in self.own[::stride] for text in own)]
+        self.matching = [
+            [i for i, text in enumerate(self.pool) if matches(pattern, text, separator)]
+            for pattern in patterns
+        ]
+
+    def may_decide(self, automaton: Automaton) -> tuple[ir.Pattern, ...]:
+        """The patterns of which no matching sample has the class of one that does not match.
+
+        The walk over the product has the last word.
+        """
+        classes = [automaton.class_of(text.encode()) for text in self.pool]
+        count = Counter(classes)
+        found = []
+        for pattern, own, matching in zip(self.patterns, self.own, self.matching, strict=True):
+            mine = Counter(classes[i] for i in matching)
+            reached = {automaton.class_of(text.encode()) for text in own} | mine.keys()
+            if all(count[number] == mine[number] for number in reached):
+                found.append(pattern)
+        return tuple(found)
 
 
 _DULL: Final = ("", "\x01", "\N{REPLACEMENT CHARACTER}")
+_POOL_MAX: Final = 60
 
 
-def _samples(pattern: ir.Pattern) -> list[bytes]:
+def _samples(pattern: ir.Pattern) -> list[str]:
     match pattern.kind:
         case ir.PatternKind.LITERAL:
-            return [pattern.text.encode()]
+            return [pattern.text]
         case ir.PatternKind.UNDER:
-            return [f"{pattern.text}{filling}".encode() for filling in _DULL[1:]]
+            return [pattern.text + filling for filling in _DULL[1:]]
         case ir.PatternKind.GLOB:
-            return [re.sub(r"\*+", filling, pattern.text).encode() for filling in _DULL[1:]]
+            return [re.sub(r"\*+", filling, pattern.text) for filling in _DULL[1:]]

@@ -40,7 +40,19 @@ class OddColumnError(ValueError):
 
 def meet(a: Spans, b: Spans) -> Spans:
     """The integers in both."""
-    return tuple((max(p, r), min(q, s)) for p, q in a for r, s in b if max(p, r) <= min(q, s))
+    if a == b:
+        return a
+    found: list[tuple[int, int]] = []
+    i = j = 0
+    while i < len(a) and j < len(b):
+        low, high = max(a[i][0], b[j][0]), min(a[i][1], b[j][1])
+        if low <= high:
+            found.append((low, high))
+        if a[i][1] < b[j][1]:
+            i += 1
+        else:
+            j += 1
+    return tuple(found)
 
 
 def unite(a: Spans, b: Spans) -> Spans:
@@ -57,14 +69,17 @@ def unite(a: Spans, b: Spans) -> Spans:
 def minus(a: Spans, b: Spans) -> Spans:
     """The integers of `a` that are not in `b`."""
     left: list[tuple[int, int]] = []
+    j = 0
     for low, high in a:
         at = low
-        for start, end in b:
-            if end < at or start > high:
-                continue
-            if start > at:
-                left.append((at, start - 1))
-            at = end + 1
+        while j < len(b) and b[j][1] < low:
+            j += 1
+        k = j
+        while k < len(b) and b[k][0] <= high:
+            if b[k][0] > at:
+                left.append((at, b[k][0] - 1))
+            at = b[k][1] + 1
+            k += 1
         if at <= high:
             left.append((at, high))
     return tuple(left)
@@ -90,11 +105,7 @@ class Domain:
         domain = self.spans[column]
         if domain is None:
             raise OddColumnError
-        kept = (
-            meet(spans, domain)
-            if len(spans) == 1 or len(domain) == 1
-            else _meet_long(spans, domain)
-        )
+        kept = meet(spans, domain)
         if not kept:
             return FALSE
         return TRUE if kept == domain else ("in", column, kept)
@@ -246,19 +257,6 @@ def _spans_where(op: str, value: int, *, flipped: bool) -> Spans:
         return ((value, value),)
     edge = 0 if op == "le" else 1
     return ((value + edge, _HIGH),) if flipped else ((_LOW, value - edge),)
-
-
-def _meet_long(a: Spans, b: Spans) -> Spans:
-    found, i, j = [], 0, 0
-    while i < len(a) and j < len(b):
-        low, high = max(a[i][0], b[j][0]), min(a[i][1], b[j][1])
-        if low <= high:
-            found.append((low, high))
-        if a[i][1] < b[j][1]:
-            i += 1
-        else:
-            j += 1
-    return tuple(found)
 
 
 def integer(tree: Tree) -> Tree:
