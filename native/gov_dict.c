@@ -224,6 +224,8 @@ static int encode(decider *self, PyObject *request, PyObject *runtime, int64_t *
         if (status != VALID) return status;
     }
     if (PyDict_Size(request) != asked) return INVALID;
+    if (runtime && t->policy->approved == GOV_NONE) /* built in: a policy that asks nobody ignores who approved */
+        hosted += PyDict_GetItemString(runtime, "approved") != NULL;
     if (runtime && PyDict_Size(runtime) != hosted) return INVALID;
     if (self->texts > 1) compare_texts(self, words, texts);
     return VALID;

@@ -149,3 +149,12 @@ def test_json_logic_becomes_a_policy_that_decides_as_it_says(
     for change, decision in cases:
         request = {name: v for name, v in {**ASKED, **change}.items() if v is not None}
         assert decided(policy, request)[0] == decision, change
+
+
+def test_a_policy_that_asks_nobody_ignores_who_approved() -> None:
+    policy = EXAMPLES / "faulty" / "property_combine" / "first_match_order.fixed.gov"
+    request = '{"role": "guest", "network": "lab", "signal": 3}'
+    code, text = gov(
+        "decide", "--format", "json", "--runtime", '{"approved": ["lead"]}', "--input", request, policy
+    )  # fmt: skip
+    assert (code, json.loads(text)["rule_id"]) == (0, "guests")
