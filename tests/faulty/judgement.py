@@ -23,6 +23,13 @@ def assert_found(file: Path, expected: Expectation) -> None:
     _assert_shown(file, findings[0], expected)
 
 
+def acceptance(expected: Expectation) -> str:
+    """The declaration that turns the finding into a recorded warning."""
+    named = expected.rules or (expected.property or "default",)
+    listed = ", ".join(f'"{name}"' for name in named)
+    return f'\naccept {expected.code} on {listed} because "known, and meant"\n'
+
+
 def assert_clean(file: Path) -> None:
     """No error, no warning, nothing undecided."""
     code, report = verify(file)

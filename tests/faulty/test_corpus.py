@@ -4,9 +4,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from faulty.command import gov
+from faulty.command import gov, verify, weighty
 from faulty.expectation import expectation, pairs, template, tokens
-from faulty.judgement import assert_clean, assert_found
+from faulty.judgement import acceptance, assert_clean, assert_found
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "faulty"
 PAIRS = pairs(FOLDER)
@@ -50,6 +50,20 @@ def test_the_twin_differs_in_exactly_one_token(faulty: Path, fixed: Path) -> Non
 @pytest.mark.parametrize("faulty", [f for f, _ in PAIRS], ids=IDS)
 def test_the_planted_fault_is_found_and_shown(faulty: Path) -> None:
     assert_found(faulty, expectation(faulty.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("faulty", [f for f, _ in PAIRS], ids=IDS)
+def test_an_accepted_fault_is_recorded_and_fails_no_strict_run(
+    faulty: Path, tmp_path: Path
+) -> None:
+    text = faulty.read_text(encoding="utf-8")
+    expected = expectation(text)
+    policy = tmp_path / "accepted.gov"
+    policy.write_text(text + acceptance(expected), encoding="utf-8")
+    code, report = verify(policy)
+    assert (code, weighty(report)) == (0, [])
+    recorded = [f for f in report["findings"] if "accepted" in f]
+    assert [f["code"] for f in recorded] == [expected.code]
 
 
 @pytest.mark.parametrize("fixed", [t for _, t in PAIRS], ids=IDS)
