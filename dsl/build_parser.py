@@ -26,7 +26,7 @@ from lark.parsers.lalr_analysis import Shift
 
 GRAMMAR = Path(__file__).with_name("policy.lark")
 TABLES = Path(__file__).with_name("parser_tables.json")
-STARTS = ("file", "cell_source", "expression", "literal")
+STARTS = ("file", "cell_source")
 
 Code = int
 State = tuple[dict[str, Code], dict[str, int]]

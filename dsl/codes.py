@@ -44,19 +44,19 @@ SYNTAX: dict[str, Page] = {
         "a character that has no place here",
         "The source holds a control character, or a character that the language uses only inside "
         "strings and comments.",
-        "when a && b",
+        "rule r when a && b deny",
         "Write the word or sign that the message suggests, or put the text in double quotes.",
     ),
     "GOV106": Page(
         "a string that does not end, or a bad escape in it",
         'A string stands between double quotes on one line; the escapes are `\\"`, `\\\\`, `\\n`, `\\t` and `\\u{…}`.',
-        'because "no end',
+        'rule r deny because "no end',
         'Close the string with `"` on its line; write a backslash as `\\\\`.',
     ),
     "GOV107": Page(
         "a number that is not written out",
         "Numbers are decimals: digits, with `_` between digits, and a fraction after a point.",
-        "when risk > 1e-3",
+        "rule r when risk > 1e-3 deny",
         "Write `0.001`.",
     ),
     "GOV108": Page(
@@ -80,7 +80,7 @@ SYNTAX: dict[str, Page] = {
     "GOV112": Page(
         "a language version that this compiler does not know",
         "`language N` says for which version of the language the policy was written.",
-        "language 7",
+        'language 7\npolicy p version "1"',
         "Write `language 1`, or use a newer govlang.",
     ),
     "GOV113": Page(
@@ -118,7 +118,7 @@ SYNTAX: dict[str, Page] = {
     "GOV121": Page(
         "`not` before a temporal operator can be read in two ways",
         "`not X within d` may mean that X did not happen in d, or that there was a moment in d without X.",
-        "when not restart within 5 min",
+        "rule r when not restart within 5 min deny",
         "Write `not (X within d)` or `(not X) within d`.",
     ),
 }

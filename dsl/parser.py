@@ -57,19 +57,14 @@ def parse_fields(source: Source) -> tuple[ast.Field, ...]:
     return tuple(field for block in blocks for field in block.fields)
 
 
-def parse_expression(source: Source) -> ast.Expr:
-    """One expression, as a caller on the command line writes it."""
-    return _part(source, "expression")  # type: ignore[no-any-return]
-
-
-def parse_literal(source: Source) -> ast.Literal:
-    """One value written out: `1 kg`, `production`, `"text"`, `{a, b}`."""
-    return _part(source, "literal")  # type: ignore[no-any-return]
-
-
 def parse_cell(source: Source, place: Span) -> RawCell:
     """One cell of a table; all its nodes stand at `place`."""
-    return _part(source, "cell_source", place)  # type: ignore[no-any-return]
+    found = Diagnostics(limits.MAX_ERRORS)
+    limits.check(source)
+    tokens = tokenise(source, found)
+    cell = _read(source, tokens, found, "cell_source", place)
+    found.raise_errors()
+    return cell  # type: ignore[no-any-return]
 
 
 def _file(source: Source, found: Diagnostics) -> ast.Policy | None:
@@ -82,15 +77,6 @@ def _file(source: Source, found: Diagnostics) -> ast.Policy | None:
         return None
     whole = source.span(0, len(source.text))
     return replace(policy, comments=tuple(tokens.comments), span=whole)
-
-
-def _part(source: Source, start: str, place: Span | None = None) -> Any:
-    found = Diagnostics(limits.MAX_ERRORS)
-    limits.check(source)
-    tokens = tokenise(source, found)
-    node = _read(source, tokens, found, start, place)
-    found.raise_errors()
-    return node
 
 
 def _read(

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import replace
 from itertools import accumulate
 
-from govlang.dsl import ast, expression_text, layout
+from govlang.dsl import ast, layout
 from govlang.dsl.layout import Line
 from govlang.dsl.source import Span
 
@@ -22,11 +22,6 @@ def print_policy(policy: ast.Policy) -> str:
     groups += [layout.declaration(d) for d in policy.declarations]
     lines = _with_comments(_separated(groups, policy), policy.comments)
     return "".join(_text(line) for line in _tidy(lines))
-
-
-def print_expression(expression: ast.Expr) -> str:
-    """One expression on one line."""
-    return expression_text.expression(expression)
 
 
 def _text(line: Line) -> str:

@@ -13,7 +13,7 @@ from govlang.dsl import ast
 from govlang.dsl.diagnostics import GovError, render_all
 from govlang.dsl.keywords import KEYWORDS, TEMPORAL_CALLS, TEMPORAL_DECLARATIONS
 from govlang.dsl.limits import decode
-from govlang.dsl.parser import parse, parse_expression, parse_fields, parse_fragment
+from govlang.dsl.parser import parse, parse_fields, parse_fragment
 from govlang.dsl.printer import print_policy
 from govlang.dsl.source import Source
 
@@ -23,7 +23,7 @@ WORDS = sorted(KEYWORDS | TEMPORAL_CALLS | TEMPORAL_DECLARATIONS | {"a", "b", "s
 
 def read(text: str) -> None:
     """Parse by every entry; errors must be rendered, trees printed."""
-    for entry in (parse, parse_fragment, parse_fields, parse_expression):
+    for entry in (parse, parse_fragment, parse_fields):
         try:
             tree = entry(Source("f.gov", text))
         except GovError as error:

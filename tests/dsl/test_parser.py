@@ -6,10 +6,8 @@ from govlang.dsl import ast
 from govlang.dsl.diagnostics import GovError, render_all
 from govlang.dsl.parser import (
     parse,
-    parse_expression,
     parse_fields,
     parse_fragment,
-    parse_literal,
 )
 from govlang.dsl.reading import Reader
 from govlang.dsl.source import Source
@@ -28,7 +26,9 @@ def only(text: str) -> ast.Declaration:
 
 
 def expr(text: str) -> ast.Expr:
-    return parse_expression(source(text))
+    let = only(f"let x = {text}")
+    assert isinstance(let, ast.LetDecl)
+    return let.value
 
 
 def errors(text: str) -> list[str]:
@@ -131,13 +131,14 @@ def test_the_next_field_on_the_line_is_no_unit() -> None:
 
 
 def test_numbers_keep_their_exact_text() -> None:
-    number = parse_literal(source("-9_007_199_254_740_993.10 kg"))
-    assert isinstance(number, ast.Number)
-    assert str(number.value) == "-9007199254740993.10"
+    param = only("param a : bool = -9_007_199_254_740_993.10 kg")
+    assert isinstance(param, ast.ParamDecl)
+    assert isinstance(param.default, ast.Number)
+    assert str(param.default.value) == "-9007199254740993.10"
 
 
 def test_strings_have_escapes() -> None:
-    assert parse_literal(source(r'"a\"b\\c\n\t\u{1F600}é//"')) == ast.String('a"b\\c\n\t😀é//')
+    assert expr(r'"a\"b\\c\n\t\u{1F600}é//"') == ast.String('a"b\\c\n\t😀é//')
 
 
 def test_spans_cover_what_was_written() -> None:
