@@ -34,6 +34,7 @@ class Draft:
     remedy: ast.Remedy | None
     overrides: tuple[ast.Name, ...]
     span: Span
+    name_span: Span
 
 
 GUARD_TIER = -1
@@ -89,6 +90,7 @@ def _member(
                 member.remedy,
                 member.overrides,
                 member.span,
+                member.name.span,
             )
         case ast.Table():
             if _check_columns(member, scope, found):
@@ -110,6 +112,7 @@ def _guard(invariant: ast.Invariant) -> Draft:
         None,
         (),
         invariant.span,
+        invariant.name.span,
     )
 
 
@@ -123,7 +126,7 @@ def row_ids(table: ast.Table) -> tuple[str, ...]:
 
 def _check_columns(table: ast.Table, scope: Scope, found: Diagnostics) -> bool:
     """Whether every column can be read; reported at the head, once for all rows."""
-    known = {*scope.names(), *scope.faulty}
+    known = {*scope.names(), *scope.faulty, ir.APPROVED}
     fine = True
     for i, column in enumerate(table.columns):
         if column.text not in known:
@@ -149,7 +152,17 @@ def _rows(
             continue
         because = row.because.value if row.because else reason
         yield Draft(
-            name, ir.RuleKind.ROW, tier, when, condition, row.decision, because, None, (), row.span
+            name,
+            ir.RuleKind.ROW,
+            tier,
+            when,
+            condition,
+            row.decision,
+            because,
+            None,
+            (),
+            row.span,
+            row.span,
         )
 
 

@@ -11,17 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 from govlang.compiler import ir, measure, numbers
 from govlang.compiler.arguments import Arguments
 from govlang.compiler.check import Checker
-from govlang.compiler.fields import literal, unit_of
+from govlang.compiler.fields import unit_of
 from govlang.compiler.flow import Fields
 from govlang.compiler.literals import range_text, unit_and_step
 from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.resolve import LIMITABLE, Scope, unknown
 from govlang.compiler.types import Constant, Number, Quantity
+from govlang.compiler.values import kind_words
 from govlang.dsl import ast
 from govlang.dsl.source import Span
 from govlang.dsl.units import MILLISECOND, Units
@@ -144,11 +146,14 @@ class Effects:
         reach = "..".join(
             measure.decimal_text(x * step / unit.factor) for x in dict.fromkeys((lo, hi))
         )
+        text = f"`{shortened(span)}`" + (f" can be {reach}, which is" if lo != hi else " is")
         raise RefusalError(
             "GOV209",
-            f"`{shortened(span)}` is {reach}, outside the range {range_text(target)} of `{target.name}`",
+            f"{text} outside the range {range_text(target)} of `{target.name}`",
             span,
-            "keep it inside with `least(…)` or `greatest(…)`" if lo != hi else None,
+            "keep it inside with `least(…)` or `greatest(…)`"
+            if lo != hi
+            else "write a value in it",
         )
 
 
@@ -164,10 +169,10 @@ def limit_target(name: ast.Name, scope: Scope) -> ir.Field:
         raise unknown("input or output", name, (*scope.outputs, *limitable))
     if target.kind in LIMITABLE and target.origin is ir.Origin.REQUEST:
         return target
-    what = target.kind.value if target.kind not in LIMITABLE else "value that the host sets"
+    what = kind_words(target.kind) if target.kind not in LIMITABLE else "set by the host"
     raise RefusalError(
         "GOV234",
-        f"`{target.name}` is a {what}, so no rule can limit it",
+        f"`{target.name}` is {what}, so no rule can limit it",
         name.span,
         "limit an input number or an `output`",
     )
@@ -223,7 +228,7 @@ def milliseconds(number: ast.Number, units: Units) -> int:
             number.span,
             "write it in s, min or h",
         )
-    value = literal(number) * unit.factor / MILLISECOND.factor
+    value = Fraction(number.value) * unit.factor / MILLISECOND.factor
     if value.denominator != 1 or not 0 <= value < 2**53:
         raise RefusalError(
             "GOV207",

@@ -16,13 +16,13 @@ from govlang.compiler import intervals, ir, measure
 from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.types import Constant
 from govlang.dsl import ast
+from govlang.dsl.diagnostics import Note
 from govlang.dsl.units import ONE, Unit, Units
 
 TEXT_BYTES: Final = 256
 """The most bytes of a text that does not say `max n`."""
 
 TEXT_BYTES_MAX: Final = 65_535
-NUMBER_LENGTH_MAX: Final = 60
 ENUM_MEMBERS_MAX: Final = 65_536
 MOMENT_MAX: Final = 253_402_300_799_999
 """The last millisecond of the year 9999: the end of the range of `time` and `duration`."""
@@ -84,11 +84,11 @@ def _plain_shape(kind: ast.Plain) -> tuple[ir.Kind, dict[str, Any]]:
 def _max_bytes(type_: ast.TextType) -> int:
     if type_.max_bytes is None:
         return TEXT_BYTES
-    size = literal(type_.max_bytes)
+    size = Fraction(type_.max_bytes.value)
     if type_.max_bytes.unit or size.denominator != 1 or not 1 <= size <= TEXT_BYTES_MAX:
         raise RefusalError(
             "GOV207",
-            f"a text is at most 1 to {TEXT_BYTES_MAX} bytes long, not `{shortened(type_.max_bytes.span)}`",
+            f"a text is at most 1 to {TEXT_BYTES_MAX} bytes long, not `{type_.max_bytes.text}`",
             type_.max_bytes.span,
             f"write `max {TEXT_BYTES}`",
         )
@@ -99,14 +99,17 @@ def _members(names: tuple[ast.Name, ...], limit: int, what: str) -> tuple[str, .
     seen: dict[str, ast.Name] = {}
     for name in names:
         if name.text in seen:
-            raise RefusalError(
-                "GOV235", f"`{name.text}` is a member twice", name.span, "remove one"
-            )
+            first = Note("the first stands here", seen[name.text].span)
+            message = f"`{name.text}` is a member twice"
+            raise RefusalError("GOV235", message, name.span, "remove one", (first,))
         seen[name.text] = name
     if len(names) > limit:
         extra = names[limit]
         raise RefusalError(
-            "GOV235", f"{what} has at most {limit} members, not {len(names)}", extra.span, None
+            "GOV235",
+            f"{what} has at most {limit} members, not {len(names)}",
+            extra.span,
+            "split it into two fields",
         )
     return tuple(seen)
 
@@ -146,7 +149,7 @@ def _step(type_: ast.NumberType, unit: Unit, units: Units) -> Fraction:
         return Fraction(1)
     step = in_unit(type_.step, unit, units)
     if step <= 0:
-        raise RefusalError("GOV207", "a step is more than 0", type_.step.span, None)
+        raise RefusalError("GOV207", "a step is more than 0", type_.step.span, "write `step 1`")
     if not measure.is_decimal(step):
         raise RefusalError(
             "GOV207",
@@ -155,7 +158,7 @@ def _step(type_: ast.NumberType, unit: Unit, units: Units) -> Fraction:
             "declare the field in the unit of its step",
         )
     if max(step.numerator, step.denominator) > 10**18:
-        raise RefusalError("GOV207", "a step has at most 18 digits", type_.step.span, None)
+        raise RefusalError("GOV207", "a step has at most 18 digits", type_.step.span, "round it")
     return step
 
 
@@ -179,7 +182,7 @@ def in_unit(number: ast.Number, unit: Unit, units: Units) -> Fraction:
         RefusalError: its unit measures something else (GOV205).
     """
     if number.unit is None:
-        return literal(number)
+        return Fraction(number.value)
     written = unit_of(number, units)
     if written.dimension != unit.dimension:
         raise RefusalError(
@@ -188,7 +191,7 @@ def in_unit(number: ast.Number, unit: Unit, units: Units) -> Fraction:
             number.span,
             f"write it in `{unit.text}`" if unit.text else "leave the unit out",
         )
-    return literal(number) * written.factor / unit.factor
+    return Fraction(number.value) * written.factor / unit.factor
 
 
 def unit_of(number: ast.Number, units: Units) -> Unit:
@@ -212,20 +215,4 @@ def unit_of(number: ast.Number, units: Units) -> Unit:
 def constant(number: ast.Number, units: Units) -> Constant:
     """A literal as a value."""
     unit = unit_of(number, units)
-    return Constant(literal(number) * unit.factor, unit, number.span)
-
-
-def literal(number: ast.Number) -> Fraction:
-    """The exact value of a literal in its own unit.
-
-    Raises:
-        RefusalError: it has more digits than any field can hold (GOV210).
-    """
-    if len(number.text) > NUMBER_LENGTH_MAX:
-        raise RefusalError(
-            "GOV210",
-            f"the number `{shortened(number.span, 20)}` has more than {NUMBER_LENGTH_MAX} characters",
-            number.span,
-            "numbers are counted in 64 bits; write fewer digits",
-        )
-    return Fraction(number.value)
+    return Constant(Fraction(number.value) * unit.factor, unit, number.span)

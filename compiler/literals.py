@@ -15,7 +15,7 @@ from govlang.compiler.numbers import agree
 from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.texts import check_text
 from govlang.compiler.types import Quantity
-from govlang.compiler.values import positions
+from govlang.compiler.values import kind_words, positions
 from govlang.dsl import ast
 from govlang.dsl.units import Unit, Units
 
@@ -50,7 +50,7 @@ def misfit(written: ast.Literal, field: ir.Field) -> RefusalError:
         ir.Kind.SET: f"write `{{{', '.join(field.members[:2])}}}`",
         ir.Kind.ENUM: f"write one of {', '.join(f'`{m}`' for m in field.members[:8])}",
     }.get(field.kind, f'write `"{text}"`' if field.is_text else "write a number with its unit")
-    message = f"`{text}` does not fit `{field.name}`, which is a {field.kind}"
+    message = f"`{text}` does not fit `{field.name}`, which is {kind_words(field.kind)}"
     return RefusalError("GOV204", message, written.span, way_out)
 
 
@@ -89,9 +89,9 @@ def _in_range(number: ast.Number, field: ir.Field, steps: int) -> int:
         return steps
     raise RefusalError(
         "GOV209",
-        f"`{shortened(number.span)}` is outside the range {range_text(field)} of `{field.name}`",
+        f"`{shortened(number.span)}` is outside the range of `{field.name}`",
         number.span,
-        None,
+        f"write a value in {range_text(field)}",
     )
 
 

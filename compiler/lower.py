@@ -30,6 +30,7 @@ from govlang.compiler.values import effect_of
 from govlang.dsl import ast
 from govlang.dsl.codes import CODES
 from govlang.dsl.diagnostics import Diagnostics, Note, did_you_mean, in_order
+from govlang.dsl.expression_text import expression
 from govlang.dsl.source import Span
 
 Kind = TypeVar("Kind")
@@ -58,7 +59,7 @@ class _Lowering:
         checker = Checker(scope, self.found)
         checker.lets.prepare()
         assumptions, facts = self._assumptions(checker)
-        combine = self._combine()
+        combine, default, time_zone = self._combine(), self._default(), self._time_zone()
         drafts = list(desugar.drafts(self.program.declarations, scope, self.found))
         tables = {table.name.text: desugar.row_ids(table) for table in self._tables()}
         self._check_rule_names(drafts)
@@ -79,7 +80,7 @@ class _Lowering:
             header.version.value,
             header.language,
             combine,
-            self._default(),
+            default,
             _fields(scope),
             tuple(sorted((r for r in rules if r is not None), key=lambda rule: rule.tier)),
             tuple(scope.outputs.values()),
@@ -88,7 +89,7 @@ class _Lowering:
             assumptions,
             properties,
             tuple(scope.tiers),
-            time_zone=self._time_zone(),
+            time_zone=time_zone,
         )
         return Checked(policy, cases, accepts, self.program.sources, in_order(self.found))
 
@@ -144,7 +145,7 @@ class _Lowering:
             condition = checker.condition(one.condition, facts)
             if condition is not None:
                 facts |= condition.flow.when_true
-                found.append(ir.Assumption(_plain(one.condition.span), condition.expr, one.span))
+                found.append(ir.Assumption(expression(one.condition), condition.expr, one.span))
         return tuple(found), facts
 
     def _properties(self, checker: Checker, facts: Fields) -> tuple[ir.Property, ...]:
@@ -240,7 +241,7 @@ class _Lowering:
                     "GOV229",
                     f"there is no finding `{one.code.text}`",
                     one.code.span,
-                    help=did_you_mean(one.code.text, CODES),
+                    help=did_you_mean(one.code.text, CODES) or "`gov help` lists the codes",
                 )
             for name in one.names:
                 rows = tables.get(name.text, (name.text,))
@@ -267,14 +268,10 @@ def _fields(scope: Scope) -> tuple[ir.Field, ...]:
 
 
 def _draft_name(draft: Draft) -> ast.Name:
-    return ast.Name(draft.id, draft.span)
+    return ast.Name(draft.id, draft.name_span)
 
 
 def _span_of(declaration: object) -> Span:
     span = getattr(declaration, "span", None)
     assert isinstance(span, Span)
     return span
-
-
-def _plain(span: Span) -> str:
-    return " ".join(span.text.split())

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from govlang.compiler import comparisons, fields, flow, ir, texts
-from govlang.compiler.refusal import RefusalError, shortened
+from govlang.compiler.refusal import RefusalError, listed, shortened
 from govlang.compiler.resolve import Roles, Scope
 from govlang.compiler.types import (
     Choice,
@@ -123,11 +123,11 @@ def _only_equality(expr: ast.Compare) -> None:
 
 
 def _incomparable(expr: ast.Compare, left: Value, right: Value) -> RefusalError:
-    way_out = None
+    way_out = "compare values of one type"
     for side, value in ((expr.left, left), (expr.right, right)):
         text = shortened(side.span)
         match value:
-            case Condition():
+            case Condition() if not isinstance(side, ast.Bool):
                 way_out = f"write `{text}` or `not {text}`"
             case Choice(members=members):
                 way_out = f"write `{text} is {next(iter(members))}`"
@@ -165,7 +165,7 @@ def _word(expr: Test) -> str:
             assert_never(expr)
 
 
-def _instead(operand: Value, subject: str) -> str | None:
+def _instead(operand: Value, subject: str) -> str:
     match operand:
         case Choice(members=members):
             return f"write `{subject} is {next(iter(members))}` or `{subject} in {{…}}`"
@@ -178,7 +178,7 @@ def _instead(operand: Value, subject: str) -> str | None:
         case Constant() | Quantity():
             return f"write `{subject} == …`, `{subject} >= …` or `{subject} in {{…}}`"
         case Literal() | Faulty():
-            return None
+            return "name a field"
         case _:
             assert_never(operand)
 
@@ -219,7 +219,9 @@ def position(members: Members, member: Member, what: str) -> int:
         RefusalError: it is none of them (GOV212).
     """
     if isinstance(member, ast.Number):
-        raise RefusalError("GOV204", f"a number is no {what}", member.span, None)
+        raise RefusalError(
+            "GOV204", f"a number is no {what}", member.span, f"write {listed(tuple(members))}"
+        )
     text = member_text(member)
     found = members.get(text)
     if found is not None:
@@ -228,14 +230,8 @@ def position(members: Members, member: Member, what: str) -> int:
         "GOV212",
         f"`{text}` is none of the {what}s {listed(tuple(members))}",
         member.span,
-        did_you_mean(text, members),
+        did_you_mean(text, members) or f"write {listed(tuple(members), 3)}",
     )
-
-
-def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names for a message, the first few of many."""
-    shown = ", ".join(f"`{name}`" for name in names[:most])
-    return shown + (", …" if len(names) > most else "")
 
 
 def member_text(member: ast.Name | ast.String) -> str:
@@ -254,7 +250,9 @@ def _mask(labels: Labels, members: Iterable[Member], roles: Roles) -> int:
 
 def _role(member: Member) -> ast.Name:
     if isinstance(member, ast.Number):
-        raise RefusalError("GOV204", "a number is no role", member.span, None)
+        raise RefusalError(
+            "GOV204", "a number is no role", member.span, 'write a role as a text: `"sre-oncall"`'
+        )
     return ast.Name(member_text(member), member.span)
 
 

@@ -63,7 +63,9 @@ def divided(left: Number, right: Number, span: Span) -> Number:
             "multiply the other side of the comparison instead",
         )
     if right.value == 0:
-        raise RefusalError("GOV211", f"`{shortened(span)}` divides by 0", span, None)
+        raise RefusalError(
+            "GOV211", f"`{shortened(span)}` divides by 0", span, "divide by another constant"
+        )
     unit = measure.quotient(left.unit, right.unit)
     if isinstance(left, Constant):
         return _constant(left.value / right.value, unit, span)

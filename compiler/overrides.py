@@ -122,6 +122,6 @@ def _report_cycle(
     found.error(
         "GOV221",
         f"`overrides` goes round in a circle: {shown}",
-        by_id[name].span,
+        by_id[name].name_span,
         help="remove one of these `overrides`",
     )

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from govlang.compiler import ir
 from govlang.compiler.fields import field_of, typed
-from govlang.compiler.refusal import RefusalError
+from govlang.compiler.refusal import RefusalError, listed
+from govlang.compiler.values import kind_words
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import Diagnostics, Note, did_you_mean
 from govlang.dsl.source import Span
@@ -155,7 +156,7 @@ class Resolver:
         if output is not None and output.kind not in LIMITABLE:
             self.scope.faulty.add(output.name)
             del self.scope.outputs[output.name]
-            message = f"the output `{output.name}` is a {output.kind}, must be a number"
+            message = f"the output `{output.name}` is {kind_words(output.kind)}, must be a number"
             help_ = "an output is what `limit` can set: a number or a duration"
             self._found.error("GOV234", message, one.span, help=help_)
 
@@ -204,7 +205,7 @@ def _parameter(param: ast.ParamDecl, units: Units) -> ir.Field:
         return declared
     raise RefusalError(
         "GOV238",
-        f"the parameter `{declared.name}` is a {declared.kind}",
+        f"the parameter `{declared.name}` is {kind_words(declared.kind)}",
         param.span,
         "a parameter is a number, a duration, a bool or an enumeration",
     )
@@ -230,7 +231,7 @@ def unknown(
     what: str, name: ast.Name, candidates: Iterable[str], help_: str | None = None
 ) -> RefusalError:
     """The error for a name that nothing declares, with the nearest that exists."""
-    suggestion = did_you_mean(name.text, candidates)
-    return RefusalError(
-        "GOV201", f"there is no {what} `{name.text}`", name.span, suggestion or help_
-    )
+    known = tuple(candidates)
+    there_are = f"write {listed(known, 5)}" if known else "declare it first"
+    way_out = did_you_mean(name.text, known) or help_ or there_are
+    return RefusalError("GOV201", f"there is no {what} `{name.text}`", name.span, way_out)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from govlang.compiler import ir
 from govlang.compiler.refusal import RefusalError
 from govlang.compiler.types import Literal
+from govlang.compiler.values import kind_words
 from govlang.dsl import ast
 from govlang.dsl.source import Span
 
@@ -43,7 +44,7 @@ def under(field: ir.Field, prefix: ast.String, span: Span) -> ir.TextTest:
     if field.kind is not ir.Kind.PATH:
         raise RefusalError(
             "GOV216",
-            f"`under` is for paths, `{field.name}` is a {field.kind}",
+            f"`under` is for paths, `{field.name}` is {kind_words(field.kind)}",
             span,
             f'write `{field.name} like "{text.rstrip("/")}**"`, or declare it `path`',
         )
@@ -99,4 +100,4 @@ def _check_characters(text: str, span: Span) -> None:
 
 
 def _no_path(text: str, span: Span, way_out: str) -> RefusalError:
-    return RefusalError("GOV215", f"no valid path is `{text}`", span, way_out)
+    return RefusalError("GOV215", f"`{text}` is no valid path", span, way_out)

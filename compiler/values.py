@@ -56,6 +56,12 @@ def template(declared: ir.Field, expr: ir.FieldValue | ir.ParamValue, units: Uni
             assert_never(declared.kind)
 
 
+def kind_words(kind: ir.Kind) -> str:
+    """A type in words, for messages."""
+    words = {ir.Kind.ENUM: "an enumeration", ir.Kind.BOOL: "a bool"}
+    return words.get(kind, f"a {kind.value}")
+
+
 def positions(declared: ir.Field) -> dict[str, int]:
     """The members of a field with their positions."""
     return {member: i for i, member in enumerate(declared.members)}
@@ -92,9 +98,9 @@ def expected(what: str, value: Value, expr: ast.Expr) -> RefusalError:
     )
 
 
-def _way_out(what: str, value: Value, text: str) -> str | None:
+def _way_out(what: str, value: Value, text: str) -> str:
     if what != "a condition":
-        return None
+        return f"write {what} with its unit"
     match value:
         case Constant() | Quantity():
             return f"compare it: `{text} > …`"
@@ -105,7 +111,7 @@ def _way_out(what: str, value: Value, text: str) -> str | None:
         case Text():
             return f'write `{text} == "…"`'
         case _:
-            return None
+            return "write a comparison or a test"
 
 
 def number_in(value: Value, expr: ast.Expr) -> Number:
@@ -163,5 +169,5 @@ def check_arity(call: ast.Call, holds: bool, wanted: str) -> None:  # noqa: FBT0
             "GOV204",
             f"`{call.function}` takes {wanted}, not {len(call.arguments)}",
             call.span,
-            None,
+            f"write `{call.function}({'a' if call.function == 'abs' else 'a, b'})`",
         )
