@@ -45,7 +45,7 @@ from govlang.verifier.translation.regions import Block, Occurrence, TooManyWaysE
 from govlang.verifier.translation.solve import Answer, Solver
 from govlang.verifier.translation.source import Layout
 from govlang.verifier.translation.texts import TooManyTextsError
-from govlang.verifier.translation.tree import TRUE, OddColumnError, Tree, integer
+from govlang.verifier.translation.tree import FALSE, TRUE, OddColumnError, Tree, integer
 from govlang.verifier.translation.witness import Witnesses
 
 
@@ -256,26 +256,17 @@ class _Proof:
 
     def _conditions(self, walks: Walks) -> None:
         """Each rule fires, with each effect, exactly when the policy says so."""
-        found: dict[tuple[int, Effect], list[Occurrence]] = {}
+        found: dict[int, dict[Effect, list[Occurrence]]] = {}
         for number, occurrences in walks.occurrences.items():
             entry = self.decoded.entries[number]
-            found.setdefault((entry.rule, entry.effect), []).extend(occurrences)
+            found.setdefault(entry.rule, {}).setdefault(entry.effect, []).extend(occurrences)
         failed = []
         for number, rule in enumerate(self.policy.rules):
-            expected = self._expected(rule)
-            own = (
-                {effect for of, effect in found if of == number}
-                if rule.effect is Effect.REQUIRE_HUMAN
-                else expected.keys()
-            )
+            expected, own = self._expected(rule), found.get(number, {})
             for effect in sorted({*own, *expected}):
-                ours = expected.get(effect, ("false",))
-                if not self._fires_alike(rule.id, number, ours, found.get((number, effect), [])):
+                ours = expected.get(effect, FALSE)
+                if not self._fires_alike(rule.id, number, ours, own.get(effect, [])):
                     failed.append(rule.id)
-        strays = {
-            rule for rule, effect in found if effect not in self._expected(self.policy.rules[rule])
-        }
-        failed += [self.policy.rules[rule].id for rule in strays]
         count = len(self.policy.rules)
         self._report("conditions", "boxes, solver", count, tuple(dict.fromkeys(failed)))
 
