@@ -170,25 +170,28 @@ def excerpt(span: Span) -> list[str]:
     """The place and the source line with a caret under the span's part of it."""
     number = str(span.line)
     margin = " " * len(number)
-    text, caret = _window(span)
-    return [
-        f"{margin}--> {span.file}:{span.line}:{span.column}",
-        f"{margin} |",
-        f"{number} | {text}",
-        f"{margin} | {caret}",
-    ]
-
-
-def _window(span: Span) -> tuple[str, str]:
-    """The source line and the caret's line; of a long line the part around the caret."""
     text = span.source.line_text(span.line)
     at = span.column - 1
     length = span.end - span.start if span.end_line == span.line else len(text) - at
+    shown, blanks, carets = window(text, at, length)
+    return [
+        f"{margin}--> {span.file}:{span.line}:{span.column}",
+        f"{margin} |",
+        f"{number} | {shown}",
+        f"{margin} | {' ' * blanks}{'^' * carets}",
+    ]
+
+
+def window(text: str, at: int, length: int) -> tuple[str, int, int]:
+    """A source line for a terminal, and how many blanks and carets mark a part of it.
+
+    Of a long line it is the part around the caret; control characters never come through.
+    """
     first = max(0, at - _CONTEXT) if len(text) > _WIDTH else 0
     shown = "".join(map(_visible, text[first : first + _WIDTH]))
     left, right = "…" if first else "", "…" if len(text) > first + _WIDTH else ""
-    caret = "^" * max(1, min(length, _WIDTH - at + first))
-    return left + shown + right, " " * (at - first + len(left)) + caret
+    carets = max(1, min(length, _WIDTH - at + first))
+    return left + shown + right, at - first + len(left), carets
 
 
 def _visible(char: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from govlang.dsl.diagnostics import fail
+from govlang.dsl.diagnostics import GovError, fail
 from govlang.dsl.source import Source
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -18,8 +18,8 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_NAME = 200
 """Characters of a name; messages quote names."""
 
-MAX_DIGITS = 64
-"""Of a number; 64 bits need 19."""
+MAX_DIGITS = 1000
+"""Of a number; values of 64 bits need 19, constants may be anything."""
 
 MAX_ERRORS = 100
 """Reported of one file; more say nothing new."""
@@ -35,7 +35,7 @@ _FORBIDDEN = re.compile(
 def decode(name: str, data: bytes) -> Source:
     """The source of a file's bytes, without a byte order mark; raises GOV101, GOV103."""
     if len(data) > MAX_BYTES:
-        raise _too_large(name, len(data))
+        raise _too_large(name)
     try:
         return Source(name, data.decode("utf-8").removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
@@ -51,7 +51,7 @@ def check(source: Source) -> None:
     """Raise for a source that may not be parsed: GOV101, GOV102, GOV103, GOV105."""
     text = source.text
     if len(text) > MAX_BYTES or (not text.isascii() and _size(text) > MAX_BYTES):
-        raise _too_large(source.name, _size(text))
+        raise _too_large(source.name)
     if not text.strip():
         raise fail(
             "GOV102",
@@ -73,9 +73,9 @@ def _size(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-def _too_large(name: str, size: int) -> Exception:
+def _too_large(name: str) -> GovError:
     return fail(
         "GOV103",
-        f"`{name}` has {size} bytes; a source may have {MAX_BYTES}",
+        f"`{name}` is larger than {MAX_BYTES // 1024**2} MiB",
         help='move rows into a table `from "file.csv"`, or split the policy with `import`',
     )

@@ -10,6 +10,7 @@ import click
 
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.findings import Finding
+from govlang.dsl.diagnostics import window
 from govlang.dsl.source import Source
 
 COLOURS: Final = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -50,24 +51,19 @@ def _excerpt(span: dict[str, Any] | None, sources: dict[str, Source], colour: st
     source = sources.get(span["file"])
     if source is None:
         return
-    text = source.line_text(span["line"])
+    line = source.line_text(span["line"])
+    text, blanks, carets = window(line, span["column"] - 1, _length(span, line))
     bar = click.style("|", fg="blue")
     yield f"{margin} {bar}"
-    yield f"{click.style(number, fg='blue')} {bar} {shown(text)}"
-    yield f"{margin} {bar} {' ' * (span['column'] - 1)}{click.style(_caret(span, text), fg=colour)}"
+    yield f"{click.style(number, fg='blue')} {bar} {text}"
+    yield f"{margin} {bar} {' ' * blanks}{click.style('^' * carets, fg=colour)}"
 
 
-def _caret(span: dict[str, Any], text: str) -> str:
+def _length(span: dict[str, Any], line: str) -> int:
+    """How many characters of the line the span covers."""
     one_line = span["end_line"] == span["line"]
-    end: int = span["end_column"] if one_line else len(text) + 1
-    return "^" * max(1, end - int(span["column"]))
-
-
-def shown(text: str) -> str:
-    """A source line as a terminal may have it: no control characters."""
-    return "".join(
-        c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+    end: int = span["end_column"] if one_line else len(line) + 1
+    return end - int(span["column"])
 
 
 def witness_lines(witness: dict[str, Any]) -> Iterator[str]:
