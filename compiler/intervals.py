@@ -29,9 +29,9 @@ class RangeOverflowError(ValueError):
         self.interval = interval
 
 
-def fits(interval: Interval) -> bool:
-    """Whether an interval lies inside `SAFE`."""
-    return SAFE[0] <= interval[0] and interval[1] <= SAFE[1]
+def fits(interval: Interval, limits: Interval = SAFE) -> bool:
+    """Whether an interval lies inside the limits."""
+    return limits[0] <= interval[0] and interval[1] <= limits[1]
 
 
 def hull(left: Interval, right: Interval) -> Interval:
@@ -70,7 +70,8 @@ def interval(expr: ir.IntExpr, ranges: Mapping[str, Interval]) -> Interval:
         RangeOverflowError: a sub-expression, scaled intermediates included, could leave `SAFE`.
     """
     found = _interval(expr, ranges)
-    if not fits(found):
+    limits = (ir.INT64_MIN, ir.INT64_MAX) if isinstance(expr, ir.IntConst) else SAFE
+    if not fits(found, limits):
         raise RangeOverflowError(found)
     return found
 
@@ -85,6 +86,8 @@ def _interval(expr: ir.IntExpr, ranges: Mapping[str, Interval]) -> Interval:
             first = interval(left, ranges)
             return arithmetic(op, first, interval(right, ranges))
         case ir.FloorDiv(dividend=dividend, divisor=divisor):
+            if not fits((divisor, divisor)):
+                raise RangeOverflowError((divisor, divisor))
             return divided(interval(dividend, ranges), divisor)
         case ir.Choose(condition=condition, then=then, otherwise=otherwise):
             check_condition(condition, ranges)

@@ -196,12 +196,17 @@ def _floored(quantity: Quantity, divisor: Fraction, span: Span) -> Quantity:
     if divisor < 0:
         quantity, divisor = negated_quantity(quantity, span), -divisor
     widened = on_grid(quantity, quantity.step / divisor.denominator, span)
-    by = divisor.numerator
+    return replace(_quotient(widened, divisor.numerator), step=quantity.step)
+
+
+def _quotient(dividend: Quantity, divisor: int) -> Quantity:
+    """The steps of the dividend by a positive divisor; one beyond all its values divides alike."""
+    lo, hi = dividend.interval
+    by = max(1, min(divisor, max(hi + 1, -lo)))
     return replace(
-        widened,
-        expr=widened.expr if by == 1 else ir.FloorDiv(widened.expr, by),
-        interval=intervals.divided(widened.interval, by),
-        step=quantity.step,
+        dividend,
+        expr=dividend.expr if by == 1 else ir.FloorDiv(dividend.expr, by),
+        interval=intervals.divided(dividend.interval, by),
     )
 
 
@@ -212,13 +217,7 @@ def rounded(quantity: Quantity, step: Fraction, span: Span, *, up: bool) -> Quan
         turned = rounded(negated_quantity(quantity, span), step, span, up=False)
         return negated_quantity(turned, span)
     widened = on_grid(quantity, quantity.step / ratio.numerator, span)
-    by = ratio.denominator
-    return replace(
-        widened,
-        expr=widened.expr if by == 1 else ir.FloorDiv(widened.expr, by),
-        interval=intervals.divided(widened.interval, by),
-        step=step,
-    )
+    return replace(_quotient(widened, ratio.denominator), step=step)
 
 
 def negated_quantity(quantity: Quantity, span: Span) -> Quantity:

@@ -28,6 +28,13 @@ def equal_to(field: ir.Field, literals: Sequence[Literal], span: Span) -> ir.Tex
 
 def like(field: ir.Field, pattern: ast.String, span: Span) -> ir.TextTest:
     """The field matches a glob."""
+    if field.kind is ir.Kind.KEY:
+        raise RefusalError(
+            "GOV204",
+            f"`{field.name}` is a key, which is compared for equality only",
+            span,
+            f"declare `{field.name}` as `text`, or write `{field.name} in {{…}}`",
+        )
     glob = pattern.value
     literal = glob.replace("*", "")
     _check_length(field, literal, pattern.span)

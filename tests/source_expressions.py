@@ -254,6 +254,8 @@ class Expressions:
             f"{column.name} in {{{many}}}",
             f"{column.name} like {quoted(self.pick(globs))}",
         ]
+        if column.kind == "key":
+            choices.pop()
         if column.kind == "path":
             choices.append(f"{column.name} under {quoted(self.pick(['src/', 'src/billing/']))}")
         others = [c for c in readable if c.kind in ("text", "path", "key") and c != column]

@@ -275,6 +275,8 @@ class Writer(Expressions):
                 choices = ["true", "false", "not true"]
             case "path":
                 choices = [quoted(self.pick(PATHS)), 'under "src/"', 'like "src/*"']
+            case "key":
+                choices = [quoted(self.pick(TEXTS)), f"!= {quoted(self.pick(TEXTS))}"]
             case _:
                 choices = [
                     quoted(self.pick(TEXTS)),

@@ -45,6 +45,7 @@ REFUSED = [
     ('file under "src"', "GOV216", '"src"', "ends in `/`", '`under "src/"`'),
     ('topic under "src/"', "GOV216", 'topic under "src/"', "is for paths", "`path`"),
     ('payload like "a"', "GOV204", 'payload like "a"', "a number in kg", "`payload >= …`"),
+    ('agent like "a*"', "GOV204", 'agent like "a*"', "for equality only", "`agent in {…}`"),
     ("cost > 3", "GOV213", "cost", "may be absent", "`has cost and …`"),
     ("has payload", "GOV241", "has payload", "is not optional", "declare `payload` optional"),
     ("has cots", "GOV201", "cots", "there is no field `cots`", "`cost`?"),

@@ -74,6 +74,16 @@ def test_quotients_are_floored_to_the_grid_of_the_dividend(
     assert all(part.divisor > 0 for part in _parts(found) if isinstance(part, ir.FloorDiv))
 
 
+@given(STEPS, VALUES, st.sampled_from([19, 20, 21, 22, 10**30]), st.booleans())
+def test_a_divisor_beyond_all_values_divides_as_the_rationals_do(
+    step: Fraction, x: int, divisor: int, negative: bool
+) -> None:
+    by = Fraction(-divisor if negative else divisor)
+    found = numbers.divided(field("x", step), Constant(by), NO_SPAN)
+    assert run(found, x) == floor(x / by) * step
+    assert all(part.divisor < 100 for part in _parts(found) if isinstance(part, ir.FloorDiv))
+
+
 def _parts(number: Number) -> list[ir.IntExpr]:
     assert isinstance(number, Quantity)
     return list(ir.int_parts(number.expr))
