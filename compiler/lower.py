@@ -69,8 +69,7 @@ class _Lowering:
         properties = self._properties(checker, facts)
         params = self._params(scope)
         names = {draft.id: None for draft in drafts}
-        tests = Tests(scope, names, self.found)
-        cases = tuple(tests.case(test) for test in self._all(ast.Test))
+        cases = tuple(map(Tests(scope, names, self.found).case, self._all(ast.Test)))
         accepts = self._accepts({p.name for p in properties} | set(names), tables)
         scope.roles.check(self.found)
         self.found.raise_errors()
@@ -82,7 +81,7 @@ class _Lowering:
             combine,
             default,
             _fields(scope),
-            tuple(sorted((r for r in rules if r is not None), key=lambda rule: rule.tier)),
+            tuple(sorted(rules, key=lambda rule: rule.tier)),
             tuple(scope.outputs.values()),
             tuple(scope.actions.values()),
             params,
@@ -188,7 +187,8 @@ class _Lowering:
 
     def _rule(
         self, draft: Draft, checker: Checker, effects: Effects, facts: Fields, overrides: Overrides
-    ) -> ir.Rule | None:
+    ) -> ir.Rule:
+        """A rule; what was refused in it is reported and left out, since no policy comes of it."""
         parts: list[ir.BoolExpr] = []
         known, fine = facts, True
         for expr in (draft.tier_condition, draft.condition):

@@ -13,6 +13,7 @@ from tree_mutation import collected, mutated
 
 from govlang.compiler import interpret
 from govlang.compiler.checked import Checked
+from govlang.compiler.core import core_json
 from govlang.compiler.frontend import compile_file, compile_source
 from govlang.compiler.imports import Program, gather
 from govlang.compiler.intervals import check_policy
@@ -20,6 +21,8 @@ from govlang.compiler.lower import lower_policy
 from govlang.compiler.requests import read_sample
 from govlang.dsl.codes import CODES
 from govlang.dsl.diagnostics import Diagnostic, GovError, render_all
+from govlang.dsl.parser import parse
+from govlang.dsl.printer import print_policy
 from govlang.dsl.source import Source
 
 TOKEN = re.compile(r'\s+|[A-Za-z_]\w*|\d+(?:\.\d+)?|"[^"\n]*"|.', re.DOTALL)
@@ -46,6 +49,15 @@ def test_every_example_compiles(root: Path) -> None:
     assert found
     for path in found:
         check_policy(compile_file(path).policy)
+
+
+def test_a_printed_policy_means_what_was_written() -> None:
+    for seed in range(100):
+        written = write_policy(Random(seed))
+        source = Source("p.gov", written.text)
+        printed = Source("p.gov", print_policy(parse(source)))
+        cores = [core_json(compile_source(one, written.read).policy) for one in (source, printed)]
+        assert cores[0] == cores[1]
 
 
 def _sound(diagnostics: tuple[Diagnostic, ...]) -> None:
