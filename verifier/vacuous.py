@@ -18,6 +18,7 @@ from typing import Final
 import z3
 
 from govlang.compiler import ir
+from govlang.compiler.interpret import Environment
 from govlang.compiler.ir import Ranges
 from govlang.dsl.source import Span
 from govlang.verifier import ranges
@@ -25,12 +26,13 @@ from govlang.verifier.columns import Point
 from govlang.verifier.findings import VACUOUS, Finding, Severity, undecided
 from govlang.verifier.options import Context
 from govlang.verifier.outcome import Decision
-from govlang.verifier.shapes import Box, intersection, terms
+from govlang.verifier.shapes import Box, Terms, intersection, terms
 from govlang.verifier.solve import Absent, Claim, Found, Open, Session
 
 Path = tuple[int, ...]
 """Where a part stands in a condition: the index of an operand, level by level."""
 
+OPERANDS_MAX: Final = 12  # operands of one condition for which a corner is tried
 PARTS_MAX: Final = 400  # parts of one condition that are looked at one by one
 
 
@@ -94,6 +96,7 @@ class _Parts:
         if quick is not None:
             yield from quick
             return
+        pool = self._pool(condition)
         stack: list[tuple[Path, ir.BoolExpr, Span | None]] = [((), condition, None)]
         for _ in range(PARTS_MAX):
             if not stack:
@@ -102,7 +105,7 @@ class _Parts:
             if isinstance(node, ir.BoolConst):
                 continue
             unwritten = isinstance(node, ir.Not) and node.span is not None and node.span == around
-            verdict = None if unwritten else self._verdict(i, condition, path)
+            verdict = None if unwritten else self._verdict(i, condition, path, pool)
             if not unwritten:  # the `not` that an `else` brings with it was not written by anybody
                 yield Part(i, path, node), verdict
             if verdict is None:
@@ -152,12 +155,56 @@ class _Parts:
                 return False
         return True
 
+    # --- by requests ---------------------------------------------------------------------------
+
+    def _pool(self, condition: ir.BoolExpr) -> list[Environment]:
+        """Requests on which parts of a condition are likely to matter."""
+        judge = self.context.judge
+        found = []
+        for box in self._likely(condition):
+            point = self.context.explorer.point(box)
+            env = None if point is None else judge.environment(point)
+            if env is not None and judge.valid(env):
+                found.append(env)
+        return found
+
+    def _likely(self, condition: ir.BoolExpr) -> Iterator[Box]:
+        """Corners where all operands hold, and where all but one do."""
+        operands = condition.operands if isinstance(condition, ir.And | ir.Or) else (condition,)
+        numbers = [
+            self.columns.value[n] for n in compared_fields(condition) if n in self.columns.value
+        ]
+        shapes = [terms(self.columns, one) for one in operands[:OPERANDS_MAX]]
+        against = [terms(self.columns, ir.Not(one)) for one in operands[:OPERANDS_MAX]]
+        whole = isinstance(condition, ir.And)
+        for odd in range(-1, len(shapes)):
+            kept = shapes if whole else against
+            chosen = [
+                (against if whole else shapes)[k] if k == odd else kept[k]
+                for k in range(len(shapes))
+            ]
+            box = _together(chosen)
+            if box is not None:
+                yield from self._corners(box, numbers)
+
+    def _corners(self, box: Box, numbers: Sequence[int]) -> Iterator[Box]:
+        """The box, and its ends in the columns that are computed with."""
+        yield box
+        if numbers:
+            own = {n: box.get(n, self.columns.domain(n)) for n in numbers}
+            yield {**box, **{n: ((a[0][0], a[0][0]),) for n, a in own.items()}}
+            yield {**box, **{n: ((a[-1][1], a[-1][1]),) for n, a in own.items()}}
+
     # --- by the solver -------------------------------------------------------------------------
 
-    def _verdict(self, i: int, condition: ir.BoolExpr, path: Path) -> bool | None:
+    def _verdict(
+        self, i: int, condition: ir.BoolExpr, path: Path, pool: Sequence[Environment]
+    ) -> bool | None:
         """The constant that could stand in a part's place."""
         for value in (True, False):
             changed = replaced(condition, path, ir.BoolConst(value))
+            if any(env.holds(condition) != env.holds(changed) for env in pool):
+                continue
             differs = self._differ(condition, changed)
             if differs is False:
                 return value
@@ -178,6 +225,27 @@ class _Parts:
                 encoder, self.context.options.timeout_s, encoder.validity(absent_as_lowest=False)
             )
         return self.session
+
+
+def _together(shapes: Sequence[Terms]) -> Box | None:
+    """A box in which the first terms of all shapes meet."""
+    found: Box | None = {}
+    for shape in shapes:
+        if not shape or found is None:
+            return None
+        found = intersection(found, shape[0].box)
+    return found
+
+
+def compared_fields(condition: ir.BoolExpr) -> list[str]:
+    """The numbers that comparisons compute with."""
+    names: dict[str, None] = {}
+    for atom in ir.atoms(condition):
+        if isinstance(atom, ir.Compare):
+            for part in (*ir.int_parts(atom.left), *ir.int_parts(atom.right)):
+                if isinstance(part, ir.FieldValue):
+                    names[part.name] = None
+    return list(names)
 
 
 def _place(part: Part) -> tuple[object, ...]:
