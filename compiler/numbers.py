@@ -285,6 +285,8 @@ def _unit_help(left: Number, right: Number) -> str:
     for number, other in ((left, right), (right, left)):
         if isinstance(number, Constant) and other.unit.text:
             return f"write the constant in `{other.unit.text}` or a unit that converts to it"
+        if isinstance(number, Constant) and not other.unit.text:
+            return f"leave `{number.unit.text}` out, or declare the field in it"
     return "compare and add only what measures the same"
 
 

@@ -12,6 +12,7 @@ REFUSED = [
     # expression, code, text under the caret, part of the message, part of the help
     ("paylod > 1 kg", "GOV201", "paylod", "there is no field", "did you mean `payload`?"),
     ("payload > 5 kW", "GOV205", "payload > 5 kW", "a mass (`kg`) against a power", "in `kg`"),
+    ("risk > 5 kg", "GOV205", "risk > 5 kg", "a plain number against a mass", "leave `kg` out"),
     ("payload > 5", "GOV206", "5", "has no unit", "write `5 kg`"),
     ("0 < battery", "GOV206", "0", "has no unit", "write `0 %`"),
     ("payload + battery > 1 kg", "GOV205", "payload + battery", "do not fit", "measures the same"),
