@@ -22,7 +22,7 @@ from govlang.compiler.flow import Fields
 from govlang.compiler.imports import Program
 from govlang.compiler.literals import literal_value
 from govlang.compiler.overrides import SUGGESTIONS_MAX, Overrides, overrides_of
-from govlang.compiler.refusal import RefusalError
+from govlang.compiler.refusal import RefusalError, listed
 from govlang.compiler.resolve import RESERVED_RULES, Resolver, Scope, unique, unknown
 from govlang.compiler.testcases import Tests
 from govlang.compiler.types import Condition
@@ -235,13 +235,14 @@ class _Lowering:
 
     def _accepts(self, names: set[str], tables: dict[str, tuple[str, ...]]) -> tuple[Accept, ...]:
         found: list[Accept] = []
+        findings = [code for code in CODES if code.startswith("GOV3")]
         for one in self._all(ast.AcceptDecl):
-            if one.code.text not in CODES:
+            if one.code.text not in findings:
                 self.found.error(
                     "GOV229",
-                    f"there is no finding `{one.code.text}`",
+                    f"`gov verify` has no finding `{one.code.text}`",
                     one.code.span,
-                    help=did_you_mean(one.code.text, CODES) or "`gov help` lists the codes",
+                    help=did_you_mean(one.code.text, findings) or f"write {listed(findings, 12)}",
                 )
             for name in one.names:
                 rows = tables.get(name.text, (name.text,))

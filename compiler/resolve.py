@@ -168,7 +168,7 @@ class Resolver:
         for one in action.parameters:
             try:
                 if unique(one.name, seen, "argument", self._found):
-                    parameters.append(field_of(one, self.scope.units))
+                    parameters.append(_argument(one, self.scope.units))
             except RefusalError as refusal:
                 self._found.add(refusal.diagnostic)
         self.scope.actions[action.name.text] = ir.Action(action.name.text, tuple(parameters))
@@ -209,6 +209,17 @@ def _parameter(param: ast.ParamDecl, units: Units) -> ir.Field:
         param.span,
         "a parameter is a number, a duration, a bool or an enumeration",
     )
+
+
+def _argument(one: ast.Field, units: Units) -> ir.Field:
+    if one.optional or one.from_runtime or one.private:
+        raise RefusalError(
+            "GOV234",
+            f"the argument `{one.name.text}` of an action is always given and has no modifier",
+            one.span,
+            "remove `optional`, `from runtime` or `private`",
+        )
+    return typed(one.name, one.type, units)
 
 
 def unique(name: ast.Name, seen: dict[str, Span], what: str, found: Diagnostics) -> bool:

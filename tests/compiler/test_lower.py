@@ -69,20 +69,20 @@ def test_an_acceptance_names_a_code_and_rules_rows_or_properties() -> None:
     body = (
         "rule a deny\nprove p: ticket or not ticket\ntable t(zone) -> decision {\n"
         "| zone | decision |\n| urban | deny |\n| _ | allow |\n}\n"
-        'accept GOV213 on a, p because "known"\naccept GOV213 on t because "all rows"\n'
-        'accept GOV213 on default because "gap"'
+        'accept GOV302 on a, p because "known"\naccept GOV302 on t because "all rows"\n'
+        'accept GOV302 on default because "gap"'
     )
     found = [(one.code, one.rule, one.because) for one in check(FIELDS + body).accepts]
     assert found == [
-        ("GOV213", "a", "known"),
-        ("GOV213", "p", "known"),
-        ("GOV213", "t#1", "all rows"),
-        ("GOV213", "t#2", "all rows"),
-        ("GOV213", "default", "gap"),
+        ("GOV302", "a", "known"),
+        ("GOV302", "p", "known"),
+        ("GOV302", "t#1", "all rows"),
+        ("GOV302", "t#2", "all rows"),
+        ("GOV302", "default", "gap"),
     ]
     assert codes('rule abc deny\naccept GOV999 on abd because "x"') == ["GOV229", "GOV229"]
     assert (
-        errors('rule abc deny\naccept GOV213 on abd because "x"')[0].help == "did you mean `abc`?"
+        errors('rule abc deny\naccept GOV302 on abd because "x"')[0].help == "did you mean `abc`?"
     )
 
 

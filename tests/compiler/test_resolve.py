@@ -56,6 +56,11 @@ def test_a_name_that_outcomes_use_is_no_rule(name: str) -> None:
     assert codes(f"rule {name} deny") == ["GOV203"]
 
 
+@pytest.mark.parametrize("modifier", ["optional", "from runtime", "private"])
+def test_an_argument_of_an_action_has_no_modifier(modifier: str) -> None:
+    assert codes(f"action a {{ x : bool {modifier} }}") == ["GOV234"]
+
+
 def test_an_output_cannot_be_read() -> None:
     found = errors("output speed : number in 0..9\nrule a when speed > 3 deny")
     assert [one.code for one in found] == ["GOV204"]
