@@ -17,7 +17,7 @@ from govlang.compiler import desugar, ir
 from govlang.compiler.check import Checker
 from govlang.compiler.checked import Accept, Checked
 from govlang.compiler.desugar import Draft
-from govlang.compiler.effects import Effects
+from govlang.compiler.effects import Effects, milliseconds
 from govlang.compiler.flow import Fields
 from govlang.compiler.imports import Program
 from govlang.compiler.literals import literal_value
@@ -58,6 +58,7 @@ class _Lowering:
         scope = resolver.scope
         checker = Checker(scope, self.found)
         checker.lets.prepare()
+        self._check_longest_window(scope)
         assumptions, facts = self._assumptions(checker)
         combine, default, time_zone = self._combine(), self._default(), self._time_zone()
         drafts = list(desugar.drafts(self.program.declarations, scope, self.found))
@@ -133,6 +134,16 @@ class _Lowering:
     def _time_zone(self) -> str | None:
         written = self._only(ast.TimeZoneDecl, "time zone")
         return written.zone.value if written else None
+
+    def _check_longest_window(self, scope: Scope) -> None:
+        """No rule of this version has a window; the bound is only held to be one."""
+        written = self._only(ast.LongestWindowDecl, "longest window")
+        if written is None:
+            return
+        try:
+            milliseconds(written.duration, scope.units)
+        except RefusalError as refusal:
+            self.found.add(refusal.diagnostic)
 
     # --- claims ---
 

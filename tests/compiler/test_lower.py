@@ -28,11 +28,19 @@ def test_a_policy_that_says_nothing_combines_strictly_and_denies() -> None:
     assert (policy.combine, policy.default) == (ir.Combine.STRICT, ir.Default.DENY)
 
 
-@pytest.mark.parametrize("line", ["combine unique", "default deny", "tiers a", 'time zone "UTC"'])
+@pytest.mark.parametrize(
+    "line", ["combine unique", "default deny", "tiers a", 'time zone "UTC"', "longest window 30 d"]
+)
 def test_what_there_is_one_of_is_written_once(line: str) -> None:
     found = [one for one in errors(f"{line}\n{line}") if one.code == "GOV233"]
     assert len(found) == 1
     assert found[0].notes
+
+
+def test_a_longest_window_is_a_duration() -> None:
+    assert codes("longest window 30 d") == []
+    assert codes("longest window 30") == ["GOV206"]
+    assert codes("longest window 30 kg") == ["GOV205"]
 
 
 def test_assumptions_and_properties_keep_their_text_and_name() -> None:
