@@ -21,6 +21,9 @@ from govlang.cli.formats.findings import from_coded, from_diagnostic
 from govlang.dsl.diagnostics import GovError
 from govlang.native.errors import CodedError
 
+INPUT_FAULTS = (GovError, CodedError, OSError, UnicodeDecodeError, RecursionError, MemoryError)
+"""What an input can make a verb raise; everything else is a fault of ours."""
+
 
 class Exit(IntEnum):
     """The exit codes of the contract."""
@@ -46,7 +49,7 @@ def guarded(verb: Callable[..., int]) -> Callable[..., int]:
             return verb(**options)
         except BrokenPipeError:
             raise
-        except (GovError, CodedError, OSError, RecursionError, MemoryError) as error:
+        except INPUT_FAULTS as error:
             return refuse(error, as_json=options.get("style") == "json")
 
     return inner
@@ -76,6 +79,10 @@ def findings_of(error: Exception) -> list[dict[str, Any]]:
             place = f"`{error.filename}`: " if error.filename else ""
             why = (error.strerror or "cannot be read or written").lower()
             return [from_coded(CodedError("GOV701", place + why, "give a path that can be used"))]
+        case UnicodeDecodeError():
+            return [
+                from_coded(CodedError("GOV703", "the input is not UTF-8", "encode it as UTF-8"))
+            ]
         case _:
             kind = type(error).__name__
             return [
