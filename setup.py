@@ -7,10 +7,12 @@ ENGINE = (
     "gov_check_code.c",
     "gov_check_nodes.c",
     "gov_check_schema.c",
+    "gov_fast.c",
     "gov_load.c",
+    "gov_plan.c",
     "gov_table.c",
 )
-HEADERS = ("gov_engine.h", "gov_load.h", "gov_number.h", "gov_table.h")
+HEADERS = ("gov_engine.h", "gov_fast.h", "gov_load.h", "gov_number.h", "gov_plan.h", "gov_table.h")
 
 setup(
     cffi_modules=[NATIVE + "build_table.py:ffibuilder"],

@@ -25,7 +25,9 @@ SOURCES: Final = (
     "gov_check_nodes.c",
     "gov_check_schema.c",
     "gov_column.c",
+    "gov_fast.c",
     "gov_load.c",
+    "gov_plan.c",
     "gov_table.c",
 )
 FLAGS: Final = ("-std=gnu11", "-O2", "-fno-strict-aliasing", "-fno-math-errno")

@@ -16,7 +16,7 @@ typedef struct {
     int64_t *points;
     uint64_t *masks;
     uint64_t active, alone, paired, residual;
-    gov_verdicts verdicts;
+    gov_outcomes outcomes;
 } plan;
 
 /* Whether the table is one block that masks alone can settle. */
@@ -83,22 +83,14 @@ static uint64_t lookup_size(const uint64_t *at) {
     return gov_kind_of(at[0]) == GOV_DENSE ? 2 + count : gov_kind_of(at[0]) == GOV_RANGES ? 2 + 2 * count : 3;
 }
 
-/* The outcome of each lowest bit, without and with a permitting entry; 64: nothing fired. */
+/* The outcome of every lowest bit and, of few entries, of every mask. */
 static void settle_all(plan *p) {
-    const gov_table *t = p->table;
-    const uint64_t *node = t->nodes;
-    for (int may = 0; may < 2; may++)
-        for (uint32_t bit = 0; bit < GOV_LUT; bit++) {
-            const gov_entry *e = bit < gov_byte1(node[0]) ? &t->entries[gov_pair(node + 4, bit)] : NULL;
-            const int stands = e && (may || e->effect >= t->fallback || t->combine >= GOV_FIRST_MATCH);
-            p->verdicts.by_bit[may][bit].decision = stands ? e->effect : t->fallback;
-            p->verdicts.by_bit[may][bit].rule = stands ? (int32_t)e->rule : -1;
-        }
-    p->verdicts.permits = node[1];
-    p->verdicts.end = gov_byte1(node[0]) < 64 ? UINT64_C(1) << gov_byte1(node[0]) : 0;
-    p->verdicts.direct = gov_byte1(node[0]) <= GOV_DIRECT;
+    const uint32_t entries = gov_byte1(p->table->nodes[0]);
+    gov_verdicts_make(p->table, p->table->nodes, &p->outcomes.verdicts);
+    p->outcomes.none = entries < GOV_BLOCK_MAX ? UINT64_C(1) << entries : 0;
+    p->outcomes.direct = entries <= GOV_DIRECT;
     for (uint32_t mask = 0; mask < 1 << GOV_DIRECT; mask++)
-        p->verdicts.by_mask[mask] = gov_verdict_of(&p->verdicts, mask & p->active);
+        p->outcomes.by_mask[mask] = *gov_outcome_of(&p->outcomes, mask & p->active);
 }
 
 /* Tests of columns that are the same in every row are done once. */
@@ -191,7 +183,7 @@ static void decide_block(batch *b, int64_t start, uint32_t count, uint32_t ahead
             if (k < inputs && ahead) fetch_ahead(&b->rows.inputs[k], start + count, ahead);
             if (k < p->n_tests) gov_apply(&p->tests[k], b->rows.column[p->tests[k].column], b->fired, count);
         }
-        gov_look_up(&p->verdicts, b->fired, to, start, count);
+        gov_look_up(&p->outcomes, b->fired, to, start, count);
         decide_rest(b, start, count, to);
     } else {
         for (uint32_t i = 0; i < count; i++) decide_row(b, i, start + i, to);

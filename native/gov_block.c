@@ -90,29 +90,29 @@ void gov_apply(const gov_test *t, const int64_t *words, uint64_t *fired, uint32_
 }
 
 #define LOOK_UP(name, type, verdict)                                                                              \
-    static void name(const gov_verdicts *v, const uint64_t *restrict fired, uint8_t *restrict decisions,         \
+    static void name(const gov_outcomes *o, const uint64_t *restrict fired, uint8_t *restrict decisions,         \
                      type *restrict rules, uint32_t count) {                                                      \
         for (uint32_t i = 0; i < count; i++) {                                                                    \
-            const gov_verdict found = verdict;                                                                    \
-            decisions[i] = (uint8_t)found.decision;                                                               \
-            rules[i] = (type)found.rule;                                                                          \
+            const gov_verdict *found = verdict;                                                                    \
+            decisions[i] = (uint8_t)found->decision;                                                               \
+            rules[i] = (type)found->rule;                                                                          \
         }                                                                                                         \
     }
-LOOK_UP(direct_narrow, int16_t, v->by_mask[fired[i] & ((1 << GOV_DIRECT) - 1)])
-LOOK_UP(direct_wide, int32_t, v->by_mask[fired[i] & ((1 << GOV_DIRECT) - 1)])
-LOOK_UP(by_bit_narrow, int16_t, v->by_bit[(fired[i] & v->permits) != 0][__builtin_ctzll(fired[i] | v->end)])
-LOOK_UP(by_bit_wide, int32_t, v->by_bit[(fired[i] & v->permits) != 0][__builtin_ctzll(fired[i] | v->end)])
-LOOK_UP(full_narrow, int16_t, gov_verdict_of(v, fired[i]))
-LOOK_UP(full_wide, int32_t, gov_verdict_of(v, fired[i]))
+LOOK_UP(direct_narrow, int16_t, &o->by_mask[fired[i] & ((1 << GOV_DIRECT) - 1)])
+LOOK_UP(direct_wide, int32_t, &o->by_mask[fired[i] & ((1 << GOV_DIRECT) - 1)])
+LOOK_UP(by_bit_narrow, int16_t, &o->verdicts.by_bit[(fired[i] & o->verdicts.permits) != 0][__builtin_ctzll(fired[i] | o->none)])
+LOOK_UP(by_bit_wide, int32_t, &o->verdicts.by_bit[(fired[i] & o->verdicts.permits) != 0][__builtin_ctzll(fired[i] | o->none)])
+LOOK_UP(full_narrow, int16_t, gov_outcome_of(o, fired[i]))
+LOOK_UP(full_wide, int32_t, gov_outcome_of(o, fired[i]))
 
-void gov_look_up(const gov_verdicts *v, const uint64_t *fired, const gov_output *out, int64_t row, uint32_t count) {
+void gov_look_up(const gov_outcomes *o, const uint64_t *fired, const gov_output *out, int64_t row, uint32_t count) {
     uint8_t *decisions = out->decisions + row;
     if (out->narrow) {
         int16_t *rules = (int16_t *)out->rules + row;
-        (v->direct ? direct_narrow : v->end ? by_bit_narrow : full_narrow)(v, fired, decisions, rules, count);
+        (o->direct ? direct_narrow : o->none ? by_bit_narrow : full_narrow)(o, fired, decisions, rules, count);
     } else {
         int32_t *rules = (int32_t *)out->rules + row;
-        (v->direct ? direct_wide : v->end ? by_bit_wide : full_wide)(v, fired, decisions, rules, count);
+        (o->direct ? direct_wide : o->none ? by_bit_wide : full_wide)(o, fired, decisions, rules, count);
     }
 }
 

@@ -4,7 +4,7 @@
 #define GOV_BLOCK_H
 
 #include "gov_batch.h"
-#include "gov_engine.h"
+#include "gov_fast.h"
 
 #define GOV_ROWS 1024
 #define GOV_STRIDE (GOV_ROWS + 8) /* words between columns: another power of two would crowd the same cache sets */
@@ -47,18 +47,17 @@ int gov_any_outside(const int64_t *words, uint32_t count, int64_t lo, int64_t hi
 void gov_apply(const gov_test *test, const int64_t *words, uint64_t *fired, uint32_t count);
 
 /* Outcomes of masks: by lowest fired bit (64: none) and whether one permits; of few entries, by the mask itself. */
-#define GOV_LUT 65
 #define GOV_DIRECT 8 /* entries whose masks are looked up as they are */
-typedef struct { int32_t rule; uint32_t decision; } gov_verdict;
 typedef struct {
-    uint64_t permits, end; /* end: the bit behind the last entry, 0 if there are 64 */
+    gov_verdicts verdicts;
+    uint64_t none; /* the bit behind the last entry, 0 if there are 64 */
     int direct;
-    gov_verdict by_bit[2][GOV_LUT];
     gov_verdict by_mask[1 << GOV_DIRECT];
-} gov_verdicts;
+} gov_outcomes;
 
-static inline gov_verdict gov_verdict_of(const gov_verdicts *v, uint64_t fired) {
-    return v->by_bit[(fired & v->permits) != 0][fired ? __builtin_ctzll(fired) : GOV_LUT - 1];
+static inline const gov_verdict *gov_outcome_of(const gov_outcomes *o, uint64_t fired) {
+    const uint32_t lowest = fired ? (uint32_t)__builtin_ctzll(fired) : GOV_BLOCK_MAX;
+    return &o->verdicts.by_bit[(fired & o->verdicts.permits) != 0][lowest];
 }
 
 /* Where outcomes go: rules as int16 if `narrow`, else int32. */
@@ -74,7 +73,7 @@ static inline void gov_put(const gov_output *out, int64_t row, uint8_t decision,
     else ((int32_t *)out->rules)[row] = rule;
 }
 
-void gov_look_up(const gov_verdicts *verdicts, const uint64_t *fired, const gov_output *out, int64_t row,
+void gov_look_up(const gov_outcomes *outcomes, const uint64_t *fired, const gov_output *out, int64_t row,
                  uint32_t count);
 
 /* Doubles of a field with few steps: words, and 1 in `odd` for what is not the double nearest to a step in range. */

@@ -32,6 +32,8 @@ struct gov_table {
     uint32_t n_nodes, n_assumptions, n_rules, n_columns, n_order;
     uint8_t combine, fallback;     /* gov_combine; gov_effect of the default */
     uint64_t steps;
+    struct gov_fast *fast;         /* see gov_fast.h; NULL: there is none */
+    struct gov_plan *plan;         /* see gov_plan.h */
     int64_t *base;                 /* words of an empty request */
     uint64_t *bytes;               /* the file */
 };

@@ -5,6 +5,8 @@
    stack, strings are UTF-8, the sum of the steps is bounded. */
 
 #include "gov_load.h"
+#include "gov_fast.h"
+#include "gov_plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +94,7 @@ static int derive(gov_table *t) {
     for (uint32_t p = 0; p < t->policy->params; p++) t->base[params[p].column] = params[p].value;
     t->combine = t->policy->combine;
     t->fallback = t->policy->fallback == GOV_DEFAULT_ALLOW ? GOV_ALLOW : GOV_DENY;
-    return 0;
+    return gov_plan_make(t) ? -1 : gov_fast_make(t);
 }
 
 static const char *check_all(gov_table *t) {
@@ -132,6 +134,8 @@ gov_table *gov_table_load(const uint8_t *bytes, size_t size, const char **why) {
 void gov_table_free(gov_table *t) {
     if (!t) return;
     free((void *)(uintptr_t)t->bounds);
+    free(t->fast);
+    gov_plan_free(t->plan);
     free(t->base);
     free(t->bytes);
     free(t);

@@ -3,11 +3,13 @@
    In: a loaded table, the words of a request, scratch of the caller.  Out: an outcome.  Nothing is allocated, no
    table is changed.  INVARIANT: gov_load.c has checked every link and list that is followed here.
 
-   Two roads lead to the same outcome.  The walk keeps the best rank, whether something permits, and how many fired
-   entries have limits; that decides all but the requests on which rules override each other or limits meet.  Those
-   take the road of gov_collect, which gathers the fired rules in a bit set and follows the language word by word. */
+   Two roads lead to the same outcome.  The plan (gov_plan.h) is followed for the best rank, whether something permits,
+   and how many fired entries have limits; that decides all but the requests on which rules override each other or
+   limits meet.  Those take the road of gov_collect, which walks the nodes themselves, gathers the fired rules in a bit
+   set and follows the language word by word. */
 
-#include "gov_engine.h"
+#include "gov_fast.h"
+#include "gov_plan.h"
 
 #include <string.h>
 
@@ -78,10 +80,8 @@ uint32_t gov_classify(const gov_table *t, uint32_t classifier, const uint8_t *te
     return next[((size_t)c->states << shift) + state];
 }
 
-/* The mask of one lookup; *next is set behind it. */
-static inline uint64_t look_up(const uint64_t *at, const int64_t *words, const uint64_t **next) {
+uint64_t gov_lookup_mask(const uint64_t *at, int64_t value, const uint64_t **next) {
     const uint64_t w = at[0], count = gov_high(w);
-    const int64_t value = words[gov_column_of(w)];
     switch (gov_kind_of(w)) {
     case GOV_DENSE: {
         uint64_t i = (uint64_t)value - at[1];
@@ -102,7 +102,7 @@ static inline uint64_t fired_bits(const gov_table *t, const uint64_t *node, cons
     const uint32_t entries = gov_byte1(node[0]), lookups = gov_byte2(node[0]), residuals = gov_byte3(node[0]);
     const uint64_t *rest = node + 4 + (entries + 1) / 2, *at = rest + residuals;
     uint64_t fired = gov_low_bits(entries);
-    for (uint32_t i = 0; i < lookups; i++) fired &= look_up(at, words, &at);
+    for (uint32_t i = 0; i < lookups; i++) fired &= gov_lookup_mask(at, words[gov_column_of(at[0])], &at);
     for (uint32_t i = 0; i < residuals && fired; i++) {
         const uint64_t bit = UINT64_C(1) << (uint32_t)rest[i];
         if ((fired & bit) && !gov_run(t, gov_high(rest[i]), words)) fired &= ~bit;
@@ -166,6 +166,83 @@ static inline void take(const gov_table *t, const uint64_t *node, uint64_t fired
             else if (t->entries[e].rule != t->entries[s->best].rule) s->other = e;
         }
     if (best < s->best) s->best = best;
+}
+
+/* --- the plan ---------------------------------------------------------------------------------------------------- */
+
+static inline uint32_t rank_of(const uint64_t *keys, uint32_t size, int64_t value) {
+    uint32_t rank = 0;
+    for (uint32_t step = (size + 1) / 2; step; step /= 2) rank += (int64_t)keys[rank + step - 1] <= value ? step : 0;
+    return rank;
+}
+
+static inline int64_t sum_of(const gov_step *s, const int64_t *words) {
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < s->count; i++) total += (uint64_t)words[s->columns[i]];
+    return (int64_t)total;
+}
+
+static inline uint64_t direct_mask(const gov_step *s, const int64_t *words) {
+    const uint64_t i = (uint64_t)words[s->columns[0]] - (uint64_t)s->lo;
+    return i < s->count ? s->u.words[i] : 0;
+}
+
+/* The mask of any other step; a program runs only where its bit could still fire. */
+static inline uint64_t step_mask(const gov_table *t, const gov_step *s, const int64_t *words, uint64_t fired) {
+    const int64_t value = words[s->columns[0]];
+    switch (s->kind) {
+    case GOV_STEP_RANK: return s->u.words[s->count + rank_of(s->u.words, s->count, value)];
+    case GOV_STEP_ANY: return value & s->lo ? ~UINT64_C(0) : s->u.keep;
+    case GOV_STEP_ALL: return (value & s->lo) == s->lo ? ~UINT64_C(0) : s->u.keep;
+    case GOV_STEP_WITHIN: return value & ~s->lo ? s->u.keep : ~UINT64_C(0);
+    case GOV_STEP_AT_MOST: return sum_of(s, words) <= s->lo ? ~UINT64_C(0) : s->u.keep;
+    case GOV_STEP_AT_LEAST: return sum_of(s, words) >= s->lo ? ~UINT64_C(0) : s->u.keep;
+    default: return (fired & ~s->u.keep) && !gov_run(t, s->count, words) ? s->u.keep : ~UINT64_C(0);
+    }
+}
+
+static inline uint32_t stop_behind(const gov_plan *p, const gov_stop *s, const int64_t *words) {
+    const int64_t value = words[s->column];
+    switch (s->kind) {
+    case GOV_SWITCH: {
+        const uint64_t i = (uint64_t)value - s->all;
+        return i < s->count ? p->children[s->first + i] : 0;
+    }
+    case GOV_HASH: {
+        const uint64_t mask = (UINT64_C(1) << s->bits) - 1;
+        uint64_t slot = gov_hash(value, s->bits);
+        for (uint32_t i = 0; i < s->count; i++, slot = (slot + 1) & mask) {
+            const uint64_t *pair = s->node + 2 + 2 * slot;
+            if (!pair[1] || (int64_t)pair[0] == value) return p->children[s->first + slot];
+        }
+        return 0;
+    }
+    default: return p->children[s->first + gov_rank(s->node + 2, s->count, value)];
+    }
+}
+
+/* Visits every stop on the way, as WALK visits the nodes. */
+static inline void follow(const gov_table *t, const int64_t *words, sum *found) {
+    const gov_plan *p = t->plan;
+    uint32_t stack[GOV_DEPTH_MAX + 1], depth = 0, at = 0;
+    if (!p->n_stops) return;
+    do {
+        const gov_stop *s = &p->stops[at];
+        uint32_t next = s->next;
+        if (s->kind == GOV_BLOCK) {
+            uint64_t fired = s->all;
+            const gov_step *step = p->steps + s->first, *direct = step + s->column, *end = step + s->count;
+            for (; step < direct; step++) fired &= direct_mask(step, words);
+            for (; step < end; step++) fired &= step_mask(t, step, words, fired);
+            if (fired) take(t, s->node, fired, found);
+        } else {
+            const uint32_t child = stop_behind(p, s, words);
+            if (child && next) stack[depth++] = next;
+            if (child) next = child;
+        }
+        if (!next && depth) next = stack[--depth];
+        at = next;
+    } while (at);
 }
 
 static inline void conclude(gov_outcome *out, uint8_t decision, uint32_t rule) {
@@ -289,9 +366,11 @@ static int limits_meet(const gov_table *t, const int64_t *words, const uint64_t 
     return meet;
 }
 
-static int in_range(const gov_table *t, const int64_t *words, gov_outcome *out) {
-    for (uint32_t c = 0; c < t->policy->request_columns; c++)
-        if (GOV_UNLIKELY((uint64_t)words[c] - (uint64_t)t->bounds[c].lo > t->bounds[c].width)) {
+static inline int in_range(const gov_table *t, const int64_t *words, gov_outcome *out) {
+    const uint32_t columns = t->policy->request_columns;
+    const gov_bound *bounds = t->bounds;
+    for (uint32_t c = 0; c < columns; c++)
+        if (GOV_UNLIKELY((uint64_t)words[c] - (uint64_t)bounds[c].lo > bounds[c].width)) {
             conclude(out, GOV_DENY, GOV_BY_INVALID);
             out->culprit = c;
             return 0;
@@ -313,15 +392,32 @@ void gov_collect(const gov_table *t, const int64_t *words, uint64_t *scratch, go
     if (!limits_meet(t, words, taken, (int64_t *)(void *)(scratch + 2 * size))) out->decision = GOV_DENY;
 }
 
+/* Whether the fast road leads to an outcome; it does not if a word is out of range, or rules need more than masks. */
+static inline int decide_fast(const struct gov_fast *f, const int64_t *words, gov_outcome *out) {
+    uint64_t fired = f->active, outside = 0;
+    for (uint32_t i = 0; i < f->words; i++) {
+        const gov_fast_word *w = &f->word[i];
+        const uint64_t at = (uint64_t)words[i] - (uint64_t)w->lo, beyond = at > w->width;
+        outside |= beyond;
+        fired &= w->masks[beyond ? 0 : at];
+    }
+    const uint64_t paired = fired & f->paired;
+    if (GOV_UNLIKELY(outside | (fired & f->alone) | (paired & (paired - 1)))) return 0;
+    const gov_verdict *v = &f->verdicts.by_bit[(fired & f->verdicts.permits) != 0][__builtin_ctzll(fired | f->none)];
+    conclude(out, (uint8_t)v->decision, v->rule);
+    return 1;
+}
+
 void gov_decide_valid(const gov_table *t, const int64_t *words, uint64_t *scratch, gov_outcome *out) {
+    if (t->fast && decide_fast(t->fast, words, out)) return;
     sum s = {0, 0, GOV_NONE, GOV_NONE, 0};
     if (t->n_assumptions && first_broken(t, words, out)) return;
-#define TAKE(node, fired) take(t, node, fired, &s)
-    WALK(t, words, TAKE);
+    follow(t, words, &s);
     if (GOV_UNLIKELY(s.alone || (s.paired > 1 && t->combine < GOV_FIRST_MATCH))) gov_collect(t, words, scratch, out);
     else settle(t, &s, out);
 }
 
 void gov_decide(const gov_table *t, const int64_t *words, uint64_t *scratch, gov_outcome *out) {
+    if (t->fast && decide_fast(t->fast, words, out)) return;
     if (in_range(t, words, out)) gov_decide_valid(t, words, scratch, out);
 }

@@ -23,7 +23,9 @@ CORE = (
     "gov_check_nodes",
     "gov_check_schema",
     "gov_column",
+    "gov_fast",
     "gov_load",
+    "gov_plan",
     "gov_table",
 )
 

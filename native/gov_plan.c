@@ -1,0 +1,249 @@
+/* Making the plan of gov_plan.h: two passes over the checked nodes, one that counts and one that fills.
+
+   In: a table whose nodes have been checked.  Out: its plan.  INVARIANT: memory stays linear in the nodes, because
+   only words of a few values always get a mask for each; those of up to DIRECT_MAX values get them until the budget,
+   which fits a processor's nearest cache, is spent. */
+
+#include "gov_plan.h"
+
+#include <stdlib.h>
+
+#define DIRECT_MAX 1024      /* values of a word that may get a mask each */
+#define DIRECT_FEW 16        /* of one that always does */
+#define BUDGET 2048          /* masks for words of more than DIRECT_FEW values */
+#define RANK_LEAST 7         /* keys of the smallest search: one shape for most */
+
+typedef struct {
+    const gov_table *t;
+    gov_plan *p;             /* NULL while counting: arrays are filled behind it */
+    uint32_t *stop_of;       /* by the node's first word */
+    uint32_t stops, steps, children, words, spent;
+} maker;
+
+static uint32_t lookup_size(const uint64_t *at) {
+    const uint32_t count = gov_high(at[0]);
+    switch (gov_kind_of(at[0])) {
+    case GOV_DENSE: return 2 + count;
+    case GOV_RANGES: return 2 + 2 * count;
+    default: return 3;
+    }
+}
+
+static uint32_t node_size(const uint64_t *node) {
+    const uint32_t count = (uint32_t)node[1];
+    switch (gov_kind_of(node[0])) {
+    case GOV_SWITCH: return 3 + (count + 1) / 2;
+    case GOV_HASH: return 2 + (2u << gov_byte1(node[0]));
+    case GOV_SPLIT: return 2 + count + (count + 2) / 2;
+    default: break;
+    }
+    const uint64_t *at = node + 4 + (gov_byte1(node[0]) + 1) / 2 + gov_byte3(node[0]);
+    for (uint32_t i = 0; i < gov_byte2(node[0]); i++) at += lookup_size(at);
+    return (uint32_t)(at - node);
+}
+
+/* Values of a column that get a mask each, 0: too many, or a parameter's, which no request is checked for. */
+static uint32_t values_of(const maker *m, uint32_t column) {
+    const uint64_t width = m->t->bounds[column].width;
+    if (column >= m->t->policy->request_columns || width >= DIRECT_MAX) return 0;
+    return width < DIRECT_FEW || m->spent + width < BUDGET ? (uint32_t)width + 1 : 0;
+}
+
+static gov_step *new_step(maker *m, uint8_t kind, uint16_t column) {
+    gov_step *s = m->p ? &m->p->steps[m->steps] : NULL;
+    m->steps++;
+    if (s) *s = (gov_step){.kind = kind, .columns = {column}};
+    return s;
+}
+
+static uint64_t *new_words(maker *m, uint32_t count) {
+    uint64_t *words = m->p ? &m->p->words[m->words] : NULL;
+    m->words += count;
+    return words;
+}
+
+/* One mask a value: what all lookups of the block for this column say together. */
+static void direct_step(maker *m, const uint64_t *first, uint32_t lookups, uint16_t column, uint32_t values) {
+    gov_step *s = new_step(m, GOV_STEP_DIRECT, column);
+    uint64_t *masks = new_words(m, values);
+    if (values > DIRECT_FEW) m->spent += values;
+    if (!s) return;
+    s->lo = m->t->bounds[column].lo;
+    s->count = values;
+    s->u.words = masks;
+    for (uint32_t v = 0; v < values; v++) {
+        const uint64_t *at = first;
+        masks[v] = ~UINT64_C(0);
+        for (uint32_t i = 0; i < lookups; i++) {
+            const uint64_t w = at[0], mask = gov_lookup_mask(at, s->lo + (int64_t)v, &at);
+            if (gov_column_of(w) == column) masks[v] &= mask;
+        }
+    }
+}
+
+static void rank_step(maker *m, const uint64_t *at) {
+    const uint32_t count = gov_high(at[0]);
+    uint32_t size = RANK_LEAST;
+    while (size < count) size = 2 * size + 1;
+    gov_step *s = new_step(m, GOV_STEP_RANK, gov_column_of(at[0]));
+    uint64_t *words = new_words(m, 2 * size + 1);
+    if (!s) return;
+    s->count = size;
+    s->u.words = words;
+    for (uint32_t i = 0; i < size; i++) words[i] = i < count ? at[1 + i] : (uint64_t)INT64_MAX;
+    for (uint32_t i = 0; i <= size; i++) words[size + i] = at[1 + count + (i < count ? i : count)];
+}
+
+static void dense_step(maker *m, const uint64_t *at) {
+    gov_step *s = new_step(m, GOV_STEP_DIRECT, gov_column_of(at[0]));
+    if (!s) return;
+    s->lo = (int64_t)at[1];
+    s->count = gov_high(at[0]);
+    s->u.words = at + 2;
+}
+
+static void set_step(maker *m, const uint64_t *at) {
+    const uint8_t kind = gov_kind_of(at[0]);
+    const uint8_t as = kind == GOV_SET_ANY ? GOV_STEP_ANY : kind == GOV_SET_ALL ? GOV_STEP_ALL : GOV_STEP_WITHIN;
+    gov_step *s = new_step(m, as, gov_column_of(at[0]));
+    if (!s) return;
+    s->lo = (int64_t)at[1];
+    s->u.keep = at[2];
+}
+
+/* The lookups that become DIRECT, one step a column, or the others. */
+static void lookup_steps(maker *m, const uint64_t *first, uint32_t lookups, int direct) {
+    const uint64_t *at = first;
+    for (uint32_t i = 0; i < lookups; i++, at += lookup_size(at)) {
+        const uint8_t kind = gov_kind_of(at[0]);
+        const uint16_t column = gov_column_of(at[0]);
+        const uint32_t values = values_of(m, column);
+        if (direct != (values || kind == GOV_DENSE)) continue;
+        if (values) {
+            const uint64_t *before = first;
+            while (before != at && gov_column_of(before[0]) != column) before += lookup_size(before);
+            if (before == at) direct_step(m, first, lookups, column, values);
+        } else if (kind == GOV_DENSE) {
+            dense_step(m, at);
+        } else if (kind == GOV_RANGES) {
+            rank_step(m, at);
+        } else {
+            set_step(m, at);
+        }
+    }
+}
+
+/* Columns of `LOAD (LOAD ADD)*`, behind which *at is left; 0: it is something else. */
+static uint32_t summed(const uint64_t **at, const uint64_t *end, uint16_t *columns) {
+    uint32_t count = 0;
+    while (*at < end && gov_kind_of(**at) == GOV_OP_LOAD && count < GOV_STEP_COLUMNS) {
+        columns[count++] = gov_column_of(*(*at)++);
+        if (count > 1 && (*at == end || gov_kind_of(*(*at)++) != GOV_OP_ADD)) return 0;
+    }
+    return count;
+}
+
+/* A program that holds a sum against a constant: its kind, or GOV_STEP_PROGRAM. */
+static uint8_t shape_of(const gov_table *t, uint32_t program, gov_step *s) {
+    const uint64_t *at = t->code + t->programs[program].first, *end = at + t->programs[program].words;
+    const int constant_first = end - at > 2 && gov_kind_of(at[0]) == GOV_OP_CONST;
+    if (constant_first) {
+        s->lo = (int64_t)at[1];
+        at += 2;
+    }
+    s->count = summed(&at, end, s->columns);
+    if (!constant_first && end - at == 3 && gov_kind_of(at[0]) == GOV_OP_CONST) {
+        s->lo = (int64_t)at[1];
+        at += 2;
+    }
+    if (!s->count || end - at != 1 || gov_kind_of(at[0]) != GOV_OP_LE) return GOV_STEP_PROGRAM;
+    return constant_first ? GOV_STEP_AT_LEAST : GOV_STEP_AT_MOST;
+}
+
+static void residual_step(maker *m, uint64_t residual) {
+    const uint32_t program = gov_high(residual);
+    gov_step *s = new_step(m, GOV_STEP_PROGRAM, 0);
+    if (!s) return;
+    s->kind = shape_of(m->t, program, s);
+    if (s->kind == GOV_STEP_PROGRAM) s->count = program;
+    s->u.keep = ~(UINT64_C(1) << (uint32_t)residual);
+}
+
+static void block_stop(maker *m, const uint64_t *node, gov_stop *stop) {
+    const uint32_t residuals = gov_byte3(node[0]), first = m->steps;
+    const uint64_t *rest = node + 4 + (gov_byte1(node[0]) + 1) / 2;
+    lookup_steps(m, rest + residuals, gov_byte2(node[0]), 1);
+    const uint32_t direct = m->steps - first;
+    lookup_steps(m, rest + residuals, gov_byte2(node[0]), 0);
+    for (uint32_t i = 0; i < residuals; i++) residual_step(m, rest[i]);
+    if (!stop) return;
+    stop->all = gov_low_bits(gov_byte1(node[0]));
+    stop->column = (uint16_t)direct;
+    stop->first = first;
+    stop->count = m->steps - first;
+}
+
+static void index_stop(maker *m, const uint64_t *node, gov_stop *stop) {
+    const uint8_t kind = gov_kind_of(node[0]);
+    const uint32_t count = (uint32_t)node[1], bits = gov_byte1(node[0]);
+    const uint32_t children = kind == GOV_HASH ? 1u << bits : count + (kind == GOV_SPLIT);
+    if (stop) {
+        stop->bits = (uint8_t)bits;
+        stop->column = gov_column_of(node[0]);
+        stop->all = kind == GOV_SWITCH ? node[2] : 0;
+        stop->first = m->children;
+        stop->count = count;
+        for (uint32_t i = 0; i < children; i++) {
+            const uint64_t to = kind == GOV_SWITCH ? gov_pair(node + 3, i)
+                                : kind == GOV_HASH ? node[3 + 2 * (size_t)i] : gov_pair(node + 2 + count, i);
+            m->p->children[m->children + i] = to ? m->stop_of[to] : 0;
+        }
+    }
+    m->children += children;
+}
+
+static void pass(maker *m) {
+    m->stops = m->steps = m->children = m->words = m->spent = 0;
+    for (uint32_t at = 0; at < m->t->n_nodes; at += node_size(m->t->nodes + at)) {
+        const uint64_t *node = m->t->nodes + at;
+        gov_stop *stop = m->p ? &m->p->stops[m->stops] : NULL;
+        m->stop_of[at] = m->stops++;
+        if (stop) {
+            stop->kind = gov_kind_of(node[0]);
+            stop->node = node;
+            stop->next = gov_high(node[0]) ? m->stop_of[gov_high(node[0])] : 0;
+        }
+        if (gov_kind_of(node[0]) == GOV_BLOCK) block_stop(m, node, stop);
+        else index_stop(m, node, stop);
+    }
+}
+
+int gov_plan_make(gov_table *t) {
+    gov_plan *p = calloc(1, sizeof *p);
+    maker m = {.t = t, .stop_of = calloc(t->n_nodes + 1u, sizeof(uint32_t))};
+    t->plan = p;
+    if (!p || !m.stop_of) {
+        free(m.stop_of);
+        return -1;
+    }
+    pass(&m);
+    p->n_stops = m.stops;
+    p->stops = calloc(m.stops + 1u, sizeof *p->stops);
+    p->steps = calloc(m.steps + 1u, sizeof *p->steps);
+    p->children = calloc(m.children + 1u, sizeof *p->children);
+    p->words = calloc(m.words + 1u, sizeof *p->words);
+    const int whole = p->stops && p->steps && p->children && p->words;
+    m.p = p;
+    if (whole) pass(&m);
+    free(m.stop_of);
+    return whole ? 0 : -1;
+}
+
+void gov_plan_free(gov_plan *p) {
+    if (!p) return;
+    free(p->stops);
+    free(p->steps);
+    free(p->children);
+    free(p->words);
+    free(p);
+}

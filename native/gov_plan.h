@@ -1,0 +1,59 @@
+/* The plan: what loading derives from the checked nodes so that one decision takes few steps.
+
+   It says the same as the nodes.  Links are numbers of stops, every test of a block is one record of fixed size, and
+   a test of a word with few values is a mask for each of them.  The nodes stay the reference: gov_collect walks them,
+   and the masks of the plan are made by the lookups themselves. */
+
+#ifndef GOV_PLAN_H
+#define GOV_PLAN_H
+
+#include "gov_engine.h"
+
+enum gov_step_kind {
+    GOV_STEP_DIRECT,  /* masks[word - lo], 0 outside `count` words */
+    GOV_STEP_RANK,    /* masks[r], r of the `count` = 2^k - 1 keys are <= word; padded with the greatest integer */
+    GOV_STEP_ANY, GOV_STEP_ALL, GOV_STEP_WITHIN, /* keep, if the word fails the test against `lo` */
+    GOV_STEP_AT_MOST, /* keep, if the sum of `count` columns is over `lo` */
+    GOV_STEP_AT_LEAST,/* keep, if the sum of `count` columns is under `lo` */
+    GOV_STEP_PROGRAM  /* keep, if program number `count` gives 0 */
+};
+#define GOV_STEP_COLUMNS 4
+
+typedef struct {
+    uint8_t kind, reserved[3];
+    uint32_t count;
+    uint16_t columns[GOV_STEP_COLUMNS];
+    int64_t lo;
+    union {
+        const uint64_t *words; /* DIRECT: masks; RANK: keys, then masks */
+        uint64_t keep;
+    } u;
+} gov_step;
+
+typedef struct {
+    uint8_t kind;              /* gov_node_kind */
+    uint8_t bits;              /* HASH */
+    uint16_t column;           /* of a BLOCK: how many of its steps, the first ones, are DIRECT */
+    uint32_t next, first;      /* stops, 0: none; first child in `children`, or first step of a BLOCK */
+    uint32_t count;            /* children of SWITCH, breakpoints of SPLIT, probes of HASH, steps of a BLOCK */
+    uint64_t all;              /* BLOCK: the bits of its entries; SWITCH: lo */
+    const uint64_t *node;
+} gov_stop;
+
+typedef struct gov_plan gov_plan;
+struct gov_plan {
+    gov_stop *stops;
+    gov_step *steps;
+    uint32_t *children;        /* stops */
+    uint64_t *words;           /* masks and keys of steps */
+    uint32_t n_stops;
+};
+
+/* Sets t->plan; -1: there is not enough memory. */
+int gov_plan_make(gov_table *t);
+void gov_plan_free(gov_plan *p);
+
+/* The mask of the lookup at `at`, a word of `value`; *next is set behind it. */
+uint64_t gov_lookup_mask(const uint64_t *at, int64_t value, const uint64_t **next);
+
+#endif
