@@ -7,8 +7,8 @@ records are the table's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from govlang.compiler import ir
@@ -44,17 +44,18 @@ class TableReader:
         self.policy = decoded.policy
         self.nodes = dict(read_nodes(decoded.nodes))
         self.automata = {one.column: one for one in decoded.automata}
+        self.asking = self._with_roles()
 
     def decide(
-        self, request: Mapping[str, Any], runtime: Mapping[str, Any], params: Mapping[str, int]
+        self, request: Mapping[str, Any], runtime: Mapping[str, Any], params: Sequence[int]
     ) -> Outcome:
-        """The outcome for a request in its JSON form."""
+        """The outcome for a request in its JSON form; parameters in order of declaration."""
         sample = read_sample(self.policy, request, runtime)
         if isinstance(sample, InvalidRequest):
             return invalid_outcome(sample.field, sample.why)
         assert isinstance(sample, Request)
-        env = _TableEnvironment(self.policy, params, sample.values)
-        words = env.words = self.words(env)
+        env = _TableEnvironment(self.policy, {}, sample.values)
+        words = env.words = self.words(env, params)
         env.programs = self.decoded.programs
         programs = zip(self.policy.assumptions, self.decoded.assumption_programs, strict=True)
         for assumption, program in programs:
@@ -62,15 +63,28 @@ class TableReader:
                 return invalid_outcome(None, f"breaks the assumption `{assumption.text}`")
         return self._combined(env, self.fired(words))
 
-    def words(self, env: Environment) -> list[int]:
+    def _with_roles(self) -> ir.Policy:
+        """The policy with its roles in the column that the table has for them."""
+        owner, rows = self.decoded.approved_column, self.decoded.field_rows
+        fields = list(self.policy.fields)
+        for number, one in enumerate(fields):
+            is_owner = owner is not None and rows[number]["column"] == owner
+            if is_owner:
+                fields[number] = replace(one, name=ir.APPROVED)
+            elif one.name == ir.APPROVED:
+                fields[number] = replace(one, name=f"other {ir.APPROVED}")
+        return replace(self.policy, fields=tuple(fields))
+
+    def words(self, env: Environment, params: Sequence[int]) -> list[int]:
         """The words of a request."""
         return [
-            self._word(number, column, env) for number, column in enumerate(self.decoded.columns)
+            self._word(number, column, env, params)
+            for number, column in enumerate(self.decoded.columns)
         ]
 
-    def _word(self, number: int, column: Column, env: Environment) -> int:
+    def _word(self, number: int, column: Column, env: Environment, params: Sequence[int]) -> int:
         if column.kind is ColumnKind.PARAM:
-            return env.params[self.policy.params[column.source].field.name]
+            return params[column.source]
         one = self.policy.fields[column.source]
         match column.kind:
             case ColumnKind.RANGE | ColumnKind.SET:
@@ -128,7 +142,7 @@ class TableReader:
             effect,
             decider.id if decider else DEFAULT_RULE,
             decider.because if decider else "",
-            collect_obligations(self.policy, env, taken, effect),
+            collect_obligations(self.asking, env, taken, effect),
             tuple(rule.id for rule in fired),
         )
 
@@ -192,7 +206,7 @@ def difference(
     sample = read_sample(policy, request, runtime)
     _, expected = step(policy, params, initial_state(policy), sample)
     assert expected is not None
-    found = table.decide(request, runtime, params)
+    found = table.decide(request, runtime, [params[p.field.name] for p in policy.params])
     if found == expected:
         return None
     return Difference(dict(request), dict(runtime), dict(params), expected, found)

@@ -21,7 +21,7 @@ class Mismatch:
     """Something that differs: `field` or `rule` say where to look for a request that shows it.
 
     `also` is a rule that must fire too; `bare`: the table shows it whatever is asked (its name, its
-    snapshot, a default).
+    snapshot, the record of a rule that never decides).
     """
 
     what: str
@@ -33,11 +33,16 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An expression of the policy and the program that must compute it when the rule fires."""
+    """An expression of the policy and the program that must compute it when the rule fires.
+
+    An end of a limit counts only inside the range of its target: `bound` is `least` or `greatest`
+    and the target's own end.
+    """
 
     rule: int
     expr: ir.IntExpr
     program: int
+    bound: tuple[str, int] | None = None
 
 
 # --- schema --------------------------------------------------------------------------------------
@@ -53,7 +58,7 @@ def schema_mismatches(policy: ir.Policy, decoded: Decoded, snapshot: str) -> Ite
             yield Mismatch(f"the policy's {name}", bare=True)
     for name in ("combine", "default"):
         if getattr(table, name) != getattr(policy, name):
-            yield Mismatch(f"`{name}`")
+            yield Mismatch(f"`{name}`", bare=True)
     yield from _fields("field", policy.fields, table.fields)
     yield from _fields("output", policy.outputs, table.outputs)
     yield from _params(policy, table)
@@ -73,14 +78,12 @@ def _fields(
 ) -> Iterator[Mismatch]:
     for number, (one, other) in enumerate(zip_longest(map(recorded, ours), theirs)):
         if one is None or other is None:
-            yield Mismatch(f"{word} {number} is on one side only", field=(one or other).name)
+            yield Mismatch(f"{word} {number}", field=(one or other).name, bare=True)
             continue
         for part in fields(ir.Field):
             if part.name != "span" and getattr(one, part.name) != getattr(other, part.name):
-                # What is private shows in evidence only, never in an outcome.
-                bare = part.name == "private"
                 what = f"`{part.name}` of {word} `{one.name}`"
-                yield Mismatch(what, field=one.name, bare=bare)
+                yield Mismatch(what, field=one.name, bare=True)
 
 
 def _params(policy: ir.Policy, table: ir.Policy) -> Iterator[Mismatch]:
@@ -104,7 +107,7 @@ def _approved(policy: ir.Policy, decoded: Decoded) -> Iterator[Mismatch]:
     owner = next((i for i, row in rows if column is not None and row["column"] == column), None)
     expected = next((i for i, f in enumerate(policy.fields) if f.name == ir.APPROVED), None)
     if owner != expected:
-        yield Mismatch("the column of the roles that approved", field=ir.APPROVED)
+        yield Mismatch("the column of the roles that approved", bare=True)
 
 
 # --- rules ---------------------------------------------------------------------------------------
@@ -119,17 +122,18 @@ def rule_mismatches(policy: ir.Policy, decoded: Decoded) -> Iterator[Mismatch]:
     roles = {role: i for i, role in enumerate(policy.roles)}
     for number, (one, other) in enumerate(zip(policy.rules, table.rules, strict=True)):
         for what in _differing(one, other, roles):
-            yield Mismatch(f"{what} of rule `{one.id}`", rule=number)
+            yield Mismatch(f"{what} of rule `{one.id}`", rule=number, bare=True)
         for name in sorted(set(one.overrides) ^ set(other.overrides)):
             also = next((i for i, rule in enumerate(policy.rules) if rule.id == name), None)
-            yield Mismatch(f"`overrides` of rule `{one.id}`", rule=number, also=also)
+            what = f"`overrides` of rule `{one.id}`"
+            yield Mismatch(what, rule=number, also=also, bare=True)
     at = 0
     outputs = len(policy.fields)
     for number, rule in enumerate(policy.rules):
         for limit in rule.limits:
             target = _target(policy, limit.target, outputs)
             if at >= len(decoded.limit_targets) or decoded.limit_targets[at] != target:
-                yield Mismatch(f"a target of rule `{rule.id}`", rule=number)
+                yield Mismatch(f"a target of rule `{rule.id}`", rule=number, bare=True)
             at += 1
 
 
@@ -174,15 +178,24 @@ def expression_pairs(policy: ir.Policy, decoded: Decoded) -> Iterator[Pair]:
     """Every expression of a rule's effect with its program, where the records agree."""
     rules = zip(policy.rules, decoded.policy.rules, strict=True)
     for number, (one, other) in enumerate(rules):
-        for ours, theirs in zip(_expressions(one), _expressions(other), strict=True):
-            program = program_number(theirs)
-            assert program is not None
-            assert not isinstance(ours, ir.TextConst | ir.TextField)
-            yield Pair(number, ours, program)
+        for limit, found in zip(one.limits, other.limits, strict=True):
+            target = policy.target(limit.target)
+            yield _pair(number, limit.lo, found.lo, ("greatest", target.lo))
+            yield _pair(number, limit.hi, found.hi, ("least", target.hi))
+        for ours, theirs in zip(_values(one), _values(other), strict=True):
+            yield _pair(number, ours, theirs)
 
 
-def _expressions(rule: ir.Rule) -> list[ir.ArgValue]:
-    values: list[ir.ArgValue] = [end for limit in rule.limits for end in (limit.lo, limit.hi)]
-    values += [arg for do in rule.dos for arg in do.args]
+def _pair(
+    rule: int, ours: ir.ArgValue, theirs: ir.ArgValue, bound: tuple[str, int] | None = None
+) -> Pair:
+    program = program_number(theirs)
+    assert program is not None
+    assert not isinstance(ours, ir.TextConst | ir.TextField)
+    return Pair(rule, ours, program, bound)
+
+
+def _values(rule: ir.Rule) -> list[ir.ArgValue]:
+    values = [arg for do in rule.dos for arg in do.args]
     values += [value for _, value in rule.remedy.values] if rule.remedy else []
     return [value for value in values if _plain(value) is None]

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -45,7 +46,7 @@ from govlang.verifier.translation.regions import Block, Occurrence, TooManyWaysE
 from govlang.verifier.translation.solve import Answer, Solver
 from govlang.verifier.translation.source import Layout
 from govlang.verifier.translation.texts import TooManyTextsError
-from govlang.verifier.translation.tree import FALSE, TRUE, OddColumnError, Tree, integer
+from govlang.verifier.translation.tree import FALSE, TRUE, OddColumnError, Tree, arithmetic, integer
 from govlang.verifier.translation.witness import Witnesses
 
 
@@ -190,18 +191,24 @@ class _Proof:
 
     def _assumptions(self) -> None:
         ours, theirs = self.policy.assumptions, self.decoded.policy.assumptions
-        if [a.text for a in ours] != [a.text for a in theirs]:
-            self.mismatches.append(Mismatch("the assumptions", bare=True))
-            self._report("assumptions", "comparison", len(ours), ["the texts"])
-            return
         failed = []
-        for one, number in zip(ours, self.decoded.assumption_programs, strict=True):
+        if len(ours) != len(theirs):
+            self.mismatches.append(Mismatch("the number of assumptions", bare=True))
+            failed.append("the number of assumptions")
+        programs = self.decoded.assumption_programs
+        for one, other, number in zip(ours, theirs, programs, strict=False):
             tree = self.layout.domain.truth(self._program(number))
-            if not self._same(
-                f"assumption `{one.text}`", None, self.layout.condition(one.condition), tree
-            ):
+            condition = self.layout.condition(one.condition)
+            if not self._same(f"assumption `{one.text}`", None, condition, tree):
                 failed.append(one.text)
+            if one.text != other.text:
+                failed.append(f"the text of assumption `{one.text}`")
+                self.mismatches.append(Mismatch(failed[-1], bare=True))
+                self.doubts.append(_Doubt(failed[-1], None, partial(self._breaks, condition)))
         self._report("assumptions", "normal form, solver", len(ours), failed)
+
+    def _breaks(self, condition: Tree) -> list[Any]:
+        return [self._solver().condition(self.layout.domain.neg(condition))]
 
     def _expressions(self) -> None:
         """Every expression of an effect has its value whenever the rule fires."""
@@ -212,6 +219,10 @@ class _Proof:
             ours, theirs = self.layout.integer(pair.expr), integer(self._program(pair.program))
             if ours == theirs:
                 continue
+            if pair.bound is not None:
+                end: Tree = ("const", pair.bound[1])
+                ours = arithmetic(pair.bound[0], ours, end)
+                theirs = arithmetic(pair.bound[0], theirs, end)
             solver = self._solver()
 
             def claims(number: int = pair.rule, a: Tree = ours, b: Tree = theirs) -> list[Any]:
@@ -348,11 +359,17 @@ class _Proof:
                     )
                     if found is not None:
                         return _refuted(mismatch.what, found)
-        found = witnesses.by_probing(self.mismatches)
+        found = witnesses.by_probing(self.mismatches) if self._can_be_asked() else None
         if found is not None:
             return _refuted(what or self._first_failure(), found)
         bare = next((m for m in self.mismatches if m.bare), None)
         return None if bare is None else Refutation(f"{bare.what} differs")
+
+    def _can_be_asked(self) -> bool:
+        """Whether requests of the policy make sense to the table: each input has a name of its own."""
+        names = [one.name for one in self.decoded.policy.fields]
+        params = len(self.decoded.policy.params)
+        return len(names) == len(set(names)) and params == len(self.policy.params)
 
     def _rules_of(self, mismatch: Mismatch) -> list[int]:
         if mismatch.rule is not None:

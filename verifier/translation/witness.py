@@ -72,7 +72,10 @@ class Witnesses:
         return None
 
     def _undisturbed(self, solver: Solver, rule: int | None) -> Iterator[list[Any]]:
-        """Claims that other rules do not fire: all, those that could hide it, none; then that one does."""
+        """Claims that other rules do not fire: all, those that could hide it, none; then that one does.
+
+        Without a rule it is the assumptions themselves that are in doubt.
+        """
         rules = self.policy.rules
         assumed = (solver.layout.condition(a.condition) for a in self.policy.assumptions)
         valid = [solver.condition(tree) for tree in assumed]
@@ -81,7 +84,7 @@ class Witnesses:
             others = [(i, self.fires(solver, i)) for i in range(len(rules)) if i != rule]
             yield [*valid, *(z3.Not(fires) for _, fires in others)]
             yield [*valid, *(z3.Not(fires) for i, fires in others if self._hides(i, rule))]
-        yield valid
+        yield valid if rule is not None else []
         for i in range(min(len(rules), _OTHERS_MAX) if few else 0):
             if i != rule:
                 yield [*valid, self.fires(solver, i)]
