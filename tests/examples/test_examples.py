@@ -76,8 +76,13 @@ def decided(policy: Path, request: dict[str, object]) -> tuple[str, str]:
     return outcome["decision"], outcome["rule_id"]
 
 
-SAFE = {"topic": "report.sales", "risk_tags": [], "requires": [], "secrets_present": False}
-JOBS = [
+SAFE: dict[str, object] = {
+    "topic": "report.sales",
+    "risk_tags": [],
+    "requires": [],
+    "secrets_present": False,
+}
+JOBS: list[tuple[dict[str, object], str, str]] = [
     ({}, "allow", "reports"),
     ({"secrets_present": True}, "deny", "no-secrets"),
     ({"topic": "job.run", "tenant": "initech"}, "deny", "frozen-tenants"),
