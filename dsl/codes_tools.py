@@ -262,6 +262,12 @@ COMMAND: dict[str, Page] = {
         "gov test --threshold 90 p.gov",
         "`gov test --generate` writes the tests that are missing; read what they expect.",
     ),
+    "GOV713": Page(
+        "the second solver is not installed",
+        "`--cross-check` asks cvc5 every question that z3 answered.",
+        "gov verify --cross-check p.gov",
+        'Install it with `pip install "govlang[cross-check]"`.',
+    ),
 }
 
 TOOLS: dict[str, Page] = {**BUNDLES, **EVIDENCE, **EXCHANGE, **COMMAND}

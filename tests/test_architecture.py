@@ -20,7 +20,7 @@ ALLOWED = {
     "verifier": {"dsl", "native", "compiler", "verifier"},
     "runtime": {"native", "runtime"},
 }
-HEAVY = {"z3": {"verifier"}, "lark": {"dsl"}, "networkx": {"cli", "compiler"}}
+HEAVY = {"z3": {"verifier"}, "cvc5": {"verifier"}, "lark": {"dsl"}, "networkx": {"cli", "compiler"}}
 
 
 def sources(folder: Path) -> Iterator[Path]:

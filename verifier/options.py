@@ -17,6 +17,7 @@ from govlang.verifier.encode import Encoder
 from govlang.verifier.explore import Explorer
 from govlang.verifier.findings import Finding, Proved, Witness, undecided
 from govlang.verifier.judge import Judge, Judged
+from govlang.verifier.smtlib import Watch
 from govlang.verifier.solve import Absent, Answer, Found, Open, Session
 
 FINDINGS_A_RULE: Final = 100
@@ -53,6 +54,7 @@ class Context:
     options: Options
     replay: Replay | None = None
     progress: Progress | None = None
+    watch: Watch | None = None
     findings: list[Finding] = field(default_factory=list)
     proved: list[Proved] = field(default_factory=list)
     seen: list[Judged] = field(default_factory=list)
@@ -60,7 +62,7 @@ class Context:
     def __post_init__(self) -> None:
         self.judge = Judge(self.policy)
         self.encoder = Encoder(self.judge.columns)
-        self.session = Session(self.encoder, self.options.timeout_s)
+        self.session = Session(self.encoder, self.options.timeout_s, watch=self.watch)
         self.explorer = Explorer(self.judge)
 
     def tell(self, what: str, done: int, of: int) -> None:

@@ -18,6 +18,7 @@ import z3
 from govlang.verifier.columns import Columns, Point
 from govlang.verifier.concretize import Unrealisable, realise
 from govlang.verifier.encode import Encoder, Term
+from govlang.verifier.smtlib import Watch, smtlib
 
 LEMMAS_MAX: Final = 200  # rounds of refining texts before a question stays open
 SEED: Final = 0
@@ -58,9 +59,14 @@ class Session:
     """A solver that knows what a valid request is, shared by many small questions."""
 
     def __init__(
-        self, encoder: Encoder, timeout_s: float, validity: Sequence[Term] | None = None
+        self,
+        encoder: Encoder,
+        timeout_s: float,
+        validity: Sequence[Term] | None = None,
+        watch: Watch | None = None,
     ) -> None:
-        """`validity` None: what the encoder says of valid requests."""
+        """`validity` None: what the encoder says of valid requests; `watch` is told every question."""
+        self.watch = watch
         self.encoder = encoder
         self.columns: Columns = encoder.columns
         self.timeout_ms = max(1, int(timeout_s * 1000))
@@ -100,8 +106,7 @@ class Session:
 
     def _refined(self, literals: Sequence[Term], claim: Claim) -> Answer:
         for _ in range(LEMMAS_MAX):
-            self.queries += 1
-            verdict = self._solver.check(*literals)
+            verdict = self._check(self._solver, literals)
             if verdict == z3.unsat:
                 return Absent()
             if verdict != z3.sat:
@@ -121,13 +126,20 @@ class Session:
         self._solver.push()
         try:
             self._solver.add(*terms)
-            self.queries += 1
-            verdict = self._solver.check()
+            verdict = self._check(self._solver)
             if verdict == z3.unknown:
                 return Open(f"the solver gave up: {self._solver.reason_unknown()}")
             return bool(verdict == z3.sat)
         finally:
             self._solver.pop()
+
+    def _check(self, solver: Any, literals: Sequence[Term] = ()) -> Any:
+        """The verdict on one question."""
+        self.queries += 1
+        verdict = solver.check(*literals)
+        if self.watch is not None:
+            self.watch(smtlib(solver, literals), str(verdict))
+        return verdict
 
     def core(self, fixed: Sequence[Term], soft: Sequence[Term]) -> list[int] | None:
         """Indexes of a smallest part of `soft` that contradicts `fixed`; None if nothing does.
@@ -140,8 +152,7 @@ class Session:
         solver.add(*(z3.Implies(n, t) for n, t in zip(names, soft, strict=True)))
 
         def contradicts(chosen: Iterable[int]) -> bool:
-            self.queries += 1
-            return bool(solver.check(*(names[i] for i in chosen)) == z3.unsat)
+            return bool(self._check(solver, [names[i] for i in chosen]) == z3.unsat)
 
         if not contradicts(range(len(soft))):
             return None

@@ -221,9 +221,9 @@ class _Parts:
         """A session in which an absent field may read as anything."""
         if self.session is None:
             encoder = self.context.encoder
-            self.session = Session(
-                encoder, self.context.options.timeout_s, encoder.validity(absent_as_lowest=False)
-            )
+            validity = encoder.validity(absent_as_lowest=False)
+            timeout_s = self.context.options.timeout_s
+            self.session = Session(encoder, timeout_s, validity, self.context.watch)
         return self.session
 
 

@@ -42,7 +42,7 @@ def test_a_proved_policy_becomes_a_bundle_with_its_report(
     gov, fits, policy: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    ran = gov("build", policy, "-o", out, "--format", "json", "--emit", "table,jsonlogic,html")
+    ran = gov("build", policy, "-o", out, "--format", "json", "--emit", "table,jsonlogic,smt2,html")
     assert ran.code == 0, ran.out
     fits("build", ran.json)
     names = sorted(path.name for path in out.iterdir())
@@ -51,6 +51,7 @@ def test_a_proved_policy_becomes_a_bundle_with_its_report(
         "tiny-1.0.0.html",
         "tiny-1.0.0.jsonlogic.json",
         "tiny-1.0.0.report.json",
+        "tiny-1.0.0.smt2",
         "tiny-1.0.0.table.bin",
     ]
     fits("build", json.loads((out / "tiny-1.0.0.report.json").read_text()))
@@ -58,6 +59,7 @@ def test_a_proved_policy_becomes_a_bundle_with_its_report(
     fits("manifest", json.loads(bundle.parts["manifest.json"]))
     assert (out / "tiny-1.0.0.table.bin").read_bytes() == bundle.table
     assert any(proof.kind == "translation" for proof in bundle.manifest.proofs)
+    assert "|fires heavy_in_town|" in (out / "tiny-1.0.0.smt2").read_text()
     page = (out / "tiny-1.0.0.html").read_text()
     assert page.count("<svg") == 1
     assert "heavy_in_town" in page

@@ -87,6 +87,16 @@ def test_verify_reports_as_published(gov, fits, policy: Path) -> None:
     assert again.json == ran.json, "the second report comes from the cache"
 
 
+def test_every_question_can_be_written_and_asked_again(gov, fits, policy: Path) -> None:
+    folder = policy.parent / "questions"
+    ran = gov("verify", "--format", "json", "--smt2", folder, "--cross-check", policy)
+    assert ran.code == 0, ran.out
+    fits("verify", ran.json)
+    told = ran.json["cross_check"]
+    assert told["questions"] == told["confirmed"] == len(list((folder / "tiny").iterdir())) > 0
+    assert all("(check-sat)" in path.read_text() for path in (folder / "tiny").iterdir())
+
+
 def test_a_conflict_is_shown_with_a_request(gov, fits, policy: Path) -> None:
     policy.write_text(
         policy.read_text()

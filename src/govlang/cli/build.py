@@ -19,8 +19,8 @@ from govlang.native.errors import CodedError
 if TYPE_CHECKING:
     from govlang.cli.building import Built
 
-EMITS: Final = ("table", "jsonlogic", "html")
-LATER: Final = ("c", "wasm", "smt2")
+EMITS: Final = ("table", "jsonlogic", "smt2", "html")
+LATER: Final = ("c", "wasm")
 
 
 @click.command(name="build")

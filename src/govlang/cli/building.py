@@ -162,6 +162,10 @@ def _emit(built: Built, what: str) -> tuple[str, bytes]:
                 built.policy, default_params(built.policy), decisions_only=True
             )
             return "jsonlogic.json", json_text(logic).encode() + b"\n"
+        case "smt2":
+            from govlang.verifier.smtlib import policy_smtlib
+
+            return "smt2", policy_smtlib(built.policy).encode()
         case _:
             from govlang.cli.html import html_page
             from govlang.cli.html.tables import policy_tables

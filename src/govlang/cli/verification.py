@@ -24,6 +24,7 @@ from govlang.native.files import write_whole
 from govlang.runtime.decision import Outcome
 from govlang.runtime.policy import Policy
 from govlang.verifier.report import Options, verify
+from govlang.verifier.smtlib import Watch
 from govlang.verifier.solve import solver_name
 
 CACHE_VERSION: Final = 1
@@ -51,6 +52,7 @@ def verified(
     *,
     compiled: Compiled | None = None,
     table: bytes | None = None,
+    watch: Watch | None = None,
 ) -> Report:
     """The report on a policy; witnesses are replayed on `table`, by default the one it compiles to."""
     if table is None:
@@ -61,6 +63,7 @@ def verified(
         options=options,
         replay=replay_on(table),
         progress=progress if sys.stderr.isatty() else None,
+        watch=watch,
     ).to_json()
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)  # noqa: T201  # the end of the progress line

@@ -20,6 +20,7 @@ from govlang.dsl.source import Source
 from govlang.native.errors import CodedError
 
 if TYPE_CHECKING:
+    from govlang.cli.questions import Questions
     from govlang.cli.subject import Subject
     from govlang.verifier.report import Options
 
@@ -42,6 +43,8 @@ class Request:
     known: frozenset[str]
     against: Subject | None
     no_looser: bool
+    smt2: Path | None = None
+    cross_check: bool = False
 
 
 def verify_options(command: Command) -> Command:
@@ -71,6 +74,13 @@ def verify_options(command: Command) -> Command:
     metavar="FILE",
     help="an earlier JSON report; its findings are known",
 )
+@click.option(
+    "--smt2",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="write every question to the solver as SMT-LIB",
+)
+@click.option("--cross-check", is_flag=True, help="ask cvc5 every question too")
 @click.option("--no-cache", is_flag=True, help="prove again what was proved before")
 @format_option(ALL)
 @guarded
@@ -84,6 +94,8 @@ def command(
     no_looser: bool,  # noqa: FBT001  # a flag of the command line
     overlaps: bool,  # noqa: FBT001  # a flag of the command line
     baseline: Path | None,
+    smt2: Path | None,
+    cross_check: bool,  # noqa: FBT001  # a flag of the command line
     no_cache: bool,  # noqa: FBT001  # a flag of the command line
     style: str,
 ) -> int:
@@ -97,10 +109,12 @@ def command(
         verifier_options(
             strict=strict, accept=accept, timeout=timeout, jobs=jobs, overlaps=overlaps
         ),
-        not no_cache,
+        not (no_cache or smt2 or cross_check),
         read_baseline(baseline) if baseline else frozenset(),
         open_subject(against) if against else None,
         no_looser,
+        smt2,
+        cross_check,
     )
     sources: list[Source] = list(request.against.sources) if request.against else []
     reports = [_report(path, request, sources) for path in files_or_project(files)]
@@ -149,7 +163,13 @@ def _verified(subject: Subject, request: Request) -> Report:
 
     def compute() -> Report:
         table = subject.bundle.table if subject.bundle else None
-        return verified(subject.checked, request.options, table=table)
+        questions = _questions(subject, request)
+        if questions is None:
+            return verified(subject.checked, request.options, table=table)
+        watch = questions.watch
+        return questions.joined(
+            verified(subject.checked, request.options, table=table, watch=watch)
+        )
 
     report = cached(subject.checked, request.options, compute) if request.cache else compute()
     if subject.bundle is not None:
@@ -160,6 +180,17 @@ def _verified(subject: Subject, request: Request) -> Report:
     if request.against is not None:
         report = _compared(report, subject, request, request.against)
     return without_known(report, request.known) if request.known else report
+
+
+def _questions(subject: Subject, request: Request) -> Questions | None:
+    """What is told the verifier's questions, if anybody wants them: a folder a policy."""
+    if request.smt2 is None and not request.cross_check:
+        return None
+    from govlang.cli.questions import Questions
+
+    folder = None if request.smt2 is None else request.smt2 / subject.checked.policy.name
+    timeout_s = request.options.timeout_s
+    return Questions(folder, cross_check=request.cross_check, timeout_s=timeout_s)
 
 
 def _compared(report: Report, subject: Subject, request: Request, old: Subject) -> Report:
