@@ -148,29 +148,6 @@ def make_cube(require: int, forbid: int, clauses: Iterable[Clause]) -> SetCube |
         pending = kept
 
 
-def find_set(cube: SetCube) -> int | None:
-    """A set of the cube; None if the cube is empty."""
-    clause = next(iter(cube.clauses), None)
-    if clause is None:
-        return cube.require
-    low = (clause.present or clause.missing) & -(clause.present or clause.missing)
-    for require, forbid in ((low, 0), (0, low)):
-        smaller = make_cube(cube.require | require, cube.forbid | forbid, cube.clauses)
-        found = None if smaller is None else find_set(smaller)
-        if found is not None:
-            return found
-    return None
-
-
-def set_holds(cube: SetCube, value: int) -> bool:
-    """Whether a set, as a mask, is in the cube."""
-    return (
-        value & cube.require == cube.require
-        and not value & cube.forbid
-        and all(value & c.present or ~value & c.missing for c in cube.clauses)
-    )
-
-
 # --- boxes ---------------------------------------------------------------------------------------
 
 
@@ -194,26 +171,6 @@ def _meet(a: Allowed, b: Allowed) -> Allowed | None:
         return meet_cubes(a, b)
     assert not isinstance(b, SetCube)
     return intersect_ranges(a, b)
-
-
-def boxes_meet(a: Box, b: Box) -> bool:
-    """Whether some request is in both boxes, as far as axes are independent of one another."""
-    small, large = (a, b) if len(a) <= len(b) else (b, a)
-    for axis, allowed in small.items():
-        own = large.get(axis)
-        if own is None:
-            continue
-        both = _meet(own, allowed)
-        if not both or (isinstance(both, SetCube) and find_set(both) is None):
-            return False
-    return True
-
-
-def holds_word(allowed: Allowed, word: int) -> bool:
-    """Whether a word is allowed."""
-    if isinstance(allowed, SetCube):
-        return set_holds(allowed, word)
-    return any(lo <= word <= hi for lo, hi in allowed)
 
 
 def hull(boxes: Sequence[Box]) -> Box:

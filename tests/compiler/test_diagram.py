@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 
 import pytest
+from box_words import holds_word
 from hypothesis import given, settings
 from ir_scale import (
     indexed_policy,
@@ -18,7 +19,7 @@ from ir_scale import (
 from ir_strategies import Requests, policies, random_params, random_policy
 
 from govlang.compiler import ir
-from govlang.compiler.boxes import Axis, AxisKind, holds_word
+from govlang.compiler.boxes import Axis, AxisKind
 from govlang.compiler.diagram import BLOCK_MAX, COPIES_MAX, build_diagram
 from govlang.compiler.interpret import Environment
 from govlang.compiler.nodes import Block, Diagram, Lookup, LookupKind, Split, Switch

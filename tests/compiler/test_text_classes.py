@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from functools import lru_cache
 
 import pytest
 from hypothesis import given, settings
@@ -18,8 +17,6 @@ from govlang.compiler.text_classes import (
     classify_fields,
 )
 from govlang.compiler.text_match import matches
-from govlang.compiler.text_space import MANY, text_space
-from govlang.native.request import InvalidFieldError, read_value
 
 LETTERS = "ab./é日*"
 KINDS = st.sampled_from(list(ir.PatternKind))
@@ -136,62 +133,6 @@ def test_a_single_pattern_over_the_limit_is_an_error_with_a_code() -> None:
         build_columns([literal("a" * 5000)], "topic")
     assert caught.value.code == "GOV260"
     assert "`topic`" in str(caught.value)
-
-
-# --- the space of valid texts ---------------------------------------------------------------------
-
-
-def is_valid(field: ir.Field, text: str) -> bool:
-    try:
-        read_value(field, text)
-    except InvalidFieldError:
-        return False
-    return True
-
-
-@given(PATTERNS, st.sampled_from([ir.Kind.TEXT, ir.Kind.PATH]), st.integers(0, 3))
-@settings(deadline=None, max_examples=60)
-def test_examples_are_valid_shortest_and_of_their_class(
-    patterns: list[TextPattern], kind: ir.Kind, max_bytes: int
-) -> None:
-    field = text_field("t", kind, max_bytes)
-    classes = classes_of(patterns, field)
-    space = text_space([classes])
-    best: dict[tuple[int, ...], int] = {}
-    for text in short_texts():
-        if is_valid(field, text):
-            key = classes.class_of(text.encode())
-            best[key] = min(best.get(key, 99), len(text.encode()))
-    assert best.keys() <= space.examples.keys()
-    for key, text in space.examples.items():
-        assert is_valid(field, text)
-        assert classes.class_of(text.encode()) == key
-        assert len(text.encode()) <= best.get(key, max_bytes)
-
-
-@lru_cache
-def short_texts() -> list[str]:
-    letters = [*LETTERS, "x"]
-    found = [""]
-    for _ in range(3):
-        found += [t + c for t in found for c in letters]
-    return list(dict.fromkeys(found))
-
-
-def test_a_class_of_one_text_is_counted_as_one() -> None:
-    classes = classes_of([literal("one"), literal("two"), glob("a*")])
-    space = text_space([classes])
-    by_text = {text: space.counts[key] for key, text in space.examples.items()}
-    assert by_text == {"": MANY, "one": 1, "two": 1, "a": MANY}
-
-
-def test_a_class_no_path_can_have_is_not_inhabited() -> None:
-    field = text_field("p", ir.Kind.PATH)
-    classes = TextClasses(
-        field,
-        build_columns([TextPattern(ir.Pattern(ir.PatternKind.LITERAL, "a/../b"), ord("/"))], "p"),
-    )
-    assert list(text_space([classes]).examples.values()) == ["b"]
 
 
 def test_fields_that_are_compared_share_their_columns() -> None:

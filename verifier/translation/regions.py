@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from govlang.native.layout import BLOCK_MAX, MASK64, Lookup, Node, hash_slot, signed
+from govlang.native.layout import Lookup, Node, hash_slot, signed
 from govlang.verifier.translation.boxes import Box, meet_boxes
 from govlang.verifier.translation.tree import Domain, OddColumnError, Spans, Tree, meet, unite
 
@@ -259,8 +259,3 @@ def _narrowed(box: Box, part: Tree) -> Box | None:
 def _add(ways: dict[int, list[Way]], number: int, more: Sequence[Way]) -> None:
     if number and more:
         ways.setdefault(number, []).extend(more)
-
-
-def full_mask(count: int) -> int:
-    """The bits of so many entries."""
-    return MASK64 if count >= BLOCK_MAX else (1 << count) - 1
