@@ -87,6 +87,14 @@ def test_verify_reports_as_published(gov, fits, policy: Path) -> None:
     assert again.json == ran.json, "the second report comes from the cache"
 
 
+def test_several_files_can_be_verified_side_by_side(gov, policy: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.gov"
+    other.write_text(policy.read_text().replace("policy tiny", "policy other"))
+    ran = gov("verify", "--jobs", "2", "--format", "json", policy, other, tmp_path / "none.gov")
+    assert [line["policy"] for line in ran.lines] == ["tiny", "other", None]
+    assert ran.code == 2
+
+
 def test_every_question_can_be_written_and_asked_again(gov, fits, policy: Path) -> None:
     folder = policy.parent / "questions"
     ran = gov("verify", "--format", "json", "--smt2", folder, "--cross-check", policy)

@@ -55,7 +55,6 @@ def command(
     strict: bool,  # noqa: FBT001  # a flag of the command line
     accept: str,
     timeout: float | None,
-    jobs: int,
     against: Path | None,
     style: str,
 ) -> int:
@@ -63,7 +62,7 @@ def command(
     from govlang.cli.building import build, write
 
     emits = _emits(emit)
-    options = verifier_options(strict=strict, accept=accept, timeout=timeout, jobs=jobs)
+    options = verifier_options(strict=strict, accept=accept, timeout=timeout)
     key_pem = None if key is None else key.read_bytes()
     built = build(file, options, tier=tier, key_pem=key_pem, against=against)
     code = CODES[built.report["verification"]["status"]]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 @file_argument("new")
 @click.option("--no-looser", is_flag=True, help="anything that became looser is an error")
 @click.option("--timeout", type=click.FloatRange(min=0.001), metavar="S", help="seconds a query")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="processes")
 @format_option(ALL)
 @guarded
 def command(
@@ -32,14 +31,13 @@ def command(
     new: Path,
     no_looser: bool,  # noqa: FBT001  # a flag of the command line
     timeout: float | None,
-    jobs: int,
     style: str,
 ) -> int:
     """Show what changed in meaning from OLD to NEW; exit 1 if anything did."""
     from govlang.cli.subject import open_subject
 
     before, after = open_subject(old), open_subject(new)
-    options = verifier_options(strict=False, accept="", timeout=timeout, jobs=jobs)
+    options = verifier_options(strict=False, accept="", timeout=timeout)
     report = difference(before, after, options, no_looser=no_looser)
     sources = relocated_sources(before.sources, old) + relocated_sources(after.sources, new)
     show_reports([relocated(report, new)], sources, style, _closing)

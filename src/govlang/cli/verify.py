@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,7 +53,6 @@ def verify_options(command: Command) -> Command:
         click.option("--strict", is_flag=True, help="count warnings as errors"),
         click.option("--accept", default="", metavar="KIND,…", help="turn findings of a kind or code into warnings"),
         click.option("--timeout", type=click.FloatRange(min=0.001), metavar="S", help="seconds a query  [default: 10]"),
-        click.option("--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="processes"),
         click.option("--against", type=click.Path(path_type=Path), metavar="OLD", help="an older policy or bundle"),
     )  # fmt: skip
     for decorate in reversed(decorators):
@@ -66,6 +65,13 @@ def verify_options(command: Command) -> Command:
 @verify_options
 @click.option(
     "--no-looser", is_flag=True, help="with --against: anything that became looser is an error"
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="processes, for several files",
 )
 @click.option("--overlaps", is_flag=True, help="list overlaps that tiers or `combine` settle")
 @click.option(
@@ -106,9 +112,7 @@ def command(
     if no_looser and against is None:
         raise CodedError("GOV708", "`--no-looser` needs `--against`", "give `--against OLD`")
     request = Request(
-        verifier_options(
-            strict=strict, accept=accept, timeout=timeout, jobs=jobs, overlaps=overlaps
-        ),
+        verifier_options(strict=strict, accept=accept, timeout=timeout, overlaps=overlaps),
         not (no_cache or smt2 or cross_check),
         read_baseline(baseline) if baseline else frozenset(),
         open_subject(against) if against else None,
@@ -117,13 +121,16 @@ def command(
         cross_check,
     )
     sources: list[Source] = list(request.against.sources) if request.against else []
-    reports = [_report(path, request, sources) for path in files_or_project(files)]
+    reports: list[Report] = []
+    for report, own in _each(files_or_project(files), request, jobs):
+        reports.append(report)
+        sources += own
     show_reports(reports, sources, style, closing)
     return worst(CODES[report["status"]] for report in reports)
 
 
 def verifier_options(
-    *, strict: bool, accept: str, timeout: float | None, jobs: int, overlaps: bool = False
+    *, strict: bool, accept: str, timeout: float | None, overlaps: bool = False
 ) -> Options:
     """The verifier's options; what is not given comes from `gov.toml`.
 
@@ -139,11 +146,29 @@ def verifier_options(
             raise CodedError("GOV708", f"there is no kind `{kind}`", "kinds: " + ", ".join(KINDS))
     return Options(
         timeout_s=timeout or float(settings.get("timeout_s", 10)),
-        jobs=jobs,
         overlaps=overlaps,
         strict=strict or bool(settings.get("strict", False)),
         accept_kinds=tuple(kinds),
     )
+
+
+def _each(
+    paths: tuple[Path, ...], request: Request, jobs: int
+) -> Iterator[tuple[Report, list[Source]]]:
+    """The report and the sources of each file; several files side by side in so many processes."""
+    if jobs == 1 or len(paths) == 1:
+        yield from (_alone(path, request) for path in paths)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(min(jobs, len(paths)), mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_alone, paths, [request] * len(paths))
+
+
+def _alone(path: Path, request: Request) -> tuple[Report, list[Source]]:
+    sources: list[Source] = []
+    return _report(path, request, sources), sources
 
 
 def _report(path: Path, request: Request, sources: list[Source]) -> Report:
