@@ -11,7 +11,6 @@
 #define DIRECT_MAX 1024      /* values of a word that may get a mask each */
 #define DIRECT_FEW 16        /* of one that always does */
 #define BUDGET 2048          /* masks for words of more than DIRECT_FEW values */
-#define RANK_LEAST 7         /* keys of the smallest search: one shape for most */
 
 typedef struct {
     const gov_table *t;
@@ -83,15 +82,10 @@ static void direct_step(maker *m, const uint64_t *first, uint32_t lookups, uint1
 
 static void rank_step(maker *m, const uint64_t *at) {
     const uint32_t count = gov_high(at[0]);
-    uint32_t size = RANK_LEAST;
-    while (size < count) size = 2 * size + 1;
     gov_step *s = new_step(m, GOV_STEP_RANK, gov_column_of(at[0]));
-    uint64_t *words = new_words(m, 2 * size + 1);
     if (!s) return;
-    s->count = size;
-    s->u.words = words;
-    for (uint32_t i = 0; i < size; i++) words[i] = i < count ? at[1 + i] : (uint64_t)INT64_MAX;
-    for (uint32_t i = 0; i <= size; i++) words[size + i] = at[1 + count + (i < count ? i : count)];
+    s->count = count;
+    s->u.words = at + 1;
 }
 
 static void dense_step(maker *m, const uint64_t *at) {

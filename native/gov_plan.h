@@ -11,7 +11,7 @@
 
 enum gov_step_kind {
     GOV_STEP_DIRECT,  /* masks[word - lo], 0 outside `count` words */
-    GOV_STEP_RANK,    /* masks[r], r of the `count` = 2^k - 1 keys are <= word; padded with the greatest integer */
+    GOV_STEP_RANK,    /* as RANGES: masks[r] behind the keys, r of the `count` keys are <= word */
     GOV_STEP_ANY, GOV_STEP_ALL, GOV_STEP_WITHIN, /* keep, if the word fails the test against `lo` */
     GOV_STEP_AT_MOST, /* keep, if the sum of `count` columns is over `lo` */
     GOV_STEP_AT_LEAST,/* keep, if the sum of `count` columns is under `lo` */

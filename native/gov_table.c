@@ -170,10 +170,15 @@ static inline void take(const gov_table *t, const uint64_t *node, uint64_t fired
 
 /* --- the plan ---------------------------------------------------------------------------------------------------- */
 
-static inline uint32_t rank_of(const uint64_t *keys, uint32_t size, int64_t value) {
+/* How many keys are <= value, without a branch on the answer; masks stand behind the keys. */
+static inline uint32_t rank_of(const uint64_t *keys, uint32_t count, int64_t value) {
     uint32_t rank = 0;
-    for (uint32_t step = (size + 1) / 2; step; step /= 2) rank += (int64_t)keys[rank + step - 1] <= value ? step : 0;
-    return rank;
+    while (count > 1) {
+        const uint32_t half = count / 2;
+        rank += (int64_t)keys[rank + half - 1] <= value ? half : 0;
+        count -= half;
+    }
+    return rank + ((int64_t)keys[rank] <= value);
 }
 
 static inline int64_t sum_of(const gov_step *s, const int64_t *words) {
