@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
+from govlang.cli.compiled import compile_policy
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.output import format_option
 from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
-
-if TYPE_CHECKING:
-    from govlang.cli.subject import Subject
-    from govlang.runtime.policy import Policy
+from govlang.cli.samples import requests
+from govlang.cli.subject import Subject, open_subject
+from govlang.compiler import ir
+from govlang.compiler.interpret import Value, default_params
+from govlang.compiler.interpret import decide as interpret
+from govlang.compiler.requests import write_request
+from govlang.runtime.policy import Policy
 
 ROUNDS: Final = 5
 INTERPRETED: Final = 2_000
@@ -39,57 +45,71 @@ INTERPRETED: Final = 2_000
 @guarded
 def command(file: Path, count: int, style: str) -> int:
     """Measure FILE, a policy or a bundle, on N random requests in a shuffled order."""
-    from govlang.cli.subject import open_subject
-
     report = measure(open_subject(file), count)
     click.echo(json_text(report)) if style == "json" else _show(report)
     return Exit.OK
 
 
-def measure(subject: Subject, count: int) -> dict[str, Any]:
-    """The median time a decision takes on each backend, in ns."""
-    from govlang.cli.compiled import compile_policy
-    from govlang.cli.samples import requests
-    from govlang.compiler.interpret import decide, default_params
-    from govlang.compiler.requests import write_request
-    from govlang.runtime.policy import Policy
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A policy with requests in the form that each backend takes."""
 
+    policy: ir.Policy
+    decider: Policy
+    values: list[dict[str, Value]]
+    plain: list[tuple[dict[str, Any], dict[str, Any]]]
+    texts: list[str]
+
+    def by_interpreter(self) -> None:
+        """The reference interpreter, on the first requests."""
+        params = default_params(self.policy)
+        for one in self.values[:INTERPRETED]:
+            interpret(self.policy, params, one)
+
+    def by_dict(self) -> None:
+        """A dict for the request and one for the host's part, fully checked."""
+        for request, host in self.plain:
+            self.decider.decide(request, now_ms=0, runtime=host)
+
+    def by_json(self) -> None:
+        """The request as JSON text."""
+        for text, (_, host) in zip(self.texts, self.plain, strict=True):
+            self.decider.decide_json(text, now_ms=0, runtime=host)
+
+    def decisions(self) -> dict[str, int]:
+        """How often each decision comes out."""
+        found = [self.decider.decide(r, now_ms=0, runtime=h).decision.value for r, h in self.plain]
+        return {word: found.count(word) for word in sorted(set(found))}
+
+
+def workload(subject: Subject, count: int) -> Workload:
+    """So many requests of a policy."""
     policy = subject.checked.policy
     table = subject.bundle.table if subject.bundle else compile_policy(policy).table
-    decider = Policy(table)
-    params = default_params(policy)
     values = list(requests(policy, count))
     written = [write_request(policy, one) for one in values]
     plain = [(_floats(request), _floats(host)) for request, host in written]
-    texts = [(json_text(request), host) for request, host in plain]
+    texts = [json_text(request) for request, _ in plain]
+    return Workload(policy, Policy(table), values, plain, texts)
 
-    def by_dict() -> None:
-        for request, host in plain:
-            decider.decide(request, now_ms=0, runtime=host)
 
-    def by_json() -> None:
-        for text, host in texts:
-            decider.decide_json(text, now_ms=0, runtime=host)
-
-    def by_interpreter() -> None:
-        for one in values[:INTERPRETED]:
-            decide(policy, params, one)
-
+def measure(subject: Subject, count: int) -> dict[str, Any]:
+    """The median time that a decision takes on each backend, in ns."""
+    load = workload(subject, count)
     rows = [
-        _row("interpreter", by_interpreter, min(count, INTERPRETED)),
-        _row("dict", by_dict, count),
-        _row("json", by_json, count),
+        _row("interpreter", load.by_interpreter, min(count, INTERPRETED)),
+        _row("dict", load.by_dict, count),
+        _row("json", load.by_json, count),
     ]
-    if (batch := _by_batch(decider, plain)) is not None:
+    if (batch := _by_batch(load.decider, load.plain)) is not None:
         rows.append(_row("columns", batch, count))
-    decisions = [decider.decide(r, now_ms=0, runtime=h).decision.value for r, h in plain]
     return {
         "file": str(subject.path),
-        "policy": policy.name,
-        "version": policy.version,
-        "rules": len(policy.rules),
+        "policy": load.policy.name,
+        "version": load.policy.version,
+        "rules": len(load.policy.rules),
         "requests": count,
-        "decisions": {word: decisions.count(word) for word in sorted(set(decisions))},
+        "decisions": load.decisions(),
         "backends": rows,
     }
 
@@ -150,8 +170,6 @@ def _row(name: str, run: Callable[[], None], count: int) -> dict[str, Any]:
 
 def _floats(values: dict[str, Any]) -> dict[str, Any]:
     """Exact decimals as the binary floats that a caller would have."""
-    from decimal import Decimal
-
     return {k: float(v) if isinstance(v, Decimal) else v for k, v in values.items()}
 
 
