@@ -120,20 +120,28 @@ void gov_look_up(const gov_outcomes *o, const uint64_t *fired, const gov_output 
 #define ROUNDER 6755399441055744.0
 #define SMALL 1125899906842624.0 /* 2^50 */
 
-GOV_CLONES static void nearest_steps(double num, double den, double lo, double hi, const double *restrict values,
-                                     int64_t *restrict words, uint8_t *restrict odd, uint32_t count) {
-    union { double d; int64_t i; } base = {.d = ROUNDER};
-    for (uint32_t i = 0; i < count; i++) {
-        const double v = values[i], scaled = v * den / num, moved = scaled + ROUNDER, steps = moved - ROUNDER;
-        union { double d; int64_t i; } bits = {.d = moved};
-        words[i] = bits.i - base.i;
-        odd[i] = !((steps * num / den == v) & (steps >= lo) & (steps <= hi) & (scaled < SMALL) & (scaled > -SMALL));
+#define NEAREST(name, scale, back)                                                                                \
+    GOV_CLONES static void name(double num, double den, double lo, double hi, const double *restrict values,     \
+                                int64_t *restrict words, uint8_t *restrict odd, uint32_t count) {                 \
+        const union { double d; int64_t i; } base = {.d = ROUNDER};                                               \
+        for (uint32_t i = 0; i < count; i++) {                                                                    \
+            const double v = values[i], scaled = scale, moved = scaled + ROUNDER, steps = moved - ROUNDER;        \
+            const union { double d; int64_t i; } bits = {.d = moved};                                             \
+            words[i] = bits.i - base.i;                                                                           \
+            odd[i] = !((back == v) & (steps >= lo) & (steps <= hi) & (scaled < SMALL) & (scaled > -SMALL));       \
+        }                                                                                                         \
+        (void)num;                                                                                                \
+        (void)den;                                                                                                \
     }
-}
+NEAREST(nearest_whole, v, steps)                           /* steps of 1 */
+NEAREST(nearest_part, v * den, steps / den)                /* of 1 / den */
+NEAREST(nearest_steps, v * den / num, steps * num / den)
 
 int gov_steps_of_block(const gov_field *f, const double *values, int64_t *words, uint8_t *odd, uint32_t count) {
     const double edge = SMALL / (double)f->step_num;
     if (!((double)f->lo > -edge && (double)f->hi < edge && f->step_den <= GOV_EXACT_MAX)) return 0;
-    nearest_steps((double)f->step_num, (double)f->step_den, (double)f->lo, (double)f->hi, values, words, odd, count);
+    const double num = (double)f->step_num, den = (double)f->step_den, lo = (double)f->lo, hi = (double)f->hi;
+    if (f->step_num > 1) nearest_steps(num, den, lo, hi, values, words, odd, count);
+    else (f->step_den > 1 ? nearest_part : nearest_whole)(num, den, lo, hi, values, words, odd, count);
     return 1;
 }

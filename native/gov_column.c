@@ -90,6 +90,7 @@ static void read_doubles(gov_rows *r, const gov_field *f, const gov_input *in, i
         values = wide;
     }
     if (f->kind != GOV_NUMBER || !gov_steps_of_block(f, values, words, odd, count)) memset(odd, 1, count);
+    if (!memchr(odd, 1, count)) return;
     for (uint32_t i = 0; i < count; i++) {
         if (!odd[i]) continue;
         int ok = f->kind == GOV_NUMBER ? gov_steps_of_double(f, values[i], &words[i])
