@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import random
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from json_logic import evaluate
 
+from govlang.compiler.frontend import compile_source
 from govlang.compiler.importers.logic import import_jsonlogic
+from govlang.compiler.interpret import Request, decide
+from govlang.compiler.requests import read_sample
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import GovError
 from govlang.dsl.parser import parse, parse_fields
@@ -129,3 +134,109 @@ def test_what_leans_on_conversions_or_has_no_counterpart_is_refused_by_path(
     (found,) = caught.value.diagnostics
     assert found.code == code, found.message
     assert found.message.startswith(f"at `{path}"), found.message
+
+
+class Expressions:
+    """Random expressions over the schema, most of them well typed."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+
+    def condition(self, depth: int) -> Any:
+        pick = self.rng.random
+        if depth == 0 or pick() < 0.3:
+            return self.rng.choice((self.comparison, self.membership, self.flag, self.null_test))(
+                depth
+            )
+        match self.rng.randrange(5):
+            case 0 | 1:
+                word = self.rng.choice(("and", "or"))
+                return {word: [self.condition(depth - 1) for _ in range(self.rng.randint(1, 3))]}
+            case 2:
+                return {"!": [self.condition(depth - 1)]}
+            case 3:
+                return {"if": [self.condition(depth - 1) for _ in range(3)]}
+            case _:
+                return {
+                    "and": [{"!": {"missing": ["limit", "country"]}}, self.condition(depth - 1)]
+                }
+
+    def flag(self, depth: int) -> Any:
+        return var("vip") if depth % 2 else {"==": [var("vip"), self.rng.random() < 0.5]}
+
+    def null_test(self, depth: int) -> Any:
+        op = ("==", "!=", "===")[depth % 3]
+        return {op: [var(self.rng.choice(("country", "limit"))), None]}
+
+    def comparison(self, depth: int) -> Any:
+        op = self.rng.choice(("<", "<=", ">", ">=", "==", "!="))
+        match self.rng.randrange(4):
+            case 0:
+                field, words = self.rng.choice(
+                    (("name", "xyz"), ("country", "xyz"), ("kind", "xy"))
+                )
+                return {self.rng.choice(("==", "!==")): [var(field), self.rng.choice(words)]}
+            case 1:
+                return {"<=": [self.number(0), self.number(depth), self.number(0)]}
+            case _:
+                return {op: [self.number(depth), self.number(depth)]}
+
+    def membership(self, depth: int) -> Any:
+        return self.rng.choice((
+            {"in": [var("kind"), ["x"]]},
+            {"in": ["a", var("tags")]},
+            {"in": [var("name"), ["x", "y"]]},
+            {"in": [var("country"), ["x"]]},
+            {"in": ["x", var("name")]},
+            {"in": [var("amount"), [depth, 3]]},
+        ))  # fmt: skip
+
+    def number(self, depth: int) -> Any:
+        match self.rng.randrange(6):
+            case 0:
+                return self.rng.choice((0, 1, 5, -3, Decimal("2.50"), 1000))
+            case 1 | 2:
+                return var("amount")
+            case 3:
+                return {"var": ["limit", self.rng.choice((0, 7))]}
+            case _ if depth == 0:
+                return var("amount")
+            case _:
+                op = self.rng.choice(("+", "-", "min", "max"))
+                return {op: [self.number(depth - 1), self.number(depth - 1)]}
+
+
+def random_data(rng: random.Random) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "amount": Decimal(rng.choice((0, 1, 250, 300, 500, 700, 99_999, 100_000))) / 100,
+        "name": rng.choice(("x", "y", "axb", "")),
+        "vip": rng.random() < 0.5,
+        "tags": rng.choice(([], ["a"], ["b"], ["a", "b"])),
+        "kind": rng.choice("xy"),
+    }
+    if rng.random() < 0.6:
+        data["limit"] = rng.choice((0, 1, 3, 7, 1000))
+    if rng.random() < 0.6:
+        data["country"] = rng.choice("xyz")
+    return data
+
+
+def test_random_expressions_mean_the_same_or_are_refused() -> None:
+    """Sums of cents are exact here, so the expression is computed exactly, too."""
+    carried = 0
+    for seed in range(300):
+        logic = Expressions(seed).condition(3)
+        try:
+            tree = import_jsonlogic(logic, FIELDS, "logic")
+        except GovError:
+            continue
+        policy = compile_source(Source("out.gov", print_policy(tree))).policy
+        carried += 1
+        rng = random.Random(seed)
+        for _ in range(20):
+            data = random_data(rng)
+            sample = read_sample(policy, data)
+            assert isinstance(sample, Request), sample
+            expected = "allow" if evaluate(logic, data) else "deny"
+            assert decide(policy, {}, sample.values).decision.word == expected, (logic, data)
+    assert carried >= 150, carried
