@@ -66,7 +66,7 @@ def both(left: Flow, right: Flow) -> Flow:
     return Flow(
         _merged(left.needs, right.lacks(left.when_true)),
         left.when_true | right.when_true,
-        left.when_false & (left.when_true | right.when_false),
+        left.when_false & right.when_false,
     )
 
 
