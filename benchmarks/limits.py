@@ -270,9 +270,9 @@ class CIndex:
                 row += [len(arena), len(data)]
                 arena += data
             rows.append(tuple(row))
-        return np.array(rows, dtype=TEXTS) if len(rows[0]) == len(TEXTS) else np.zeros(
-            0, TEXTS
-        ), bytes(arena)
+        return np.array(rows, dtype=TEXTS) if len(rows[0]) == 4 else np.zeros(0, TEXTS), bytes(
+            arena
+        )
 
     def _texts(self) -> tuple[ctypes.Array[CWords], list[Array]]:
         alive, words = [], []

@@ -21,17 +21,22 @@ def draw(rows: Sequence[Row]) -> None:
     """Writes `latency.svg` and `verification.svg`."""
     mpl.rcParams["svg.hashsalt"] = "govlang"
     mpl.rcParams["svg.fonttype"] = "none"
-    latency = [row for row in rows if row.workload == "cells" and row.unit == "ns"]
+    latency = [
+        row
+        for row in rows
+        if row.workload == "cells" and row.unit == "ns" and "-O3" not in row.form
+    ]
     one_figure(
         latency_lines(latency),
         "latency.svg",
         "decision latency, set `cells`, half of the requests met",
         "ns a decision",
     )
-    staged = [row for row in rows if row.unit == "s" and row.form in STAGES]
+    staged = [row for row in rows if row.workload in DRAWN and row.form in STAGES]
     one_figure(stage_lines(staged), "verification.svg", "from source to a proved table", "seconds")
 
 
+DRAWN = ("cells", "overlap")
 STAGES = ("check", "verify", "compile", "prove", "all stages")
 
 
@@ -67,7 +72,6 @@ def one_figure(lines: Points, name: str, title: str, label: str) -> None:
     for at, (line, points) in enumerate(lines.items()):
         ours = line.startswith("govlang") or line.endswith("all stages")
         xs, ys = zip(*sorted(points), strict=True)
-        style = {"linewidth": 2.6 if ours else 1.2, "zorder": 3 if ours else 2}
         axes.plot(
             xs,
             ys,
@@ -75,7 +79,8 @@ def one_figure(lines: Points, name: str, title: str, label: str) -> None:
             color=colours(at % 20),
             marker=MARKERS[at % len(MARKERS)],
             markersize=4,
-            **style,
+            linewidth=2.6 if ours else 1.2,
+            zorder=3 if ours else 2,
         )
     finish(axes, title, label)
     figure.tight_layout()

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import random
 
-from benchmarks.model import Between, Choice, Equals, Number, OneOf, Request, Rule, Workload
+from benchmarks.model import Between, Choice, Equals, Field, Number, OneOf, Request, Rule, Workload
 
 ZONES = ("urban", "rural", "airport", "forest")
-FIELDS = (
+FIELDS: tuple[Field, ...] = (
     Number("battery", 0, 100),
     Number("payload", 0, 25),
     Number("cpu_load", 0, 100),

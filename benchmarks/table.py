@@ -67,7 +67,7 @@ class Table:
         self._table = ctypes.c_void_p(
             c.gov_table_load(data, ctypes.c_size_t(len(data)), ctypes.byref(why))
         )
-        if not self._table:
+        if self._table.value is None:
             message = f"the table does not load: {why.value!r}"
             raise ValueError(message)
         self._data = data

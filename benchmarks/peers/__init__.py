@@ -54,7 +54,7 @@ PEERS = (
     Peer(
         "common-expression-language",
         "cel_rules",
-        "dict in; a compiled program a rule, in order",
+        "dict in; a compiled program a rule, in order (to 24 rules: one nested conditional)",
         scans=True,
     ),
     Peer("cedarpy", "cedar", "request dict in; parsed PolicySet, `reasons` read", scans=True),
@@ -71,8 +71,8 @@ PEERS = (
     Peer(
         "opa-eval",
         "opa",
-        "JSON text in; rules as data under `data.cells`, found by key",
+        "JSON text in; rules as data, found by key (8 rules: an `else` chain)",
         scans=False,
     ),
-    Peer("regopy", "rego_cpp", "dict in; the same Rego module as a built bundle", scans=False),
+    Peer("regopy", "rego_cpp", "dict in; the same Rego module, built to a bundle", scans=False),
 )
