@@ -4,7 +4,8 @@ In: OLD and NEW.  Out: the fields of both on common grids, and both policies rew
 with the condition under which it takes a request for valid.
 
 What always holds: each version reads of a request the fields that it declares; a member, a step or a
-range that only one version knows makes the request invalid for the other, as in service.
+range that only one version knows makes the request invalid for the other, as in service; but a role
+in `approved` that a version does not name is nothing to it.
 """
 
 from __future__ import annotations
@@ -228,7 +229,7 @@ class _Rewriter:
             case ir.Compare(op=op, left=left, right=right):
                 return ir.Compare(op, self.integer(left), self.integer(right))
             case ir.SetTest(name=name, op=op, mask=mask):
-                return ir.SetTest(name, op, self.mask(name, mask))
+                return ir.SetTest(name, op, self.mask(name, mask) | self._unread(name, op))
             case ir.Has(name=name):
                 return condition if self.common[name].optional else ir.TRUE
             case ir.BoolConst() | ir.TextTest() | ir.TextEqual() | ir.DecisionIn():
@@ -250,6 +251,13 @@ class _Rewriter:
     def mask(self, name: str, mask: int) -> int:
         """A set of this version as a common one."""
         return sum(1 << there for i, there in enumerate(self.places(name)) if mask >> i & 1)
+
+    def _unread(self, name: str, op: ir.SetOp) -> int:
+        """Roles that only the other version names: not read here, so they are within anything."""
+        if name != ir.APPROVED or op is not ir.SetOp.WITHIN:
+            return 0
+        own, common = self.own[name].members, self.common[name].members
+        return sum(1 << i for i, role in enumerate(common) if role not in own)
 
     def limit(self, limit: ir.Limit) -> ir.Limit:
         """A limit in common steps of its target."""
@@ -286,6 +294,8 @@ class _Rewriter:
             match own.kind:
                 case ir.Kind.TEXT | ir.Kind.PATH | ir.Kind.KEY:
                     continue
+                case ir.Kind.SET if name == ir.APPROVED:
+                    continue  # roles that a policy does not name are not read
                 case ir.Kind.SET:
                     whole = (1 << len(own.members)) - 1
                     if own.members != common.members:
