@@ -63,6 +63,8 @@ DEFAULTS: Final = {"allow": ast.Effect.ALLOW, "permit": ast.Effect.ALLOW, "deny"
 NOTES: Final = (
     "imported from safety.yaml: the first rule that matches decides",
     "texts are compared exactly; where the original ignored case, the host lowers it first",
+    "sets are always given, and hold only members that are declared here; the host leaves others out",
+    "a label with a threshold is a number; give it the range that it really has",
 )
 
 

@@ -1,8 +1,18 @@
 from __future__ import annotations
 
-import pytest
+import random
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
 
+import pytest
+import yaml
+
+from govlang.compiler import ir
+from govlang.compiler.frontend import compile_source
 from govlang.compiler.importers.safety_yaml import import_safety_yaml
+from govlang.compiler.interpret import Request, decide
+from govlang.compiler.requests import read_sample
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import GovError
 from govlang.dsl.parser import parse
@@ -131,3 +141,90 @@ def test_keys_that_say_nothing_are_no_fault() -> None:
 
 def test_a_document_nested_a_thousand_deep_is_a_coded_error() -> None:
     assert faults("rules: " + "[" * 3000 + "]" * 3000)[0][0] == "GOV603"
+
+
+Rule = dict[str, Any]
+Job = dict[str, Any]
+
+TOPICS = ("job.a", "job.a.b", "job.b", "sys.x")
+GLOBS = ("job.*", "*.b", "job.a", "sys.x", "j*b")
+LABELS = ("env", "team-id")
+WORDS = ("x", "y")
+TAGS = ("write", "delete", "pii")
+DECISIONS = ("allow", "deny", "require_approval", "throttle")
+
+
+def random_rule(rng: random.Random, number: int) -> Rule:
+    parts: dict[str, Any] = {
+        "topics": rng.sample(GLOBS, rng.randint(1, 2)),
+        "labels": {rng.choice(LABELS): rng.choice(WORDS)},
+        "risk_tags": rng.sample(TAGS, rng.randint(1, 2)),
+        "requires": rng.sample(("gpu", "net"), rng.randint(1, 2)),
+        "tenants": rng.sample(WORDS, 1),
+        "secrets_present": rng.random() < 0.5,
+        "label_threshold": {"amount": rng.choice((0, 10.5, -3))},
+        "label_allowlist": {"team-id": ["x"]},
+    }
+    chosen = rng.sample(list(parts), rng.randint(0, 3))
+    match = {key: parts[key] for key in chosen}
+    return {"id": f"r-{number}", "match": match, "decision": rng.choice(DECISIONS)}
+
+
+def random_job(rng: random.Random) -> Job:
+    job: Job = {
+        "topic": rng.choice(TOPICS),
+        "risk_tags": rng.sample(TAGS, rng.randint(0, 3)),
+        "requires": rng.sample(("gpu", "net"), rng.randint(0, 2)),
+        "secrets_present": rng.random() < 0.5,
+    }
+    for name in ("tenant", "env", "team_id"):
+        if rng.random() < 0.6:
+            job[name] = rng.choice(WORDS)
+    if rng.random() < 0.6:
+        job["amount"] = rng.choice((-5, 0, 10.5, 11))
+    return job
+
+
+def matches(match: dict[str, Any], job: Job) -> bool:
+    """The format's own meaning: every key must match; a list matches by any of its items."""
+    labels = {"env": job.get("env"), "team-id": job.get("team_id")}
+    amount, team = job.get("amount"), job.get("team_id")
+    tests: dict[str, Callable[[Any], bool]] = {
+        "topics": lambda globs: any(fnmatchcase(job["topic"], glob) for glob in globs),
+        "labels": lambda wanted: all(labels[key] == value for key, value in wanted.items()),
+        "risk_tags": lambda tags: bool(set(tags) & set(job["risk_tags"])),
+        "requires": lambda needs: set(needs) <= set(job["requires"]),
+        "tenants": lambda tenants: job.get("tenant") in tenants,
+        "secrets_present": lambda wanted: wanted is job["secrets_present"],
+        "label_threshold": lambda bounds: amount is not None and amount > bounds["amount"],
+        "label_allowlist": lambda lists: team is not None and team not in lists["team-id"],
+    }
+    return all(tests[key](value) for key, value in match.items())
+
+
+def test_random_files_decide_as_their_own_format_says() -> None:
+    words = {"require_approval": "require_human"}
+    for seed in range(150):
+        rng = random.Random(seed)
+        rules = [random_rule(rng, i) for i in range(rng.randint(1, 6))]
+        policy = compile_source(
+            Source("out.gov", imported(yaml.safe_dump({"rules": rules})))
+        ).policy
+        known = {field.name for field in policy.fields}
+        for _ in range(20):
+            job = random_job(rng)
+            first = next((r for r in rules if matches(r["match"], job)), None)
+            expected = "deny" if first is None else words.get(first["decision"], first["decision"])
+            sample = read_sample(
+                policy, trimmed(policy, {k: v for k, v in job.items() if k in known})
+            )
+            assert isinstance(sample, Request), sample
+            outcome = decide(policy, {}, sample.values)
+            assert outcome.decision.word == expected, (rules, job)
+            assert outcome.rule_id == ("default" if first is None else first["id"])
+
+
+def trimmed(policy: ir.Policy, job: Job) -> Job:
+    """The job with only those tags that some rule names: a set has no other members."""
+    sets = {f.name: set(f.members) for f in policy.fields if f.kind is ir.Kind.SET}
+    return {k: [t for t in v if t in sets[k]] if k in sets else v for k, v in job.items()}
