@@ -299,7 +299,8 @@ def _one_array(one: Field, column: Any) -> Any:
     if isinstance(column, np.ndarray) and column.dtype.kind in "UT":
         return pa.array(column)
     if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
+        # one chunk is taken as it is: `combine_chunks` would copy it
+        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         if isinstance(column, pa.ChunkedArray):  # several dictionaries, or no chunk at all
             column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([])
     if not isinstance(column, pa.Array):
