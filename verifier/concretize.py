@@ -18,6 +18,7 @@ from govlang.compiler import ir
 from govlang.compiler.interpret import Value
 from govlang.verifier.columns import Columns, Point
 from govlang.verifier.encode import Encoder, Term
+from govlang.verifier.texts import Choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,20 @@ class Unrealisable:
     lemma: Term
 
 
-def realise(encoder: Encoder, model: Any) -> Point | Unrealisable:
+@dataclass(frozen=True, slots=True)
+class Unsearched:
+    """No texts were found, and not all were looked at: patterns split over several automata."""
+
+
+Failure = Unrealisable | Unsearched
+
+
+def realise(encoder: Encoder, model: Any) -> Point | Failure:
     """The request and parameters of a model."""
     columns = encoder.columns
     values = dict(_plain_values(encoder, model))
     texts = _texts(encoder, model)
-    if isinstance(texts, Unrealisable):
+    if isinstance(texts, Unrealisable | Unsearched):
         return texts
     for name, text in texts.items():
         if _present(encoder, model, name):
@@ -78,11 +87,11 @@ def _plain_values(encoder: Encoder, model: Any) -> Iterator[tuple[str, Value]]:
 # --- texts -----------------------------------------------------------------------------------------
 
 
-def _texts(encoder: Encoder, model: Any) -> dict[str, bytes] | Unrealisable:
+def _texts(encoder: Encoder, model: Any) -> dict[str, bytes] | Failure:
     found: dict[str, bytes] = {}
     for group in _groups(encoder.columns):
         own = _group_texts(encoder, model, group)
-        if isinstance(own, Unrealisable):
+        if isinstance(own, Unrealisable | Unsearched):
             return own
         found.update(own)
     return found
@@ -98,17 +107,17 @@ def _groups(columns: Columns) -> Iterator[tuple[str, ...]]:
             yield tuple(sorted(partners))
 
 
-def _group_texts(
-    encoder: Encoder, model: Any, group: Sequence[str]
-) -> dict[str, bytes] | Unrealisable:
+def _group_texts(encoder: Encoder, model: Any, group: Sequence[str]) -> dict[str, bytes] | Failure:
     blocks = list(_blocks(encoder, model, group))
     choices = [_choices(encoder, model, block) for block in blocks]
     for block, own in zip(blocks, choices, strict=True):
-        if not own:
+        if not own.texts and own.enough:
             return Unrealisable(_lemma(encoder, model, block, group))
-    chosen = _distinct(choices)
+    chosen = _distinct([own.texts for own in choices])
     if chosen is None:
-        return Unrealisable(_lemma(encoder, model, group, group))
+        if all(own.enough for own in choices):
+            return Unrealisable(_lemma(encoder, model, group, group))
+        return Unsearched()
     return {name: t for block, t in zip(blocks, chosen, strict=True) for name in block}
 
 
@@ -122,21 +131,22 @@ def _blocks(encoder: Encoder, model: Any, group: Sequence[str]) -> Iterator[tupl
         left = [n for n in others if n not in same]
 
 
-def _choices(encoder: Encoder, model: Any, block: Sequence[str]) -> tuple[bytes, ...]:
+def _choices(encoder: Encoder, model: Any, block: Sequence[str]) -> Choices:
     """Texts that all fields of a block can hold."""
     columns = encoder.columns
     wanted = {name: _classes(encoder, model, name) for name in block}
     present = [name for name in block if _present(encoder, model, name)]
     if len(present) < len(block):
-        found: tuple[bytes, ...] = (b"",)
+        every = [Choices((b"",), enough=True)]
     else:
-        found = tuple(dict.fromkeys(t for n in block for t in columns.texts.choices(n, wanted[n])))
-    return tuple(
+        every = [columns.texts.choices(n, wanted[n]) for n in block]
+    fitting = tuple(
         t
-        for t in found
+        for t in dict.fromkeys(t for own in every for t in own.texts)
         if all(columns.texts.fits(n, t, wanted[n]) for n in block)
         and all(is_valid(columns.fields[n], t) for n in present)
     )
+    return Choices(fitting, enough=all(own.enough for own in every))
 
 
 def is_valid(field: ir.Field, text: bytes) -> bool:

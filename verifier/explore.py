@@ -8,7 +8,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from govlang.compiler import ir
@@ -21,6 +21,7 @@ from govlang.verifier.judge import Judge, Judged
 from govlang.verifier.shapes import Box, contains, intersection
 
 TRIES_MAX: Final = 24
+OTHERS_MAX: Final = 100  # rules that are compared before one is cut away
 CLASSES_MAX: Final = 64  # classes of a text that are tried for one box
 
 
@@ -97,7 +98,6 @@ class Explorer:
         numbers = self.columns.classes[field.name]
         asked = [(ranges.size(box[n]), i, box[n]) for i, n in enumerate(numbers) if n in box]
         if not asked:
-            yield from texts.choices(field.name, (None,) * len(numbers))
             yield from texts.plain_texts(field.name)
             return
         _, index, allowed = min(asked)
@@ -114,10 +114,12 @@ class Explorer:
         rule: int,
         shows: Callable[[Judged], bool],
         partners: Iterable[int] = (),
+        before: Callable[[int], bool] = lambda _: True,
     ) -> Judged | None:
         """A request on which a rule fires and `shows` holds.
 
-        Where it does not hold, another rule that fires there is cut away from the box.
+        Where it does not hold, another rule that fires there is cut away from the box: of those that
+        are likely to stand in the way, the one that leaves least.
         """
         judge = self.judge
         kept = set(partners)
@@ -132,11 +134,19 @@ class Explorer:
                 continue
             if shows(judged):
                 return judged
-            for other in judged.fired:
-                if other != rule and other not in kept:
-                    stack.extend(self._apart(box, judged, other))
-                    break
+            others = [j for j in judged.fired if j != rule and j not in kept]
+            stack.extend(self._less(box, judged, [j for j in others if before(j)] or others))
         return None
+
+    def _less(self, box: Box, judged: Judged, others: Sequence[int]) -> list[Box]:
+        """What is left of a box without the rule that leaves least, but something."""
+        best: tuple[int, list[Box]] | None = None
+        for other in others[:OTHERS_MAX]:
+            parts = list(self._apart(box, judged, other))
+            left = sum(ranges.size(allowed) for part in parts for allowed in part.values())
+            if parts and (best is None or left < best[0]):
+                best = left, parts
+        return best[1] if best else []
 
     def _starts(self, rule: int, partners: set[int]) -> Iterator[Box]:
         shapes = self.judge.shapes

@@ -23,7 +23,7 @@ from govlang.compiler.interpret import Value
 from govlang.compiler.ir import Effect
 from govlang.compiler.obligations import argument
 from govlang.verifier.columns import Columns, Point
-from govlang.verifier.concretize import Unrealisable, realise
+from govlang.verifier.concretize import Unrealisable, Unsearched, realise
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.findings import plain
 from govlang.verifier.judge import Judge
@@ -180,6 +180,9 @@ class _Search:
             if verdict != z3.sat:
                 return None
             found = realise(self.encoder, optimise.model())
+            if isinstance(found, Unsearched):
+                self.open = Open("no texts were found for the solver's model")
+                return None
             if isinstance(found, Unrealisable):
                 optimise.add(found.lemma)
                 continue

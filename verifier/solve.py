@@ -16,7 +16,7 @@ from typing import Any, Final
 import z3
 
 from govlang.verifier.columns import Columns, Point
-from govlang.verifier.concretize import Unrealisable, realise
+from govlang.verifier.concretize import Unrealisable, Unsearched, realise
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.smtlib import Watch, smtlib
 
@@ -112,6 +112,8 @@ class Session:
             if verdict != z3.sat:
                 return Open(f"the solver gave up: {self._solver.reason_unknown()}")
             point = realise(self.encoder, self._solver.model())
+            if isinstance(point, Unsearched):
+                return Open("no texts were found for the solver's model")
             if isinstance(point, Unrealisable):
                 self.encoder.lemmas.append(point.lemma)
                 self._solver.add(point.lemma)

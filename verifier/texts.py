@@ -140,6 +140,14 @@ class ClassTexts:
         return tuple(sorted(chosen, key=lambda b: order.get(b, 256 + b)))
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Valid texts of some classes; `enough`: all there are, or more than can have to differ."""
+
+    texts: tuple[bytes, ...]
+    enough: bool
+
+
 class Texts:
     """The texts of a policy's fields."""
 
@@ -168,22 +176,23 @@ class Texts:
             number for number in range(one.columns[index].classes) if texts.of(one.field, number)
         )
 
-    def choices(self, name: str, classes: Sequence[int | None]) -> tuple[bytes, ...]:
+    def choices(self, name: str, classes: Sequence[int | None]) -> Choices:
         """Valid texts of these classes, one a column (`None`: any); several where there are."""
         one = self.classes[name]
-        if not one.columns:
-            return self._any(one.field)
+        if all(number is None for number in classes):
+            words = self._any(one.field)
+            return Choices(words, enough=len(words) > len(self.classes))
+        some: tuple[bytes, ...] = ()
         for index, number in enumerate(classes):
             if number is None:
                 continue
-            texts = self.column(name, index).of(one.field, number)
+            column = self.column(name, index)
+            texts = column.of(one.field, number)
             fitting = tuple(t for t in texts if self.fits(name, t, classes))
-            if fitting:
-                return fitting
-        if all(number is None for number in classes):
-            return self._any(one.field)
-        found = self._search(one, classes)
-        return () if found is None else (found,)
+            if len(one.columns) == 1 or len(texts) < column.most:
+                return Choices(fitting, enough=True)
+            some = some or fitting
+        return Choices(some, enough=False) if some else self._search(one, classes)
 
     def fits(self, name: str, text: bytes, classes: Sequence[int | None]) -> bool:
         """Whether a text has these classes."""
@@ -195,11 +204,15 @@ class Texts:
         return self._any(self.classes[name].field)
 
     def _any(self, field: ir.Field) -> tuple[bytes, ...]:
-        return tuple(
-            t for t in (b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"h") if len(t) <= field.max_bytes
-        ) or (() if field.kind is ir.Kind.PATH else (b"",))
+        """Short words, more of them than there are fields that could have to differ."""
+        letters = _LIKED[:26]
+        words = [bytes((a,)) for a in letters]
+        if len(self.classes) >= len(words):
+            words += [bytes((a, b)) for a in letters for b in letters]
+        fitting = tuple(word for word in words if len(word) <= field.max_bytes)
+        return fitting or (() if field.kind is ir.Kind.PATH else (b"",))
 
-    def _search(self, one: TextClasses, classes: Sequence[int | None]) -> bytes | None:
+    def _search(self, one: TextClasses, classes: Sequence[int | None]) -> Choices:
         """The shortest text of these classes, by a walk through the product of the automata."""
         wanted = [(c.dfa, n) for c, n in zip(one.columns, classes, strict=True) if n is not None]
         path = one.field.kind is ir.Kind.PATH
@@ -214,7 +227,7 @@ class Texts:
             for (states, utf8, place), text in wave:
                 hit = all(d.classes[s] == n for s, (d, n) in zip(states, wanted, strict=True))
                 if hit and utf8 == 0 and place == _INSIDE:
-                    return text
+                    return Choices((text,), enough=False)
                 for byte in alphabet:
                     after, spot = _utf8(utf8, byte), _path(place, byte) if path else _INSIDE
                     if _DEAD in (after, spot):
@@ -225,6 +238,6 @@ class Texts:
                         seen.add(key)
                         later.append((key, text + bytes((byte,))))
             if len(seen) > _SEARCH_MAX:
-                return None
+                return Choices((), enough=False)
             wave = later
-        return None
+        return Choices((), enough=True)

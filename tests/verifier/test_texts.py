@@ -10,16 +10,23 @@ import pytest
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment
 from govlang.compiler.ir import Effect, Pattern, PatternKind
-from govlang.compiler.text_classes import classify_fields
+from govlang.compiler.text_classes import (
+    TextClasses,
+    build_columns,
+    classify_fields,
+    text_pattern,
+)
 from govlang.verifier.columns import Columns, Point
 from govlang.verifier.concretize import is_valid
 from govlang.verifier.encode import Encoder
 from govlang.verifier.report import verify
 from govlang.verifier.solve import Absent, Found, Session
-from govlang.verifier.texts import Texts
+from govlang.verifier.texts import Choices, Texts
 
 
-def text(name: str, kind: ir.Kind = ir.Kind.TEXT, size: int = 16, *, optional: bool = False) -> ir.Field:
+def text(
+    name: str, kind: ir.Kind = ir.Kind.TEXT, size: int = 16, *, optional: bool = False
+) -> ir.Field:
     return ir.Field(name, kind, max_bytes=size, optional=optional)
 
 
@@ -184,3 +191,26 @@ def test_rules_on_texts_are_verified_with_real_texts() -> None:
     assert len(found) == 1
     assert found[0].witness is not None
     assert found[0].witness.request == {"a": "infra.x", "b": "infra.x"}
+
+
+def split_choices(first: str, second: str) -> Choices:
+    """Texts that match both globs, each of which has an automaton of its own."""
+    field = text("a", size=8)
+    patterns = [Pattern(PatternKind.GLOB, glob) for glob in (first, second)]
+    columns = tuple(build_columns((text_pattern(p, field),), "a")[0] for p in patterns)
+    both = TextClasses(field, columns)
+    wanted = [
+        next(iter(column.accepting[text_pattern(p, field)]))
+        for column, p in zip(columns, patterns, strict=True)
+    ]
+    return Texts({"a": both}).choices("a", wanted)
+
+
+def test_a_text_of_two_automata_is_found_but_never_taken_for_the_only_one() -> None:
+    found = split_choices("abc**", "**xyz")
+    assert found.texts == (b"abcxyz",)
+    assert not found.enough
+
+
+def test_automata_that_share_no_text_are_searched_to_the_end() -> None:
+    assert split_choices("abc**", "xyz**") == Choices((), enough=True)
