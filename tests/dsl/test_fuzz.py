@@ -68,7 +68,7 @@ def test_mutated_policies_are_refused_or_read(policy: ast.Policy, seed: int, tim
 
 
 @pytest.mark.long
-@settings(max_examples=20_000)
+@settings(max_examples=8_000)
 @given(policies, st.integers(0, 2**32), st.integers(1, 6))
 def test_many_mutated_policies_are_refused_or_read(
     policy: ast.Policy, seed: int, times: int
