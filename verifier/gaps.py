@@ -14,6 +14,7 @@ import z3
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import DEFAULT_RULE
+from govlang.compiler.ir import Effect
 from govlang.verifier.columns import Point
 from govlang.verifier.findings import GAP, Finding, Proved, Severity
 from govlang.verifier.judge import Judged
@@ -74,7 +75,7 @@ def _first(context: Context, shows: Callable[[Point], bool]) -> Answer | None:
     plain = context.explorer.point({})
     if plain is not None and shows(plain):
         return Found(plain)
-    for judged in context.seen[:200]:
+    for judged in context.seen[:100]:
         for point in _beside(context, judged):
             if shows(point):
                 return Found(point)
@@ -84,7 +85,7 @@ def _first(context: Context, shows: Callable[[Point], bool]) -> Answer | None:
 def _beside(context: Context, judged: Judged) -> Sequence[Point]:
     """Requests just outside the rules that fire on one."""
     explorer = context.explorer
-    points = (explorer.point(box) for i in judged.fired for box in explorer.outside(i))
+    points = (explorer.point(box) for i in judged.fired[:2] for box in explorer.outside(i))
     return [p for p in points if p is not None]
 
 
@@ -94,12 +95,26 @@ def _in_regions(
     wanted: Callable[[Context, Region], z3.BoolRef],
 ) -> Answer:
     """A request somewhere; absent if there is none in any region."""
-    for region in regions(context, {}):
+    for region in regions(context, {}, closed=_closed(context)):
         term = wanted(context, region)
         answer = context.session.find([*context.encoder.box(region.box), term], shows)
         if not isinstance(answer, Absent):
             return answer
     return Absent()
+
+
+def _closed(context: Context) -> Callable[[int], bool]:
+    """Which rules leave nothing to the default wherever they fire."""
+    judge = context.judge
+    settled = context.policy.combine is not ir.Combine.UNIQUE
+    loose = context.policy.default is ir.Default.ALLOW
+
+    def closes(i: int) -> bool:
+        rule = judge.rules[i]
+        stands = not judge.overriders.get(rule.id)
+        return settled and stands and (loose or rule.effect not in (Effect.LIMIT, Effect.THROTTLE))
+
+    return closes
 
 
 def _table_gap(context: Context, name: str, rows: Sequence[int]) -> None:

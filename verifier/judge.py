@@ -42,8 +42,8 @@ class Judge:
         self.number = {rule.id: i for i, rule in enumerate(policy.rules)}
         self.shapes: list[Terms] = [terms(self.columns, rule.condition) for rule in policy.rules]
         owners = [(i, j) for i, shape in enumerate(self.shapes) for j, _ in enumerate(shape)]
-        self._owner = [i for i, _ in owners]
-        self._exact = [self.shapes[i][j].exact for i, j in owners]
+        self.entry_owner = [i for i, _ in owners]
+        self.entry_exact = [self.shapes[i][j].exact for i, j in owners]
         self.index = BoxIndex([self.shapes[i][j].box for i, j in owners])
         self.exact = [all(t.exact for t in shape) for shape in self.shapes]
         self.overriders: dict[str, list[int]] = {}
@@ -74,7 +74,7 @@ class Judge:
         found: set[int] = set()
         maybe: set[int] = set()
         for entry in self.index.containing(row):
-            (found if self._exact[entry] else maybe).add(self._owner[entry])
+            (found if self.entry_exact[entry] else maybe).add(self.entry_owner[entry])
         found.update(i for i in maybe - found if env.holds(self.rules[i].condition))
         return tuple(sorted(found))
 
@@ -93,7 +93,7 @@ class Judge:
         """The rules that may fire somewhere in one of the boxes."""
         found: set[int] = set()
         for box in boxes:
-            found.update(self._owner[entry] for entry in self.index.overlapping(box))
+            found.update(self.entry_owner[entry] for entry in self.index.overlapping(box))
         return sorted(found)
 
     def neighbours(self, rule: int) -> list[int]:

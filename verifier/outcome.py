@@ -20,6 +20,7 @@ from govlang.verifier.columns import argument_equal
 from govlang.verifier.encode import Encoder, Term
 
 FALSE = z3.BoolVal(False)
+PERMITS = frozenset({Effect.ALLOW, Effect.REQUIRE_HUMAN})
 Fires = Callable[[ir.Rule], Term]
 
 
@@ -126,6 +127,23 @@ class Decision:
             for effect in Effect
         }
 
+    def extends(self, other: Decision, rule: ir.Rule) -> None:
+        """Share the terms of a decision that lacks a rule which changes nothing for the others."""
+        self.taken = {**other.taken, rule.id: self.stands(rule)}
+        own = tuple(self._effects(rule))
+        self.effects = {**other.effects, rule.id: own}
+        self.given = {
+            effect: any_of((other.given[effect], *(t for e, t in own if e is effect)))
+            for effect in Effect
+        }
+        permits = [self.taken[rule.id]] if rule.effect in PERMITS else []
+        self.permitted = any_of((other.permitted, *permits))
+
+    @cached_property
+    def permitted(self) -> Term:
+        """Some rule that is taken permits."""
+        return any_of(self.taken[rule.id] for rule in self.rules if rule.effect in PERMITS)
+
     @cached_property
     def joined(self) -> dict[Effect, Term]:
         """When the outcome is each effect, before limits that do not meet."""
@@ -142,17 +160,12 @@ class Decision:
 
     def _default_denies(self) -> Term:
         """No rule permits and the default denies; or several stand where only one may."""
-        permits = any_of(
-            self.taken[rule.id]
-            for rule in self.rules
-            if rule.effect in (Effect.ALLOW, Effect.REQUIRE_HUMAN)
-        )
         denies = z3.BoolVal(self.policy.default is not ir.Default.ALLOW)
         if self.policy.combine in (ir.Combine.FIRST_MATCH, ir.Combine.UNIQUE):
             taken = any_of(self.taken.values())
             stands = any_of(self.standing.values())
             return z3.And(z3.Not(taken), z3.Or(denies, stands))
-        return z3.And(z3.Not(permits), denies)
+        return z3.And(z3.Not(self.permitted), denies)
 
     @cached_property
     def effect(self) -> dict[Effect, Term]:
@@ -179,8 +192,17 @@ class Decision:
 
     @cached_property
     def by_default(self) -> Term:
-        """The outcome is the default's."""
-        return z3.Not(any_of(self.deciders.values()))
+        """The outcome is the default's: no rule that is taken gives the joined effect."""
+        return any_of(z3.And(self.joined[effect], z3.Not(self.given[effect])) for effect in Effect)
+
+    def decides(self, rule: ir.Rule) -> Term:
+        """A rule is the outcome's `rule_id`."""
+        before = self.rules[: self.rules.index(rule)]
+        found = []
+        for effect, term in self.effects[rule.id]:
+            earlier = any_of(t for r in before for e, t in self.effects[r.id] if e is effect)
+            found.append(z3.And(self.joined[effect], term, z3.Not(earlier)))
+        return any_of(found)
 
     # --- limits ------------------------------------------------------------------------------------
 
@@ -303,6 +325,37 @@ def obligations_differ(a: Decision, b: Decision) -> Term:
             z3.And(z3.Not(deny), any_of((*_limits_differ(a, b), *_retries_differ(a, b)))),
             z3.And(human, any_of(_requirements_differ(a, b))),
             any_of(_remedies_differ(a, b)),
+        )
+    )
+
+
+def removal_differs(a: Decision, b: Decision, rule: ir.Rule, *, reason: bool) -> Term:
+    """The outcome `a` and the outcome `b` without a rule differ, where all others are taken alike.
+
+    `reason`: another deciding rule is a difference too.
+    """
+    found = [decision_differs(a, b), _own_obligations_differ(a, b, rule)]
+    if reason:
+        found += [a.decides(rule), *(a.joined[e] != b.joined[e] for e in Effect)]
+    return any_of(found)
+
+
+def _own_obligations_differ(a: Decision, b: Decision, rule: ir.Rule) -> Term:
+    taken = a.taken[rule.id]
+    always = [z3.Not(b.does(do)) for do in rule.dos]
+    always += [z3.Not(b.remedies(rule.remedy))] if rule.remedy is not None else []
+    running = list(_limits_differ(a, b)) if rule.limits else []
+    running += [z3.Not(b.retries_after(rule.retry_ms))] if rule.retry_ms is not None else []
+    people: list[Term] = []
+    if rule.effect is Effect.REQUIRE_HUMAN:
+        people = [a.asks(role) != b.asks(role) for role in rule.roles]
+        ms = rule.expires_ms
+        people += [] if ms is None else [a.expires_by(ms) != b.expires_by(ms)]
+    return any_of(
+        (
+            z3.And(taken, any_of(always)),
+            z3.And(z3.Not(a.effect[Effect.DENY]), taken, any_of(running)),
+            z3.And(a.effect[Effect.REQUIRE_HUMAN], any_of(people)),
         )
     )
 

@@ -9,7 +9,7 @@ keeps them all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,16 +31,34 @@ class Region:
     rules: tuple[int, ...]
 
 
-def regions(context: Context, box: Box) -> Iterator[Region]:
-    """The parts of a box."""
+def regions(
+    context: Context, box: Box, closed: Callable[[int], bool] | None = None
+) -> Iterator[Region]:
+    """The parts of a box, without those that one exact box of a `closed` rule covers."""
     stack = [Region(box, tuple(context.judge.meeting([box])))]
     while stack:
         region = stack.pop()
+        if closed is not None and _is_closed(context, region, closed):
+            continue
         parts = _cut(context, region) if len(region.rules) > RULES_MAX else ()
         if parts:
             stack.extend(parts)
         else:
             yield region
+
+
+def _is_closed(context: Context, region: Region, closed: Callable[[int], bool]) -> bool:
+    columns = context.judge.columns
+    return any(
+        term.exact
+        and all(
+            ranges.within(region.box.get(column, columns.domain(column)), allowed)
+            for column, allowed in term.box.items()
+        )
+        for i in region.rules
+        if closed(i)
+        for term in context.judge.shapes[i]
+    )
 
 
 def _cut(context: Context, region: Region) -> Sequence[Region]:

@@ -21,6 +21,7 @@ from govlang.compiler import ir
 from govlang.compiler.interpret import Outcome
 from govlang.compiler.ir import Effect
 from govlang.verifier.columns import Point
+from govlang.verifier.cover import SETTLED, covering, replaces, silences
 from govlang.verifier.encode import Term
 from govlang.verifier.findings import (
     REDUNDANT,
@@ -36,15 +37,16 @@ from govlang.verifier.outcome import (
     decision_differs,
     obligations_differ,
     outcomes_differ,
+    removal_differs,
 )
 from govlang.verifier.regions import regions
 from govlang.verifier.solve import Absent, Found, Open
 
 PERMITS = frozenset({Effect.ALLOW, Effect.REQUIRE_HUMAN})
 PARTNERS_MAX = 6
+NEIGHBOURS_MAX = 300  # with more neighbours a cover found by cutting boxes is small enough
 SEEN_MAX = 5_000
 
-Differ = Callable[[Decision, Decision], Term]
 Same = Callable[[Outcome, Outcome], bool]
 
 
@@ -54,6 +56,8 @@ class _Marks:
 
     matters: set[int] = field(default_factory=set)
     needed: set[int] = field(default_factory=set)
+    spared: set[int] = field(default_factory=set)  # proved not to be needed
+    covers: dict[int, list[int]] = field(default_factory=dict)  # proved never to matter
 
 
 def find_unreachable(context: Context) -> frozenset[int]:
@@ -63,13 +67,35 @@ def find_unreachable(context: Context) -> frozenset[int]:
     rules = [i for i, r in enumerate(judge.rules) if r.kind is not ir.RuleKind.GUARD]
     for place, i in enumerate(rules):
         context.tell("rules that matter", place, len(rules))
+        _mark_by_boxes(context, marks, i)
         _mark_by_requests(context, marks, i)
-    dead, silent = _report_dead(context, [i for i in rules if i not in marks.matters])
+    doubtful = [i for i in rules if i not in marks.matters]
+    dead, silent = _report_dead(context, marks, doubtful)
     for place, i in enumerate(rules):
         context.tell("rules that are needed", place, len(rules))
         if i not in marks.needed and i not in dead:
             _report_redundant(context, marks, i)
     return frozenset(silent)
+
+
+def _mark_by_boxes(context: Context, marks: _Marks, i: int) -> None:
+    """Prove by cutting boxes that others give all that a rule gives."""
+    judge = context.judge
+    boxes = [term.box for term in judge.shapes[i]]
+    idle = _is_idle(context, judge.rules[i])
+    if idle or covering(judge, boxes, replaces(judge, i)) is not None:
+        marks.spared.add(i)
+        cover = covering(judge, boxes, silences(judge, i))
+        if cover is not None:
+            marks.covers[i] = cover
+
+
+def _is_idle(context: Context, rule: ir.Rule) -> bool:
+    """An allow where the default allows: it can only give the reason."""
+    policy = context.policy
+    settled = policy.combine in SETTLED and policy.default is ir.Default.ALLOW
+    bare = not (rule.dos or rule.remedy or rule.overrides or rule.limits or rule.retry_ms)
+    return settled and bare and rule.effect is Effect.ALLOW
 
 
 def _mark_by_requests(context: Context, marks: _Marks, i: int) -> None:
@@ -83,14 +109,20 @@ def _mark_by_requests(context: Context, marks: _Marks, i: int) -> None:
         _note(context, marks, judged, i)
         return i in marks.needed
 
-    if i not in marks.needed:
+    if i not in marks.needed and i not in marks.spared:
         found = context.explorer.search(i, needed)
         partners = [] if found else _partners(context, i)
         for partner in partners:
             if context.explorer.search(i, needed, [partner]):
                 break
-    if i not in marks.matters:
-        context.explorer.search(i, matters)
+    if i not in marks.matters and i not in marks.covers:
+        context.explorer.search(i, matters, before=partial(_before, context, i))
+
+
+def _before(context: Context, i: int, j: int) -> bool:
+    """Whether another rule is likely to decide instead of one."""
+    rule, other = context.judge.rules[i], context.judge.rules[j]
+    return other.effect > rule.effect or (other.effect is rule.effect and j < i)
 
 
 def _note(context: Context, marks: _Marks, judged: Judged, i: int) -> None:
@@ -132,7 +164,9 @@ def _partners(context: Context, i: int) -> list[int]:
 # --- dead rules ------------------------------------------------------------------------------------
 
 
-def _report_dead(context: Context, doubtful: Sequence[int]) -> tuple[set[int], set[int]]:
+def _report_dead(
+    context: Context, marks: _Marks, doubtful: Sequence[int]
+) -> tuple[set[int], set[int]]:
     """The rules that never matter, and those of them that never fire."""
     dead: set[int] = set()
     silent: set[int] = set()
@@ -146,21 +180,41 @@ def _report_dead(context: Context, doubtful: Sequence[int]) -> tuple[set[int], s
                 _finding(rule, f"`{rule.id}` never fires: its condition cannot hold", [])
             )
             continue
-        answer = _ask(context, i, (), outcomes_differ, _changes(context, i, same_outcome))
+        cover = _box_cover(context, marks, i, dead)
+        if cover is not None:
+            dead.add(i)
+            names = [context.judge.rules[j].id for j in cover]
+            _add_covered(context, i, _finding(rule, _why(rule, names), names), firing)
+            continue
+        answer = _ask(context, i, (), _changes(context, i, same_outcome), reason=True)
         if isinstance(answer, Open):
             context.findings.append(
                 undecided(_finding(rule, f"whether `{rule.id}` matters", []), answer.why)
             )
             dead.add(i)
         elif isinstance(answer, Absent):
-            if dead and not isinstance(
-                _ask(context, i, dead, outcomes_differ, lambda _: True), Absent
-            ):
+            if dead and not isinstance(_ask(context, i, dead, lambda _: True, reason=True), Absent):
                 continue
             left = [j for j in context.judge.neighbours(i) if j not in dead]
             dead.add(i)
-            _add_covered(context, i, left, firing)
+            _add_covered(context, i, _covered(context, i, left), firing)
     return dead, silent
+
+
+def _box_cover(context: Context, marks: _Marks, i: int, dead: set[int]) -> list[int] | None:
+    """A cover of one living rule, or of more where the solver is not to be asked for fewer."""
+    if i not in marks.covers:
+        return None
+    judge = context.judge
+    weak = judge.rules[i].effect in (Effect.LIMIT, Effect.THROTTLE)
+    if weak and context.policy.default is not ir.Default.ALLOW:
+        return None  # it may be dead because nothing permits, whatever covers it
+    blocks = silences(judge, i)
+    boxes = [term.box for term in judge.shapes[i]]
+    cover = covering(judge, boxes, lambda j: j not in dead and blocks(j))
+    if cover is None or len(cover) == 1:
+        return cover
+    return cover if len(judge.neighbours(i)) > NEIGHBOURS_MAX else None
 
 
 def _firing(context: Context, i: int) -> Found | Absent | Open:
@@ -176,9 +230,8 @@ def _fires(context: Context, i: int, point: Point) -> bool:
     return judged is not None and i in judged.fired
 
 
-def _add_covered(context: Context, i: int, others: Sequence[int], firing: Found | Open) -> None:
+def _add_covered(context: Context, i: int, finding: Finding, firing: Found | Open) -> None:
     """Add the finding, with a request that fires the rule and is decided without it."""
-    finding = _covered(context, i, others)
     if isinstance(firing, Found):
         context.report(finding, firing.point, partial(_fires, context, i))
     else:
@@ -186,11 +239,17 @@ def _add_covered(context: Context, i: int, others: Sequence[int], firing: Found 
 
 
 def _ask(
-    context: Context, i: int, gone: Collection[int], differ: Differ, claim: Callable[[Judged], bool]
+    context: Context,
+    i: int,
+    gone: Collection[int],
+    claim: Callable[[Judged], bool],
+    *,
+    reason: bool,
 ) -> Found | Absent | Open:
     """A request on which the outcome of all rules but `gone` differs without a rule."""
     judge = context.judge
     fires = context.encoder.condition(judge.rules[i].condition)
+    differ = _differ(context, reason=reason)
 
     def shows(point: Point) -> bool:
         judged = judge.judge(point)
@@ -203,7 +262,7 @@ def _ask(
                 context, i, others, lambda r: context.encoder.condition(r.condition)
             )
             here = context.encoder.box(region.box)
-            answer = context.session.find([fires, *here, differ(with_, without)], shows)
+            answer = context.session.find([fires, *here, differ(with_, without, i)], shows)
             if not isinstance(answer, Absent):
                 return answer
     return Absent()
@@ -234,8 +293,7 @@ def _two(
     with_ = Decision(context.encoder, own, here)
     without = Decision(context.encoder, rest, here)
     if _independent(context, rule):
-        # the others stand as before: share their terms, so that equal parts cancel
-        without.__dict__["taken"] = {r.id: with_.taken[r.id] for r in rest}
+        with_.extends(without, rule)
     return with_, without
 
 
@@ -251,7 +309,7 @@ def _covered(context: Context, i: int, others: Sequence[int]) -> Finding:
     rule = judge.rules[i]
     free = {judge.rules[j].id: z3.Bool(f"f:{j}") for j in others}
     with_, without = _two(context, i, others, lambda r: free[r.id])
-    fixed = [encoder.condition(rule.condition), outcomes_differ(with_, without)]
+    fixed = [encoder.condition(rule.condition), _differ(context, reason=True)(with_, without, i)]
     soft = [free[judge.rules[j].id] == encoder.condition(judge.rules[j].condition) for j in others]
     core = context.session.core(fixed, soft)
     cover = [judge.rules[others[k]].id for k in core or ()]
@@ -295,11 +353,11 @@ def _report_redundant(context: Context, marks: _Marks, i: int) -> None:
         "keep it if the reason helps people, else remove it",
         span=rule.span,
     )
-    if _plainly_redundant(context, rule, i):
+    if i in marks.spared or _plainly_redundant(context, rule, i):
         context.findings.append(finding)
         return
     claim = _changes(context, i, same_effect)
-    match _ask(context, i, (), _more_than_the_reason, claim):
+    match _ask(context, i, (), claim, reason=False):
         case Absent():
             context.findings.append(finding)
         case Open(why=why):
@@ -308,8 +366,18 @@ def _report_redundant(context: Context, marks: _Marks, i: int) -> None:
             marks.needed.add(i)
 
 
-def _more_than_the_reason(a: Decision, b: Decision) -> Term:
-    return z3.Or(decision_differs(a, b), obligations_differ(a, b))
+def _differ(context: Context, *, reason: bool) -> Callable[[Decision, Decision, int], Term]:
+    """What counts as a difference: also who decides, or not."""
+
+    def differ(with_: Decision, without: Decision, i: int) -> Term:
+        rule = context.judge.rules[i]
+        if _independent(context, rule):
+            return removal_differs(with_, without, rule, reason=reason)
+        if reason:
+            return outcomes_differ(with_, without)
+        return z3.Or(decision_differs(with_, without), obligations_differ(with_, without))
+
+    return differ
 
 
 def _plainly_redundant(context: Context, rule: ir.Rule, i: int) -> bool:
