@@ -13,6 +13,17 @@ GOV_CLONES int gov_any_outside(const int64_t *restrict words, uint32_t count, in
     return outside != 0;
 }
 
+GOV_CLONES int gov_any_outside_4(const int64_t *const words[4], uint32_t count, const int64_t lo[4],
+                                 const int64_t hi[4]) {
+    const int64_t *restrict a = words[0], *restrict b = words[1], *restrict c = words[2], *restrict d = words[3];
+    const int64_t la = lo[0], lb = lo[1], lc = lo[2], ld = lo[3], ha = hi[0], hb = hi[1], hc = hi[2], hd = hi[3];
+    int64_t outside = 0;
+    for (uint32_t i = 0; i < count; i++)
+        outside |= -(int64_t)((a[i] < la) | (a[i] > ha) | (b[i] < lb) | (b[i] > hb) | (c[i] < lc) | (c[i] > hc) |
+                              (d[i] < ld) | (d[i] > hd));
+    return outside != 0;
+}
+
 /* Up to four breakpoints at once: the masks are picked by comparing, the last point reached wins. */
 #define PICK(j) m = v >= p##j ? m##j : m;
 #define POINTS_1 const int64_t p0 = p[0]; const uint64_t m0 = masks[1];

@@ -6,7 +6,7 @@
 #include "gov_batch.h"
 #include "gov_fast.h"
 
-#define GOV_ROWS 1024
+#define GOV_ROWS 512
 #define GOV_STRIDE (GOV_ROWS + 8) /* words between columns: another power of two would crowd the same cache sets */
 
 /* Vector units differ between machines: the same C is compiled for several and chosen at load. */
@@ -24,6 +24,7 @@ typedef struct {
     gov_texts *texts;           /* by field */
     int64_t *buffers;           /* GOV_STRIDE words a column */
     const int64_t **column;     /* words of the block, by column: a buffer or the input itself */
+    uint32_t *plain, n_plain;   /* columns that lie in the input itself, still to be checked */
     uint8_t bad[GOV_ROWS];      /* 1: the row is invalid */
     int any_bad;
 } gov_rows;
@@ -44,6 +45,9 @@ typedef struct {
 } gov_test;
 
 int gov_any_outside(const int64_t *words, uint32_t count, int64_t lo, int64_t hi);
+
+/* The same of four columns at once: several streams of memory are read faster than one after the other. */
+int gov_any_outside_4(const int64_t *const words[4], uint32_t count, const int64_t lo[4], const int64_t hi[4]);
 void gov_apply(const gov_test *test, const int64_t *words, uint64_t *fired, uint32_t count);
 
 /* Outcomes of masks: by lowest fired bit (64: none) and whether one permits; of few entries, by the mask itself. */
