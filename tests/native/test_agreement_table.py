@@ -8,7 +8,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import tables
-from ir_strategies import Shape, random_params, random_policy, random_request
+from ir_strategies import (
+    Shape,
+    all_requests,
+    random_params,
+    random_policy,
+    random_request,
+    request_count,
+    small_policy,
+)
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import Outcome, decide
@@ -56,6 +64,37 @@ def test_the_long_road_ends_where_the_short_one_does(seed: int) -> None:
             int.from_bytes(words[i : i + 8], "little", signed=True) for i in range(0, len(words), 8)
         ]
         assert table.collect(words).decision == table.decide(numbers)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_small_policies_are_decided_as_the_interpreter_says_on_every_request(seed: int) -> None:
+    rng = random.Random(seed)
+    policy = small_policy(rng)
+    if request_count(policy) > 5_000:
+        pytest.skip("too many requests")
+    params = random_params(rng, policy)
+    loaded = tables.load(policy, params)
+    for values in all_requests(policy):
+        request, runtime = write_request(policy, values)
+        expected = decide(policy, params, values)
+        found = loaded.decide(request, runtime=runtime)
+        assert (found.decision.value, found.rule_id) == (expected.decision.word, expected.rule_id)
+        assert found.matched == expected.matched
+
+
+def test_words_out_of_range_are_denied_on_every_road() -> None:
+    fields = tuple(ir.Field(f"f{i}", ir.Kind.NUMBER, 0, 10 + 5000 * (i % 2)) for i in range(4))
+    for many in (fields[:1], fields):
+        rules = (ir.Rule("r", ir.InRanges("f0", ((0, 5),)), ir.Effect.LIMIT),)
+        table = tables.load(tables.policy_of(*many, rules=rules)).table
+        for column in range(len(many)):
+            for word in (-1, 2**62, -(2**63), 5011):
+                words = [1] * len(many)
+                words[column] = word
+                decision = table.decide(words)
+                assert (decision.effect, decision.rule) == (4, 0xFFFFFFFE)
+                assert decision.culprit == column
+                assert table.collect(words).decision == decision
 
 
 def arrow_column(field: ir.Field, values: list[Any]) -> pa.Array:
