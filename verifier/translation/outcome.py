@@ -36,6 +36,10 @@ from govlang.verifier.translation.tree import Spans
 _SET_OPS: Final = {Lookup.SET_ANY: Op.ANY, Lookup.SET_ALL: Op.ALL, Lookup.SET_WITHIN: Op.WITHIN}
 
 
+class NoOutcomeError(ValueError):
+    """The table gives something that has no name: a host would see an error."""
+
+
 class TableReader:
     """A decoded table with its nodes read once."""
 
@@ -134,6 +138,7 @@ class TableReader:
         effect_of = {rules[number].id: effect for number, effect in effects.items()}
         grants = tuple(_grant(rule, effect_of[rule.id]) for rule in standing(fired))
         taken = taken_of(self.policy, grants)
+        self._check_members(env, taken)
         effect = joined_effect(self.policy, grants, taken)
         decider = next((g.rule for g in taken if g.effect is effect), None)
         if not limits_meet(self.policy, env, taken):
@@ -145,6 +150,21 @@ class TableReader:
             collect_obligations(self.asking, env, taken, effect),
             tuple(rule.id for rule in fired),
         )
+
+    def _check_members(self, env: Environment, taken: tuple[Grant, ...]) -> None:
+        """Every member of an enumeration that a rule gives has a name."""
+        parameters = {action.name: action.parameters for action in self.policy.actions}
+        for rule in (grant.rule for grant in taken):
+            given = [
+                pair for do in rule.dos for pair in zip(parameters[do.action], do.args, strict=True)
+            ]
+            if rule.remedy is not None:
+                given += [(self.asking.field(name), value) for name, value in rule.remedy.values]
+            for one, value in given:
+                if one.kind is not ir.Kind.ENUM or isinstance(value, ir.TextConst | ir.TextField):
+                    continue
+                if not 0 <= env.evaluate(value) < len(one.members):
+                    raise NoOutcomeError
 
 
 class _TableEnvironment(Environment):
@@ -186,13 +206,16 @@ def taken_of(policy: ir.Policy, grants: tuple[Grant, ...]) -> tuple[Grant, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A request in JSON form on which a policy and its table differ, and how."""
+    """A request in JSON form on which a policy and its table differ, and how.
+
+    `found` is None where the table gives no outcome at all.
+    """
 
     request: dict[str, Any]
     runtime: dict[str, Any]
     params: dict[str, int]
     expected: Outcome
-    found: Outcome
+    found: Outcome | None
 
 
 def difference(
@@ -206,7 +229,11 @@ def difference(
     sample = read_sample(policy, request, runtime)
     _, expected = step(policy, params, initial_state(policy), sample)
     assert expected is not None
-    found = table.decide(request, runtime, [params[p.field.name] for p in policy.params])
+    found: Outcome | None
+    try:
+        found = table.decide(request, runtime, [params[p.field.name] for p in policy.params])
+    except NoOutcomeError:
+        found = None
     if found == expected:
         return None
     return Difference(dict(request), dict(runtime), dict(params), expected, found)

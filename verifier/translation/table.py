@@ -342,28 +342,28 @@ class _Proof:
     # --- refutation ------------------------------------------------------------------------------
 
     def _refutation(self) -> Refutation | None:
-        """A request that shows one of the faults, or a fault that the schema itself shows."""
+        """A request that shows one of the faults, or a fault that the table shows by itself."""
         witnesses = Witnesses(self.policy, TableReader(self.decoded))
-        what = next((m.what for m in self.mismatches), None)
-        found: Difference | None = None
-        if hasattr(self, "layout"):
-            for doubt in self.doubts[:_DOUBTS_MAX]:
-                what = doubt.what
-                found = witnesses.by_claim(self._solver(), doubt.claims(), doubt.rule)
-                if found is not None:
-                    return _refuted(what, found)
-            for mismatch in self.mismatches[:_DOUBTS_MAX]:
-                for rule in self._rules_of(mismatch):
-                    found = witnesses.by_claim(
-                        self._solver(), self._firing(witnesses, rule, mismatch), rule
-                    )
-                    if found is not None:
-                        return _refuted(mismatch.what, found)
-        found = witnesses.by_probing(self.mismatches) if self._can_be_asked() else None
-        if found is not None:
-            return _refuted(what or self._first_failure(), found)
+        for what, found in self._attempts(witnesses):
+            if found is not None:
+                return _refuted(what, found)
         bare = next((m for m in self.mismatches if m.bare), None)
         return None if bare is None else Refutation(f"{bare.what} differs")
+
+    def _attempts(self, witnesses: Witnesses) -> Iterator[tuple[str, Difference | None]]:
+        """What may be wrong, and a request that shows it, if the search finds one."""
+        if hasattr(self, "layout"):
+            for doubt in self.doubts[:_DOUBTS_MAX]:
+                solver = self._solver()
+                yield doubt.what, witnesses.by_claim(solver, doubt.claims(), doubt.rule)
+            for mismatch in self.mismatches[:_DOUBTS_MAX]:
+                for rule in self._rules_of(mismatch):
+                    claims = self._firing(witnesses, rule, mismatch)
+                    yield mismatch.what, witnesses.by_claim(self._solver(), claims, rule)
+            if self.mismatches:
+                yield self.mismatches[0].what, witnesses.by_default(self._solver())
+        if self._can_be_asked():
+            yield self._first_failure(), witnesses.by_probing(self.mismatches)
 
     def _can_be_asked(self) -> bool:
         """Whether requests of the policy make sense to the table: each input has a name of its own."""
@@ -383,7 +383,8 @@ class _Proof:
         return claims
 
     def _first_failure(self) -> str:
-        return next(o.name for o in self.obligations if o.verdict is not Verdict.PROVED)
+        first = next(o for o in self.obligations if o.verdict is not Verdict.PROVED)
+        return first.failed[0] if first.failed else first.name
 
 
 _DOUBTS_MAX = 12

@@ -89,6 +89,13 @@ class Witnesses:
             if i != rule:
                 yield [*valid, self.fires(solver, i)]
 
+    def by_default(self, solver: Solver) -> Difference | None:
+        """Requests for which no rule fires."""
+        rules = range(len(self.policy.rules)) if len(self.policy.rules) <= _RULES_MAX else ()
+        claims = [z3.Not(self.fires(solver, i)) for i in rules]
+        assumed = (solver.layout.condition(a.condition) for a in self.policy.assumptions)
+        return self.first(solver.candidates([*map(solver.condition, assumed), *claims]))
+
     def fires(self, solver: Solver, rule: int) -> Any:
         """The claim that a rule of the policy fires."""
         return solver.condition(solver.layout.condition(self.policy.rules[rule].condition))
