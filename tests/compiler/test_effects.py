@@ -54,6 +54,12 @@ FAULTS = [
     ('deny remedy "x" with topc = "a"', "GOV201", "topc", "no field of a request"),
     ('deny remedy "x" with hosted = 3', "GOV201", "hosted", "no field of a request"),
     ('deny remedy "x" with branch = "12345678901"', "GOV215", '"12345678901"', "at most 10"),
+    (
+        "deny and do page(who = branch, hard = count)",
+        "GOV209",
+        "count",
+        "can lie outside the range",
+    ),
 ]
 
 
@@ -62,7 +68,8 @@ def test_an_effect_that_cannot_be_carried_out_is_refused(
     text: str, code: str, caret: str, message: str
 ) -> None:
     extra = (
-        OUTPUT + "input { hosted : number in 0..9 from runtime }\naction isolate\n"
+        OUTPUT
+        + "input { count : number in 0..20\n hosted : number in 0..9 from runtime }\naction isolate\n"
         "action page { who : text max 10 hard : number in 0..9 }\n"
     )
     found = errors(f"{FIELDS}{extra}rule r {text}")
