@@ -125,7 +125,8 @@ def test_a_test_that_does_not_fit_the_policy_is_refused(
 
 def test_a_step_may_expect_that_its_request_is_refused() -> None:
     found = step(
-        'request { battery 500 %, payload 0.001 kg, cargo 1500 g, wait 90 s, zone moon, ticket 3, nothing "x", labels {a, "b"} } '
+        "request { battery 500 %, payload 0.001 kg, cargo 1500 g, wait 90 s, zone moon, "
+        'ticket 3, nothing "x", labels {a, "b"} } '
         'runtime { topic "forged" } expect deny by invalid_request'
     )
     assert found.by == "invalid_request"
