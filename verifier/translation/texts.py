@@ -222,14 +222,15 @@ class _Walk:
         self._cell(start)
         self.cause[start], self.size[start] = None, 0
         queue = [start]
+        self._take(start)
         for place in queue:
-            self._take(place)
             if self.size[place] >= self.field.max_bytes:
                 continue
             for byte, after in self._after(place):
                 if after not in self.cause:
                     self.cause[after], self.size[after] = (place, byte), self.size[place] + 1
                     queue.append(after)
+                    self._take(after)
                 elif _ends(after) and len(self._cell(after).examples) < EXAMPLES_MAX:
                     self._example(self._cell(after), self._spelled(place) + bytes([byte]))
             if len(queue) > STATES_MAX:
