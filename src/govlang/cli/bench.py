@@ -26,8 +26,8 @@ from govlang.compiler.requests import write_request
 from govlang.runtime.policy import Policy
 
 ROUNDS: Final = 5
-INTERPRETED: Final = 2_000
-"""Requests for the interpreter, which is slow on purpose."""
+INTERPRETED: Final = 20_000
+"""Rules times requests for the interpreter, which is slow on purpose."""
 
 
 @click.command(name="bench")
@@ -63,8 +63,13 @@ class Workload:
     def by_interpreter(self) -> None:
         """The reference interpreter, on the first requests."""
         params = default_params(self.policy)
-        for one in self.values[:INTERPRETED]:
+        for one in self.values[: self.interpreted]:
             interpret(self.policy, params, one)
+
+    @property
+    def interpreted(self) -> int:
+        """How many requests the interpreter gets."""
+        return min(len(self.values), max(10, INTERPRETED // max(1, len(self.policy.rules))))
 
     def by_dict(self) -> None:
         """A dict for the request and one for the host's part, fully checked."""
@@ -97,7 +102,7 @@ def measure(subject: Subject, count: int) -> dict[str, Any]:
     """The median time that a decision takes on each backend, in ns."""
     load = workload(subject, count)
     rows = [
-        _row("interpreter", load.by_interpreter, min(count, INTERPRETED)),
+        _row("interpreter", load.by_interpreter, load.interpreted),
         _row("dict", load.by_dict, count),
         _row("json", load.by_json, count),
     ]
