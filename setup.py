@@ -7,19 +7,29 @@ ENGINE = (
     "gov_check_code.c",
     "gov_check_nodes.c",
     "gov_check_schema.c",
+    "gov_collect.c",
     "gov_fast.c",
     "gov_load.c",
     "gov_plan.c",
+    "gov_run.c",
     "gov_table.c",
 )
-HEADERS = ("gov_engine.h", "gov_fast.h", "gov_load.h", "gov_number.h", "gov_plan.h", "gov_table.h")
+HEADERS = (
+    "gov_dict.h",
+    "gov_engine.h",
+    "gov_fast.h",
+    "gov_load.h",
+    "gov_number.h",
+    "gov_plan.h",
+    "gov_table.h",
+)
 
 setup(
     cffi_modules=[NATIVE + "build_table.py:ffibuilder"],
     ext_modules=[
         Extension(
             "govlang.native._dict",
-            sources=[NATIVE + name for name in ("gov_dict.c", *ENGINE)],
+            sources=[NATIVE + name for name in ("gov_dict.c", "gov_read.c", *ENGINE)],
             depends=[NATIVE + name for name in HEADERS],
             include_dirs=[NATIVE],
             define_macros=[("Py_LIMITED_API", "0x030b0000")],

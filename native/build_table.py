@@ -24,10 +24,12 @@ SOURCES: Final = (
     "gov_check_code.c",
     "gov_check_nodes.c",
     "gov_check_schema.c",
+    "gov_collect.c",
     "gov_column.c",
     "gov_fast.c",
     "gov_load.c",
     "gov_plan.c",
+    "gov_run.c",
     "gov_table.c",
 )
 FLAGS: Final = ("-std=gnu11", "-O2", "-fno-strict-aliasing", "-fno-math-errno")

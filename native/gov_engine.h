@@ -76,6 +76,34 @@ static inline uint32_t gov_rank(const uint64_t *points, uint32_t count, int64_t 
     return rank;
 }
 
+static inline void gov_conclude(gov_outcome *out, uint8_t decision, uint32_t rule) {
+    out->decision = decision;
+    out->rule = rule;
+    out->culprit = 0;
+}
+
+static inline int gov_first_broken(const gov_table *t, const int64_t *words, gov_outcome *out) {
+    for (uint32_t i = 0; i < t->n_assumptions; i++)
+        if (!gov_run(t, t->assumptions[i].program, words)) {
+            gov_conclude(out, GOV_DENY, GOV_BY_INVALID);
+            out->culprit = t->policy->request_columns + i;
+            return 1;
+        }
+    return 0;
+}
+
+static inline int gov_in_range(const gov_table *t, const int64_t *words, gov_outcome *out) {
+    const uint32_t columns = t->policy->request_columns;
+    const gov_bound *bounds = t->bounds;
+    for (uint32_t c = 0; c < columns; c++)
+        if (GOV_UNLIKELY((uint64_t)words[c] - (uint64_t)bounds[c].lo > bounds[c].width)) {
+            gov_conclude(out, GOV_DENY, GOV_BY_INVALID);
+            out->culprit = c;
+            return 0;
+        }
+    return 1;
+}
+
 /* The outcome of words that are known to be in range. */
 void gov_decide_valid(const gov_table *table, const int64_t *words, uint64_t *scratch, gov_outcome *outcome);
 

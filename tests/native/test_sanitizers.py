@@ -22,10 +22,12 @@ CORE = (
     "gov_check_code",
     "gov_check_nodes",
     "gov_check_schema",
+    "gov_collect",
     "gov_column",
     "gov_fast",
     "gov_load",
     "gov_plan",
+    "gov_run",
     "gov_table",
 )
 
