@@ -25,6 +25,8 @@ from benchmarks.model import (
     Workload,
 )
 
+SAME_WIDTH = 1_000_000
+"""Added to positions in the data: regopy's `min` compares numbers as texts, 9896 before 990."""
 QUERY = "data.bench.decision"
 CHAIN = "package bench\nimport rego.v1\n\n"
 CELLS = """package bench
@@ -61,7 +63,7 @@ inside contains rule.at if { some rule in cell.loose; fires(rule) }
 
 default decision := -1
 decision := min(above) if count(above) > 0
-else := min(inside) if count(inside) > 0
+else := min(inside) - SAME_WIDTH if count(inside) > 0
 """
 
 
@@ -89,7 +91,11 @@ def cells_module(workload: Workload, layout: Layout) -> str:
     """The module for one plan of keys; the two rules above all cells are written out."""
     keys = [f'known("{name}", input.{name})' for name in layout.plan.keys]
     first, second = (braces(workload.rules[index]) for index, _ in layout.above)
-    text = CELLS.replace("KEY", "][".join(keys)).replace("RANGED", layout.plan.ranged)
+    text = (
+        CELLS.replace("SAME_WIDTH", str(SAME_WIDTH))
+        .replace("KEY", "][".join(keys))
+        .replace("RANGED", layout.plan.ranged)
+    )
     return text.replace("ABOVE0", first).replace("ABOVE1", second)
 
 
@@ -112,11 +118,12 @@ def cells_data(layout: Layout) -> dict[str, Any]:
         for value in key[:-1]:
             node = node.setdefault(value, {})
         ranges = [
-            {"lo": lo, "hi": hi, "at": at} | rest_data(rest) for lo, hi, at, rest in cell.ranges
+            {"lo": lo, "hi": hi, "at": SAME_WIDTH + at} | rest_data(rest)
+            for lo, hi, at, rest in cell.ranges
         ]
         node[key[-1]] = {
             "ranges": ranges,
-            "loose": [{"at": at} | rest_data(rest) for at, rest in cell.loose],
+            "loose": [{"at": SAME_WIDTH + at} | rest_data(rest) for at, rest in cell.loose],
         }
     return root
 
