@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import rfc8785
 
 from govlang.native._dict import Decider
-from govlang.native.errors import CodedError, TableError
+from govlang.native.errors import BundleError, CodedError, TableError
 from govlang.native.request import InvalidFieldError, read_request, read_value
 from govlang.native.table import Table
 from govlang.runtime.bundle import Bundle, load_bundle, read_bundle
@@ -74,7 +74,11 @@ class Policy(Decider):
         Raises:
             CodedError: the file cannot be read or does not add up.
         """
-        return cls(_table_bytes(source, public_key), params)
+        opened = _opened(source, public_key)
+        policy = cls(opened.table if isinstance(opened, Bundle) else opened, params)
+        if isinstance(opened, Bundle):
+            _check_table(policy, opened)
+        return policy
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -174,15 +178,29 @@ class Policy(Decider):
         return outcome
 
 
-def _table_bytes(source: str | Path | bytes | Bundle, public_key: bytes | None) -> bytes:
+def _opened(source: str | Path | bytes | Bundle, public_key: bytes | None) -> Bundle | bytes:
+    """The bundle, or the bytes of a bare table."""
     if isinstance(source, Bundle):
-        return source.table
+        return source
     if isinstance(source, bytes):
         bare = public_key is None and source.startswith(MAGIC)
-        return source if bare else read_bundle(source, public_key=public_key).table
+        return source if bare else read_bundle(source, public_key=public_key)
     if public_key is None and _starts_with_magic(Path(source)):
         return Path(source).read_bytes()
-    return load_bundle(source, public_key=public_key).table
+    return load_bundle(source, public_key=public_key)
+
+
+def _check_table(policy: Policy, bundle: Bundle) -> None:
+    """Refuse a table of another policy than the manifest speaks of."""
+    manifest = bundle.manifest
+    named = (policy.name, policy.version, policy.snapshot)
+    if named != (manifest.policy, manifest.version, manifest.snapshot):
+        raise BundleError(
+            "GOV404",
+            "table.bin",
+            "is the table of another policy or version",
+            "build the policy again with `gov build`",
+        )
 
 
 def _starts_with_magic(path: Path) -> bool:

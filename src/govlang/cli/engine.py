@@ -39,16 +39,12 @@ def load_policy(path: Path, given: tuple[str, ...] = (), key: Path | None = None
         from govlang.runtime.bundle import load_bundle
 
         bundle = load_bundle(path, public_key=public_key)
-        return Loaded(_with_params(bundle.table, given), bundle)
+        fields = [param.field for param in Policy.load(bundle).table.schema.params]
+        params = params_of_table(fields, given)
+        return Loaded(Policy.load(bundle, params=params), bundle)
     from govlang.cli.compiled import compile_policy
     from govlang.compiler.frontend import compile_file
 
-    return Loaded(_with_params(compile_policy(compile_file(path).policy).table, given))
-
-
-def _with_params(table: bytes, given: tuple[str, ...]) -> Policy:
-    policy = Policy(table)
-    if not given:
-        return policy
-    fields = [param.field for param in policy.table.schema.params]
-    return Policy(table, params_of_table(fields, given))
+    policy = compile_file(path).policy
+    params = params_of_table([param.field for param in policy.params], given)
+    return Loaded(Policy(compile_policy(policy).table, params))
