@@ -86,7 +86,7 @@ def record_body(
     granted = {"approval_granted": _text(verdict.approval_granted)} if required else {}
     return {
         "at_ms": circumstances.at_ms,
-        "job_id": circumstances.job_id,
+        "job_id": _clean(circumstances.job_id),
         "topic": _plain_text(shown.get(TOPIC)),
         "policy_snapshot": basis.policy_snapshot,
         "params_hash": basis.params_hash,
@@ -96,9 +96,9 @@ def record_body(
         "approval_required": required,
         "labels": labels(known, shown) | granted,
         "run_timeline_event": circumstances.run_timeline_event,
-        "agent": circumstances.agent or _plain_text(shown.get(AGENT)),
-        "approver": circumstances.approver,
-        "delegation": list(circumstances.delegation),
+        "agent": _clean(circumstances.agent) or _plain_text(shown.get(AGENT)),
+        "approver": _clean(circumstances.approver),
+        "delegation": [_clean(one) for one in circumstances.delegation],
         "input_hash": digest(rfc8785.dumps(_canonical(shown))),
     }
 
@@ -134,21 +134,28 @@ def _shown(known: Mapping[str, Column], values: Mapping[str, Any], salt: bytes) 
 def _canonical(value: Any) -> Any:
     """JSON values as they are; numbers as text, so that what was written is what is hashed."""
     match value:
-        case bool() | None | str():
+        case bool() | None:
             return value
+        case str():
+            return _clean(value)
         case Mapping():
-            return {str(key): _canonical(item) for key, item in value.items()}
+            return {_clean(str(key)): _canonical(item) for key, item in value.items()}
         case list() | tuple():
             return [_canonical(item) for item in value]
         case set() | frozenset():
-            return sorted(str(item) for item in value)
+            return sorted(_clean(str(item)) for item in value)
         case _:
             return str(value)
 
 
 def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else _clean(str(value))
 
 
 def _plain_text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return _clean(value) if isinstance(value, str) else ""
+
+
+def _clean(text: str) -> str:
+    """The text with surrogates, which no UTF-8 has, written out: a bad request is recorded, too."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -137,6 +137,21 @@ def test_decisions_go_on_the_record(gov, fits, policy: Path, tmp_path: Path) -> 
     assert gov("evidence", "verify", tmp_path / "none").code == 2
 
 
+@pytest.mark.parametrize(
+    "request_text", ["{}", '{"agent": "\\ud800"}', "[]", '{"load": 1, "load": 2}']
+)
+def test_an_invalid_request_is_recorded_too(
+    gov, fits, policy: Path, tmp_path: Path, request_text
+) -> None:
+    ledger = tmp_path / "data"
+    ran = asked(gov, policy, request_text, "--evidence", str(ledger), "--job", "j\udcff")
+    assert ran.code == 0, ran.out
+    (record,) = gov("evidence", "show", ledger, "--format", "json").lines
+    fits("evidence-record", record)
+    assert (record["decision"], record["rule_id"]) == ("DENY", "invalid_request")
+    assert gov("evidence", "verify", ledger).code == 0
+
+
 def test_a_record_that_cannot_be_written_stops_the_decision(gov, policy: Path) -> None:
     ran = asked(gov, policy, REQUEST, "--evidence", os.devnull + "/x")
     assert ran.code == 2
