@@ -1,7 +1,7 @@
 """JSON text with exact numbers: plain values and decimals in, text out, and back.
 
 What always holds: a `Decimal` is written with its own digits, never through a binary float; reading gives
-decimals for numbers with a fraction and refuses duplicate keys, NaN and infinity.
+decimals for numbers with a fraction and refuses duplicate keys.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from govlang.native.errors import CodedError
+from govlang.runtime.json_request import DuplicateKeyError, JsonError
+from govlang.runtime.json_request import read_json as read_exactly
 
 
 def json_text(value: Any) -> str:
@@ -40,33 +42,9 @@ def read_json(text: str, what: str) -> Any:
         CodedError: GOV703 it does not parse, or an object holds a key twice.
     """
     try:
-        return json.loads(
-            text,
-            parse_float=Decimal,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_distinct,
-        )
-    except RecursionError:
-        raise CodedError("GOV703", f"{what} is nested too deeply") from None
-    except ValueError as error:
-        raise CodedError(
-            "GOV703", f"{what} is not JSON: {_why(error)}", "check quotes and commas"
-        ) from None
-
-
-def _why(error: ValueError) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg.lower()} at line {error.lineno}, column {error.colno}"
-    return str(error)
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"`{name}` is no number of JSON")
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = next(k for i, (k, _) in enumerate(pairs) if k in dict(pairs[:i]))
-        raise ValueError(f"the key `{twice[:40]}` stands twice")
-    return found
+        return read_exactly(text)
+    except DuplicateKeyError as error:
+        why = f"the key `{error.key[:40]}` stands twice"
+    except JsonError as error:
+        why = error.message.partition(": ")[2]
+    raise CodedError("GOV703", f"{what} is not JSON: {why}", "check quotes and commas")
