@@ -109,7 +109,10 @@ def test_a_bundle_works_wherever_a_source_does(gov, policy: Path, tmp_path: Path
 
 
 def test_imports_and_csv_rows_are_merged_into_the_bundle(gov, root: Path, tmp_path: Path) -> None:
-    assert gov("build", root / "examples/loan_desk/policy.gov", "-o", tmp_path).code == 0
+    source = root / "examples/loan_desk/policy.gov"
+    assert gov("build", source, "-o", tmp_path, "--emit", "html").code == 0
+    (page,) = tmp_path.glob("*.html")
+    assert "require human from &quot;underwriter&quot;" in page.read_text()
     (bundle,) = tmp_path.glob("*.govb")
     assert ".csv" not in load_bundle(bundle).source
     assert gov("verify", bundle).code == 0

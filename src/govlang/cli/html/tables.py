@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from govlang.dsl import ast
+from govlang.dsl.expression_text import cell, result_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +42,4 @@ def _table(table: ast.Table) -> PolicyTable:
 
 def _row(table: ast.Table, row: ast.TableRow) -> tuple[str, ...]:
     because = (row.because.value if row.because else "",) if table.has_because else ()
-    return (*(cell.span.text for cell in row.cells), row.decision.span.text, *because)
+    return (*map(cell, row.cells), result_cell(row.decision, table.limit), *because)
