@@ -172,3 +172,33 @@ def test_a_fault_of_our_own_is_a_message(
     ran = gov("check", policy)
     assert ran.code == 2
     assert "GOV700" in ran.err
+
+
+HARD = """language 1
+policy hard version "1"
+default allow
+input {
+  a : number in 2..100000
+  b : number in 2..100000
+  c : number in 2..1000
+}
+prove never: a * b * c != 982451653 or a == b
+"""
+
+
+def test_what_the_solver_leaves_open_is_exit_3_and_is_never_cached(
+    gov, fits, tmp_path: Path
+) -> None:
+    path = tmp_path / "hard.gov"
+    path.write_text(HARD)
+    for _ in range(2):
+        ran = gov("verify", "--timeout", "0.01", "--format", "json", path)
+        assert (ran.code, ran.json["status"]) == (3, "undecided"), ran.out
+        fits("verify", ran.json)
+    assert not list(tmp_path.rglob("cache/*.json"))
+    bad = tmp_path / "bad.gov"
+    bad.write_text("language")
+    assert gov("verify", "--timeout", "0.01", path, bad).code == 2, "2 comes before 3"
+    out = tmp_path / "out"
+    assert gov("build", path, "-o", out, "--timeout", "0.01").code == 3
+    assert not out.exists()
