@@ -1,11 +1,12 @@
 """Verifies a policy for the command line: a checked policy in, the report of the contract out.
 
 What always holds: every witness was decided by the compiled table too; a report from the cache is of the
-very same sources, options and versions.
+very same sources, options and programs.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -95,7 +96,7 @@ def _cache_path(checked: Checked, options: Options) -> Path:
 
     parts = {
         "cache": CACHE_VERSION,
-        "govlang": govlang.__version__,
+        "govlang": _code_digest(),
         "solver": solver_name(),
         "options": asdict(options) | {"jobs": 0},
         "core": digest(core_json(checked.policy)),
@@ -103,6 +104,15 @@ def _cache_path(checked: Checked, options: Options) -> Path:
     }
     name = digest(json.dumps(parts, sort_keys=True).encode()).removeprefix("sha256:")
     return cache_folder() / f"{name}.json"
+
+
+def _code_digest() -> str:
+    """The hash of the programs that made the report: another compiler or verifier proves anew."""
+    root = Path(govlang.__file__).parent
+    content = hashlib.sha256()
+    for path in sorted([*root.glob("*/**/*.py"), *root.glob("*/**/*.so")]):
+        content.update(path.read_bytes())
+    return content.hexdigest()
 
 
 def cache_folder() -> Path:
