@@ -20,7 +20,7 @@ from govlang.dsl.parser import parse_cell
 from govlang.dsl.source import Source, Span
 from govlang.dsl.table_rows import RawCell, RawRow, Result, typed_row
 
-_CELL = re.compile(r'[ \t]*(?:"((?:[^"]|"")*)"[ \t]*|([^",\r\n]*))(,|\r\n|\n|\r|\Z)')
+_CELL = re.compile(r'[ \t]*+(?:"((?:[^"]|"")*+)"[ \t]*+|([^",\r\n]*+))(,|\r\n|\n|\r|\Z)')
 _BARE_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[-./:@]+[A-Za-z0-9_]+)+")
 
 
@@ -40,7 +40,12 @@ def read_rows(table: ast.Table, source: Source) -> tuple[ast.TableRow, ...]:
     lines = list(_lines(source, found))
     found.raise_errors()
     if not lines:
-        raise fail("GOV115", f"`{source.name}` has no headings", source.span(0, 0))
+        raise fail(
+            "GOV115",
+            f"`{source.name}` has no headings",
+            source.span(0, 0),
+            help=_first_line(table, result),
+        )
     _check_headings(table, result, lines[0], found)
     if len(lines) == 1:
         found.error(
@@ -79,14 +84,21 @@ def _lines(source: Source, found: Diagnostics) -> Iterator[list[_Text]]:
 def _check_headings(
     table: ast.Table, result: Result, line: list[_Text], found: Diagnostics
 ) -> None:
-    wanted = [*(c.text for c in table.columns), *result.headings()]
-    if [cell.value for cell in line] != wanted:
+    if [cell.value for cell in line] != _headings(table, result):
         found.error(
             "GOV115",
             f"the headings of the table `{table.name.text}` are not its columns",
             line[0].span.to(line[-1].span),
-            help=f"begin the file with the line `{','.join(wanted)}`",
+            help=_first_line(table, result),
         )
+
+
+def _headings(table: ast.Table, result: Result) -> list[str]:
+    return [*(c.text for c in table.columns), *result.headings()]
+
+
+def _first_line(table: ast.Table, result: Result) -> str:
+    return f"begin the file with the line `{','.join(_headings(table, result))}`"
 
 
 def _row(

@@ -101,3 +101,14 @@ def test_any_file_is_read_or_refused(csv: str) -> None:
             rows(SPEEDS, text)
         except GovError:
             continue
+
+
+def test_a_file_of_blanks_before_an_open_quote_is_refused_at_once() -> None:
+    assert errors(SPEEDS, " " * 2**20 + '"x') == ["GOV115 1:1"]
+
+
+def test_a_file_without_headings_is_told_which_to_begin_with() -> None:
+    with pytest.raises(GovError) as refused:
+        rows(SPEEDS, ",,\n")
+    (fault,) = refused.value.diagnostics
+    assert fault.help == "begin the file with the line `zone,battery,speed`"
