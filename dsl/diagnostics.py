@@ -17,6 +17,11 @@ from govlang.dsl.source import Span
 _WIDTH, _CONTEXT = 120, 60
 """How much of a source line is shown, and how much of it before the caret."""
 
+_COMPARED = 300
+"""So many names are compared with a misspelt word, which is slow; of more only its neighbours are looked up."""
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+
 
 class Severity(StrEnum):
     """How bad a finding is: an error stops the stage, a warning and a note do not."""
@@ -143,8 +148,25 @@ def _place(diagnostic: Diagnostic) -> tuple[str, int]:
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """The help line for a misspelt word, or None when nothing is near it."""
-    near = get_close_matches(word, sorted(set(candidates)), n=1, cutoff=0.6)
+    known = set(candidates)
+    if len(known) <= _COMPARED:
+        near = get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    else:
+        near = [one for one in _one_slip_away(word) if one in known][:1]
     return f"did you mean `{near[0]}`?" if near else None
+
+
+def _one_slip_away(word: str) -> Iterator[str]:
+    """The words with a letter more, less or other, or with two neighbours swapped."""
+    for i in range(len(word) + 1):
+        head, tail = word[:i], word[i:]
+        if len(tail) > 1:
+            yield head + tail[1] + tail[0] + tail[2:]
+        if tail:
+            yield head + tail[1:]
+        for letter in _LETTERS:
+            yield head + letter + tail
+            yield head + letter + tail[1:]
 
 
 def render(diagnostic: Diagnostic) -> str:

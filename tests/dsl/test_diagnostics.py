@@ -76,6 +76,13 @@ def test_near_words_are_suggested_and_far_ones_not() -> None:
     assert did_you_mean("zzz", ["staging", "production"]) is None
 
 
+def test_among_very_many_names_one_slip_is_seen_through() -> None:
+    names = [f"field_number_{i}" for i in range(1000)]
+    for slip in ("field_nubmer_7", "field_number7", "field_nnumber_7", "fielt_number_7"):
+        assert did_you_mean(slip, names) == "did you mean `field_number_7`?"
+    assert did_you_mean("feild_nubmer_7", names) is None
+
+
 def test_spans_know_their_place() -> None:
     span = SOURCE.span(8, 18)
     assert (span.line, span.column, span.end_line, span.end_column) == (2, 5, 3, 6)
