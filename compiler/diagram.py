@@ -5,7 +5,7 @@ In: a policy and the classes of its texts.  Out: entries in order of rank, and n
 
 Up to 64 entries are one block.  More are told apart: by the axis, and the way of cutting it, that
 leave the fewest entries to be tested on average; entries that the axis does not restrict, or that
-would have to be copied into more than `COPIES_MAX` children, go to `rest` and are told apart there.
+would have to be copied into too many children, go to `rest` and are told apart there.
 So memory is linear in the entries, and a walk passes few of them.
 
 What always holds: see `nodes.py`; rules that no axis tells apart are named in the report.
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from govlang.compiler import ir
@@ -33,6 +32,14 @@ from govlang.compiler.nodes import (
     Split,
     Switch,
 )
+from govlang.compiler.plans import (
+    Plan,
+    cost_of_parts,
+    cost_of_values,
+    few_values,
+    parts_of,
+    quantiles,
+)
 from govlang.compiler.terms import Space
 from govlang.compiler.text_classes import TextClasses
 
@@ -42,10 +49,14 @@ LOOKUPS_MAX: Final = 255
 LEAF_MAX: Final = 24
 """Entries that are tested together rather than told apart, once there is more than one block."""
 
-COPIES_MAX: Final = 4
-DEPTH_MAX: Final = 24
+DEPTH_MAX: Final = 30
+"""Nodes on a way down; the format has room for 32."""
+
 _GAIN: Final = 0.7
-"""A node must leave at most this share of its entries to be tested."""
+"""A node must leave at most this share of its entries to be tested; a sharp one may only save a block."""
+
+_SHARP: Final = 0.1
+"""A sharp node leaves at most this share of the entries that it tells apart."""
 
 _DENSE_SLACK: Final = 4
 """Words of a dense lookup for each word of the sparse one."""
@@ -65,15 +76,6 @@ def build_diagram(policy: ir.Policy, classes: Mapping[str, TextClasses]) -> Diag
 
 
 # --- nodes ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A way to tell entries apart: by value, or by interval where there are breakpoints."""
-
-    axis: Axis
-    cost: float
-    breakpoints: tuple[int, ...] | None = None
 
 
 class _Builder:
@@ -115,32 +117,36 @@ class _Builder:
 
     # --- telling entries apart -------------------------------------------------------------------
 
-    def _plan(self, ids: Sequence[int], context: Context) -> _Plan | None:
+    def _plan(self, ids: Sequence[int], context: Context) -> Plan | None:
         axes: dict[Axis, int] = {}
         for i in ids:
             for axis in self.entries[i].box:
                 if axis.kind is not AxisKind.SET:
                     axes[axis] = axes.get(axis, 0) + 1
+        enough = (1 - _GAIN) * len(ids)
         plans = [
             plan
             for axis, count in axes.items()
-            if len(ids) - count < _GAIN * len(ids)
+            if count >= min(enough, BLOCK_MAX)
             for plan in self._plans(axis, ids, context)
+            if len(ids) - plan.cost >= (min(enough, BLOCK_MAX) if plan.sharp else enough)
         ]
-        best = min(plans, key=lambda p: (p.cost, p.breakpoints is not None, p.axis), default=None)
-        return best if best is not None and best.cost <= _GAIN * len(ids) else None
+        return min(plans, key=Plan.order, default=None)
 
-    def _plans(self, axis: Axis, ids: Sequence[int], context: Context) -> Iterator[_Plan]:
+    def _plans(self, axis: Axis, ids: Sequence[int], context: Context) -> Iterator[Plan]:
         within = self._range(axis, context)
         allowed = [a for i in ids if (a := self._allowed(i, axis, within)) is not None]
-        free = len(ids) - len(allowed)
-        yield _Plan(axis, free + _cost_of_values(allowed))
+        free, told = len(ids) - len(allowed), len(allowed)
+        tested, rest = cost_of_values(allowed)
+        yield Plan(axis, free + rest + tested, tested <= _SHARP * (told - rest))
         ends = sorted({end for a in allowed for lo, hi in a for end in (lo, hi + 1)})
         ends = [end for end in ends if within[0] < end <= within[1]]
         parts = len(ends) + 1
         while parts >= 2:
-            breakpoints = _quantiles(ends, parts)
-            yield _Plan(axis, free + _cost_of_parts(allowed, breakpoints), breakpoints)
+            breakpoints = quantiles(ends, parts)
+            tested, rest = cost_of_parts(allowed, breakpoints)
+            sharp = tested <= _SHARP * (told - rest)
+            yield Plan(axis, free + rest + tested, sharp, breakpoints)
             parts //= 4
 
     def _switch(self, axis: Axis, ids: tuple[int, ...], context: Context, depth: int) -> int:
@@ -149,7 +155,7 @@ class _Builder:
         rest: list[int] = []
         for i in ids:
             allowed = self._allowed(i, axis, within)
-            values = None if allowed is None else _few_values(allowed)
+            values = None if allowed is None else few_values(allowed)
             if values is None:
                 rest.append(i)
             else:
@@ -177,7 +183,7 @@ class _Builder:
         rest: list[int] = []
         for i in ids:
             allowed = self._allowed(i, axis, (lo, hi))
-            touched = None if allowed is None else _parts_of(allowed, breakpoints)
+            touched = None if allowed is None else parts_of(allowed, breakpoints)
             if touched is None:
                 rest.append(i)
             else:
@@ -279,66 +285,6 @@ def _dense(
 
 def _sparse(axis: Axis, keys: Sequence[int], masks: Sequence[int]) -> Lookup:
     return Lookup(LookupKind.RANGES, axis, tuple(keys), tuple(masks))
-
-
-# --- costs ---------------------------------------------------------------------------------------
-
-
-def _few_values(allowed: Ranges) -> list[int] | None:
-    """The values of an entry, if they are few enough to be copied."""
-    if sum(hi - lo + 1 for lo, hi in allowed) > COPIES_MAX:
-        return None
-    return [value for lo, hi in allowed for value in range(lo, hi + 1)]
-
-
-def _parts_of(allowed: Ranges, breakpoints: Sequence[int]) -> list[int] | None:
-    """The intervals that an entry touches, if they are few enough to be copied."""
-    touched: list[int] = []
-    for lo, hi in allowed:
-        first, last = bisect_right(breakpoints, lo), bisect_right(breakpoints, hi)
-        if last - first >= COPIES_MAX:
-            return None
-        touched += [p for p in range(first, last + 1) if not touched or p > touched[-1]]
-        if len(touched) > COPIES_MAX:
-            return None
-    return touched
-
-
-def _quantiles(ends: Sequence[int], parts: int) -> tuple[int, ...]:
-    """Breakpoints that cut the ends into about equal parts."""
-    return tuple(dict.fromkeys(ends[i * len(ends) // parts] for i in range(1, parts)))
-
-
-def _cost_of_values(allowed: Sequence[Ranges]) -> float:
-    sizes: dict[int, int] = {}
-    rest = 0
-    for one in allowed:
-        values = _few_values(one)
-        if values is None:
-            rest += 1
-        else:
-            for value in values:
-                sizes[value] = sizes.get(value, 0) + 1
-    return rest + _average(sizes)
-
-
-def _cost_of_parts(allowed: Sequence[Ranges], breakpoints: Sequence[int]) -> float:
-    sizes: dict[int, int] = {}
-    rest = 0
-    for one in allowed:
-        touched = _parts_of(one, breakpoints)
-        if touched is None:
-            rest += 1
-        else:
-            for part in touched:
-                sizes[part] = sizes.get(part, 0) + 1
-    return rest + _average(sizes)
-
-
-def _average(sizes: Mapping[int, int]) -> float:
-    """Entries to be tested, where requests fall as entries do."""
-    total = sum(sizes.values())
-    return sum(size * size for size in sizes.values()) / total if total else 0.0
 
 
 # --- report --------------------------------------------------------------------------------------

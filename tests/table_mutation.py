@@ -94,9 +94,18 @@ def _refuted(
     if refutation.request is None:
         if described(Policy(data)) == described(Policy(mutant)):
             return "refuted by its schema", refutation.what
-        names = [field.name for field in Policy(mutant).fields]
-        # Two inputs of one name, and roles in no column, have no meaning that a request could show.
-        odd = len(set(names)) < len(names) or "roles that approved" in refutation.what
+        fields = Policy(mutant).fields
+        # Two inputs, members or actions of one name, and roles in no column, mean nothing that a
+        # request shows.
+        schema = Policy(mutant).table.schema
+        actions = tuple(
+            schema.string(schema._row(Section.ACTIONS, i)["name"])
+            for i in range(schema.count(Section.ACTIONS))
+        )
+        lists = [tuple(field.name for field in fields), actions]
+        lists += [field.members for field in schema.all_fields]
+        odd = any(len(set(names)) < len(names) for names in lists)
+        odd = odd or "roles that approved" in refutation.what
         return "refuted by its schema", "" if odd else _seen_difference(policy, Policy(mutant), rng)
     try:
         engine = Policy(mutant, tables.written_params(policy, refutation.params))

@@ -20,9 +20,10 @@ from ir_strategies import Requests, policies, random_params, random_policy
 
 from govlang.compiler import ir
 from govlang.compiler.boxes import Axis, AxisKind
-from govlang.compiler.diagram import BLOCK_MAX, COPIES_MAX, build_diagram
+from govlang.compiler.diagram import BLOCK_MAX, build_diagram
 from govlang.compiler.interpret import Environment
 from govlang.compiler.nodes import Block, Diagram, Lookup, LookupKind, Split, Switch
+from govlang.compiler.plans import COPIES_MAX
 from govlang.compiler.text_classes import TextClasses, classify_fields
 
 Words = Callable[[Axis], int]

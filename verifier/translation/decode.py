@@ -170,6 +170,11 @@ class Decoded:
         )
 
     @cached_property
+    def role_masks(self) -> tuple[int, ...]:
+        """The roles that each rule asks for, as a mask."""
+        return tuple(row["roles"] for row in self.rows(Section.RULES))
+
+    @cached_property
     def assumption_programs(self) -> tuple[int, ...]:
         """The program of each assumption."""
         return tuple(row["program"] for row in self.rows(Section.ASSUMPTIONS))

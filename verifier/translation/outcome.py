@@ -49,6 +49,7 @@ class TableReader:
         self.nodes = dict(read_nodes(decoded.nodes))
         self.automata = {one.column: one for one in decoded.automata}
         self.asking = self._with_roles()
+        self.alone, self.paired = self._marked("alone"), self._marked("paired")
 
     def decide(
         self, request: Mapping[str, Any], runtime: Mapping[str, Any], params: Sequence[int]
@@ -65,7 +66,7 @@ class TableReader:
         for assumption, program in programs:
             if run_program(self.decoded.programs[program], words) == 0:
                 return invalid_outcome(None, f"breaks the assumption `{assumption.text}`")
-        return self._combined(env, self.fired(words))
+        return self._combined(env, words, self.fired(words))
 
     def _with_roles(self) -> ir.Policy:
         """The policy with its roles in the column that the table has for them."""
@@ -78,6 +79,16 @@ class TableReader:
             elif one.name == ir.APPROVED:
                 fields[number] = replace(one, name=f"other {ir.APPROVED}")
         return replace(self.policy, fields=tuple(fields))
+
+    def _marked(self, mask: str) -> frozenset[int]:
+        """The entries that a mask of their block marks."""
+        blocks = [node for node in self.nodes.values() if isinstance(node, Block)]
+        return frozenset(
+            entry
+            for block in blocks
+            for bit, entry in enumerate(block.entries)
+            if getattr(block, mask) >> bit & 1
+        )
 
     def words(self, env: Environment, params: Sequence[int]) -> list[int]:
         """The words of a request."""
@@ -128,21 +139,17 @@ class TableReader:
         program = block.residuals.get(bit)
         return program is None or run_program(self.decoded.programs[program], words) != 0
 
-    def _combined(self, env: Environment, entries: set[int]) -> Outcome:
-        effects: dict[int, Effect] = {}
-        for number in entries:
-            entry = self.decoded.entries[number]
-            effects[entry.rule] = max(entry.effect, effects.get(entry.rule, entry.effect))
-        rules = self.policy.rules
-        fired = tuple(rules[number] for number in sorted(effects))
-        effect_of = {rules[number].id: effect for number, effect in effects.items()}
-        grants = tuple(_grant(rule, effect_of[rule.id]) for rule in standing(fired))
+    def _combined(self, env: Environment, words: Sequence[int], entries: set[int]) -> Outcome:
+        """The long road for every part but a decision that the best entry settles by itself."""
+        numbers = sorted({self.decoded.entries[entry].rule for entry in entries})
+        fired = tuple(self.policy.rules[number] for number in numbers)
+        waits = {
+            rule.id: self._waits(number, words) for number, rule in zip(numbers, fired, strict=True)
+        }
+        grants = tuple(_grant(rule, waits=waits[rule.id]) for rule in standing(fired))
         taken = taken_of(self.policy, grants)
         self._check_members(env, taken)
-        effect = joined_effect(self.policy, grants, taken)
-        decider = next((g.rule for g in taken if g.effect is effect), None)
-        if not limits_meet(self.policy, env, taken):
-            effect = Effect.DENY
+        effect, decider = self._settled(entries) or self._joined(env, grants, taken)
         return Outcome(
             effect,
             decider.id if decider else DEFAULT_RULE,
@@ -151,12 +158,50 @@ class TableReader:
             tuple(rule.id for rule in fired),
         )
 
+    def _waits(self, number: int, words: Sequence[int]) -> bool:
+        """Whether some role that a rule asks for has not approved."""
+        column = self.decoded.approved_column
+        approved = 0 if column is None else words[column]
+        return self.decoded.role_masks[number] & ~approved != 0
+
+    def _joined(
+        self, env: Environment, grants: tuple[Grant, ...], taken: tuple[Grant, ...]
+    ) -> tuple[Effect, ir.Rule | None]:
+        effect = joined_effect(self.policy, grants, taken)
+        decider = next((g.rule for g in taken if g.effect is effect), None)
+        return effect if limits_meet(self.policy, env, taken) else Effect.DENY, decider
+
+    def _settled(self, entries: set[int]) -> tuple[Effect, ir.Rule | None] | None:
+        """The outcome of the best fired entry; None where rules override or limits may not meet."""
+        joined = self.policy.combine in (ir.Combine.STRICT, ir.Combine.MOST_RESTRICTIVE)
+        if entries & self.alone or (joined and len(entries & self.paired) > 1):
+            return None
+        fallback = Effect.ALLOW if self.policy.default is ir.Default.ALLOW else Effect.DENY
+        if not entries:
+            return fallback, None
+        best = self.decoded.entries[min(entries)]
+        rule = self.policy.rules[best.rule]
+        single = len({self.decoded.entries[entry].rule for entry in entries}) == 1
+        if (
+            self.policy.combine is ir.Combine.UNIQUE
+            and not single
+            and rule.kind is not ir.RuleKind.GUARD
+        ):
+            return Effect.DENY, None
+        permitting = (Effect.ALLOW, Effect.REQUIRE_HUMAN)
+        permits = any(self.decoded.entries[entry].effect in permitting for entry in entries)
+        if not joined or permits or best.effect >= fallback:
+            return best.effect, rule
+        return fallback, None
+
     def _check_members(self, env: Environment, taken: tuple[Grant, ...]) -> None:
         """Every member of an enumeration that a rule gives has a name."""
         parameters = {action.name: action.parameters for action in self.policy.actions}
         for rule in (grant.rule for grant in taken):
             given = [
-                pair for do in rule.dos for pair in zip(parameters[do.action], do.args, strict=True)
+                pair
+                for do in rule.dos
+                for pair in zip(parameters[do.action], do.args, strict=False)
             ]
             if rule.remedy is not None:
                 given += [(self.asking.field(name), value) for name, value in rule.remedy.values]
@@ -187,9 +232,11 @@ def _child(node: Index, word: int) -> int:
     return next((child for child, spans in node.children if _holds(spans, word)), 0)
 
 
-def _grant(rule: ir.Rule, effect: Effect) -> Grant:
-    permits = effect in (Effect.ALLOW, Effect.REQUIRE_HUMAN)
-    return Grant(rule, effect, effect is not rule.effect, permits)
+def _grant(rule: ir.Rule, *, waits: bool) -> Grant:
+    human = rule.effect is Effect.REQUIRE_HUMAN
+    approved = human and not waits
+    permits = rule.effect in (Effect.ALLOW, Effect.REQUIRE_HUMAN)
+    return Grant(rule, Effect.ALLOW if approved else rule.effect, approved, permits)
 
 
 def taken_of(policy: ir.Policy, grants: tuple[Grant, ...]) -> tuple[Grant, ...]:

@@ -16,13 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from time import perf_counter
 from typing import Any
 
 from govlang.compiler import ir
-from govlang.compiler.interpret import Outcome
 from govlang.compiler.ir import Effect
 from govlang.native.errors import TableError
 from govlang.native.table import Table
@@ -36,6 +34,7 @@ from govlang.verifier.translation.boxes import (
 from govlang.verifier.translation.code import program_tree
 from govlang.verifier.translation.decode import Decoded
 from govlang.verifier.translation.outcome import Difference, TableReader
+from govlang.verifier.translation.proof import Obligation, Refutation, TableProof, Verdict
 from govlang.verifier.translation.records import (
     Mismatch,
     expression_pairs,
@@ -49,46 +48,7 @@ from govlang.verifier.translation.texts import TooManyTextsError
 from govlang.verifier.translation.tree import FALSE, TRUE, OddColumnError, Tree, arithmetic, integer
 from govlang.verifier.translation.witness import Witnesses
 
-
-class Verdict(StrEnum):
-    """How a proof came out."""
-
-    PROVED = "proved"
-    REFUTED = "refuted"
-    UNDECIDED = "undecided"
-
-
-@dataclass(frozen=True, slots=True)
-class Obligation:
-    """Something that had to be proved: so many parts of it, by which method, and what failed."""
-
-    name: str
-    verdict: Verdict
-    method: str
-    count: int
-    failed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Refutation:
-    """What differs; with a request and both outcomes unless the table shows it by itself."""
-
-    what: str
-    request: dict[str, Any] | None = None
-    runtime: dict[str, Any] = field(default_factory=dict)
-    params: dict[str, int] = field(default_factory=dict)
-    expected: Outcome | None = None
-    found: Outcome | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TableProof:
-    """The result: `refutation` exactly if the verdict is `refuted`."""
-
-    verdict: Verdict
-    obligations: tuple[Obligation, ...]
-    refutation: Refutation | None
-    seconds: float
+__all__ = ["Obligation", "Refutation", "TableProof", "Verdict", "prove_table"]
 
 
 def prove_table(policy: ir.Policy, table: bytes, *, snapshot: str, timeout_s: float) -> TableProof:
@@ -352,6 +312,8 @@ class _Proof:
 
     def _attempts(self, witnesses: Witnesses) -> Iterator[tuple[str, Difference | None]]:
         """What may be wrong, and a request that shows it, if the search finds one."""
+        if not self._can_be_asked():
+            return
         if hasattr(self, "layout"):
             for doubt in self.doubts[:_DOUBTS_MAX]:
                 solver = self._solver()
@@ -362,14 +324,16 @@ class _Proof:
                     yield mismatch.what, witnesses.by_claim(self._solver(), claims, rule)
             if self.mismatches:
                 yield self.mismatches[0].what, witnesses.by_default(self._solver())
-        if self._can_be_asked():
-            yield self._first_failure(), witnesses.by_probing(self.mismatches)
+        yield self._first_failure(), witnesses.by_probing(self.mismatches)
 
     def _can_be_asked(self) -> bool:
-        """Whether requests of the policy make sense to the table: each input has a name of its own."""
-        names = [one.name for one in self.decoded.policy.fields]
-        params = len(self.decoded.policy.params)
-        return len(names) == len(set(names)) and params == len(self.policy.params)
+        """Whether requests make sense to the table: inputs, members and actions have own names."""
+        table = self.decoded.policy
+        lists = [tuple(one.name for one in named) for named in (table.fields, table.actions)]
+        lists += [one.members for one in self.decoded.fields]
+        return all(len(names) == len(set(names)) for names in lists) and len(table.params) == len(
+            self.policy.params
+        )
 
     def _rules_of(self, mismatch: Mismatch) -> list[int]:
         if mismatch.rule is not None:

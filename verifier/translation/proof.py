@@ -1,0 +1,50 @@
+"""What the proof of an artefact comes to: a verdict, what was proved, what refutes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from govlang.compiler.interpret import Outcome
+
+
+class Verdict(StrEnum):
+    """How a proof came out."""
+
+    PROVED = "proved"
+    REFUTED = "refuted"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """Something that had to be proved: so many parts of it, by which method, and what failed."""
+
+    name: str
+    verdict: Verdict
+    method: str
+    count: int
+    failed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refutation:
+    """What differs; with a request and both outcomes unless the table shows it by itself."""
+
+    what: str
+    request: dict[str, Any] | None = None
+    runtime: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, int] = field(default_factory=dict)
+    expected: Outcome | None = None
+    found: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableProof:
+    """The result: `refutation` exactly if the verdict is `refuted`."""
+
+    verdict: Verdict
+    obligations: tuple[Obligation, ...]
+    refutation: Refutation | None
+    seconds: float
