@@ -192,9 +192,10 @@ COMMAND: dict[str, Page] = {
     ),
     "GOV701": Page(
         "a file cannot be read or written",
-        "There is no such file or folder, or it may not be used.",
+        "There is no such file or folder, or it may not be used; or a policy's version, which names the "
+        "bundle, has characters that no file's name may have.",
         "gov fmt none.gov",
-        "Give a path that exists and that you may use.",
+        "Give a path that exists and that you may use; write a version such as `1.0.0`.",
     ),
     "GOV702": Page(
         "an input is too large for this machine",
@@ -263,10 +264,11 @@ COMMAND: dict[str, Page] = {
         "`gov test --generate` writes the tests that are missing; read what they expect.",
     ),
     "GOV713": Page(
-        "the second solver is not installed",
-        "`--cross-check` asks cvc5 every question that z3 answered.",
-        "gov verify --cross-check p.gov",
-        'Install it with `pip install "govlang[cross-check]"`.',
+        "a library is not installed",
+        "Proving needs z3 (extra `verify`), `--cross-check` cvc5 (extra `cross-check`), columns NumPy and "
+        "PyArrow (extra `batch`); a service that only decides needs none of them.",
+        "gov verify, after `pip install govlang`",
+        'Install the extra that the message names, as in `pip install "govlang[verify]"`.',
     ),
 }
 

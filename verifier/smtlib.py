@@ -25,6 +25,17 @@ def smtlib(solver: Any, literals: Sequence[Any]) -> str:
     return text
 
 
+def second_version() -> str:
+    """The version of cvc5.
+
+    Raises:
+        ModuleNotFoundError: cvc5 is not installed.
+    """
+    import cvc5
+
+    return str(cvc5.__version__)
+
+
 def second_verdict(text: str, timeout_s: float) -> str:
     """What cvc5 says of a question: `sat`, `unsat` or `unknown`.
 

@@ -142,6 +142,30 @@ def test_a_tier_can_be_built_alone(gov, policy: Path, tmp_path: Path) -> None:
     assert gov("build", policy, "-o", tmp_path, "--tier", "safty").code == 2
 
 
+def test_a_tier_carries_no_proof_that_needs_the_others(gov, policy: Path, tmp_path: Path) -> None:
+    assert gov("build", policy, "-o", tmp_path, "--tier", "business").code == 0
+    bundle = load_bundle(tmp_path / "tiny-business-1.0.0.govb")
+    heavy = {"agent": "a", "load": 4, "zone": "urban", "urgent": False}
+    assert Policy.load(tmp_path / "tiny-business-1.0.0.govb").decide(heavy).decision == "allow"
+    assert "town_is_gated" not in {proof.property for proof in bundle.manifest.proofs}
+    ran = gov("build", policy, "-o", tmp_path / "no", "--tier", "business", "--against", policy)
+    assert ran.code == 1, "alone, this tier allows what the whole policy leaves to a person"
+    assert "GOV308" in ran.out
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize("version", ["../1.0.0", "/1.0.0", "1 0", ".hidden", "1\\0", "x" * 101])
+def test_a_version_never_leads_out_of_the_folder(
+    gov, policy: Path, tmp_path: Path, version: str
+) -> None:
+    quoted = version.replace("\\", "\\\\")
+    policy.write_text(policy.read_text().replace('version "1.0.0"', f'version "{quoted}"'))
+    ran = gov("build", policy, "-o", tmp_path / "out" / "in")
+    assert ran.code == 2
+    assert "GOV701" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_build_against_an_older_policy_records_that_nothing_is_looser(
     gov, policy: Path, tmp_path: Path
 ) -> None:

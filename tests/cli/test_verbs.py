@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -172,6 +173,25 @@ def test_a_fault_of_our_own_is_a_message(
     ran = gov("check", policy)
     assert ran.code == 2
     assert "GOV700" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("library", "arguments"),
+    [("z3", ("verify",)), ("z3", ("explain", "--core")), ("cvc5", ("verify", "--cross-check"))],
+)
+def test_a_library_that_is_missing_is_named_with_its_extra(
+    gov, policy: Path, monkeypatch: pytest.MonkeyPatch, library: str, arguments
+) -> None:
+    for name in [
+        n for n in sys.modules if n.startswith(("govlang.verifier", "govlang.cli", library))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, library, None)
+    ran = gov(*arguments, policy)
+    if "--core" in arguments:
+        assert ran.code == 0, "what needs no solver runs without one"
+    else:
+        assert (ran.code, "GOV713" in ran.err) == (2, True), ran.err
 
 
 HARD = """language 1

@@ -5,10 +5,11 @@ What always holds: no bundle without a verdict `proved` and without a proof that
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import re
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from govlang.cli.compiled import Compiled, compile_policy
 from govlang.cli.formats.exact_json import json_text
@@ -23,11 +24,15 @@ from govlang.compiler.imports import Program
 from govlang.compiler.ir import Policy
 from govlang.compiler.lower import lower_policy
 from govlang.native import layout
+from govlang.native.errors import CodedError
 from govlang.native.files import write_whole
 from govlang.native.manifest import Accepted, Cost, NoLooser, Proof
 
 if TYPE_CHECKING:
     from govlang.verifier.report import Options
+
+VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+"""A version that can stand in the name of a file, on any system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +55,25 @@ def build(
 
     Raises:
         GovError: the source cannot be used.
-        CodedError: the key, the tier or the older policy cannot be used.
+        CodedError: the key, the tier, the version or the older policy cannot be used.
     """
     start = perf_counter()
     program = read_program(path)
     checked = lower_policy(program)
     policy = checked.policy if tier is None else only_tier(checked.policy, tier)
+    stem = _stem(policy, tier)
     whole = compile_policy(checked.policy)
     compiled = whole if tier is None else compile_policy(policy)
     report = verified(checked, options, compiled=whole)
+    if tier is not None:
+        report |= {"proved": _proved_of(replace(checked, policy=policy), options, compiled)}
     no_looser: NoLooser | None = None
     if against is not None:
         from govlang.cli.comparison import claim, compared, with_difference
         from govlang.cli.subject import open_subject
 
         old = open_subject(against)
-        difference = compared(old, checked.policy, whole.table, options, no_looser=True)
+        difference = compared(old, policy, compiled.table, options, no_looser=True)
         report, no_looser = with_difference(report, difference), claim(difference)
     report = prove_table(report, policy, compiled.table, compiled.snapshot, options)
     bundle = b""
@@ -73,9 +81,31 @@ def build(
         source = merged_source(program, checked.policy)
         contents = _contents(policy, compiled, source, report, no_looser, tier)
         bundle = bundle_bytes(contents, key_pem)
-    stem = "-".join(part for part in (policy.name, tier, policy.version) if part)
     told = _told(report, compiled, bundle) | {"ms": round((perf_counter() - start) * 1000)}
     return Built(checked, program, policy, compiled, bundle, stem, told)
+
+
+def _stem(policy: Policy, tier: str | None) -> str:
+    """The name of the files, before their endings.
+
+    Raises:
+        CodedError: GOV701 the version cannot be part of it.
+    """
+    version = policy.version
+    if version and not VERSION.fullmatch(version):
+        message = f"the version `{version[:40]}` cannot be part of a file's name"
+        help_line = "use letters and digits, and `.`, `_`, `+`, `-` between them"
+        raise CodedError("GOV701", message, help_line)
+    return "-".join(part for part in (policy.name, tier, version) if part)
+
+
+def _proved_of(tier: Checked, options: Options, compiled: Compiled) -> list[dict[str, Any]]:
+    """What is proved of a tier alone; of the whole policy it may hold only by the other tiers.
+
+    Findings are those of the whole policy: a tier is a part, and need not make sense by itself.
+    """
+    proved: list[dict[str, Any]] = verified(tier, options, compiled=compiled)["proved"]
+    return proved
 
 
 def _contents(

@@ -25,6 +25,10 @@ INPUT_FAULTS = (GovError, CodedError, OSError, UnicodeDecodeError, RecursionErro
 """What an input can make a verb raise; everything else is a fault of ours."""
 
 
+EXTRAS = {"z3": "verify", "numpy": "batch", "pyarrow": "batch", "cvc5": "cross-check"}
+"""Libraries that not every installation has, and the extra that brings them."""
+
+
 class Exit(IntEnum):
     """The exit codes of the contract."""
 
@@ -49,6 +53,10 @@ def guarded(verb: Callable[..., int]) -> Callable[..., int]:
             return verb(**options)
         except BrokenPipeError:
             raise
+        except ModuleNotFoundError as error:
+            if error.name not in EXTRAS:
+                raise
+            return refuse(_missing(error.name), as_json=options.get("style") == "json")
         except INPUT_FAULTS as error:
             return refuse(error, as_json=options.get("style") == "json")
 
@@ -66,6 +74,11 @@ def refuse(error: Exception, *, as_json: bool) -> Exit:
     sources = getattr(error, "diagnostics", ())
     show_findings(findings, [d.span.source for d in sources if d.span is not None], err=True)
     return Exit.UNUSABLE
+
+
+def _missing(library: str) -> CodedError:
+    help_line = f'install it with `pip install "govlang[{EXTRAS[library]}]"`'
+    return CodedError("GOV713", f"{library} is not installed, which this verb needs", help_line)
 
 
 def findings_of(error: Exception) -> list[dict[str, Any]]:

@@ -6,14 +6,12 @@ answer changes nothing and is counted.
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from govlang.cli.formats.findings import Report
-from govlang.native.errors import CodedError
 from govlang.native.files import write_whole
-from govlang.verifier.smtlib import second_verdict
+from govlang.verifier.smtlib import second_verdict, second_version
 
 
 class Questions:
@@ -23,14 +21,14 @@ class Questions:
         """`folder`: where to write them; `cross_check`: whether to ask cvc5 too.
 
         Raises:
-            CodedError: GOV713 cvc5 is not installed.
+            ModuleNotFoundError: cvc5 is not installed.
         """
         self.count = 0
         self.confirmed = 0
         self.contradicted: list[str] = []
         self._folder = folder
         self._timeout_s = timeout_s
-        self._second = _cvc5_version() if cross_check else None
+        self._second = second_version() if cross_check else None
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -68,14 +66,6 @@ class Questions:
             "status": status,
             "findings": report["findings"] + findings,
         }
-
-
-def _cvc5_version() -> str:
-    try:
-        return version("cvc5")
-    except PackageNotFoundError:
-        help_line = 'install it with `pip install "govlang[cross-check]"`'
-        raise CodedError("GOV713", "cvc5 is not installed", help_line) from None
 
 
 def _finding(message: str) -> dict[str, Any]:
