@@ -32,7 +32,7 @@ _COMMUTES: Final = frozenset({"+", "*", "least", "greatest"})
 
 
 class OddColumnError(ValueError):
-    """A table reads a set as if it were a number; no emitter of ours does."""
+    """A table reads a set as if it were a number, or a number as a set; no emitter of ours does."""
 
 
 # --- sets of integers ----------------------------------------------------------------------------
@@ -123,9 +123,10 @@ class Domain:
 
     def all_of(self, column: int, mask: int) -> Tree:
         """A set has every member of a mask."""
+        bits = self._bits(column, mask)
         if mask >> self.members[column]:
             return FALSE
-        return self.conj([self.has_bit(column, bit) for bit in self._bits(column, mask)])
+        return self.conj([self.has_bit(column, bit) for bit in bits])
 
     def within(self, column: int, mask: int) -> Tree:
         """A set has no member outside a mask."""
@@ -134,6 +135,8 @@ class Domain:
         return self.conj([self.neg(bit) for bit in outside])
 
     def _bits(self, column: int, mask: int) -> list[int]:
+        if self.spans[column] is not None:
+            raise OddColumnError
         return [bit for bit in range(self.members[column]) if mask >> bit & 1]
 
     def compared(self, op: str, a: Tree, b: Tree) -> Tree:
