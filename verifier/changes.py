@@ -20,7 +20,7 @@ from govlang.compiler.interpret import INVALID_REQUEST, Outcome
 from govlang.compiler.ir import Effect
 from govlang.verifier.encode import Term
 from govlang.verifier.judge import same_outcome
-from govlang.verifier.outcome import FALSE, Decision, any_of, obligations_differ
+from govlang.verifier.outcome import Decision, any_of, false, obligations_differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def differs(old: Side, new: Side) -> Term:
     return any_of(
         (
             *(old.effect[e] != new.effect[e] for e in Effect),
-            *(old.deciders.get(n, FALSE) != new.deciders.get(n, FALSE) for n in names),
+            *(old.deciders.get(n, false()) != new.deciders.get(n, false()) for n in names),
             obligations_differ(old.decision, new.decision),
         )
     )
@@ -177,7 +177,7 @@ def _larger(a: Decision, b: Decision) -> Iterator[Term]:
 
 def _whole(policy: ir.Policy, target: str) -> tuple[Term, Term, Term]:
     one = policy.target(target)
-    return FALSE, z3.IntVal(one.lo), z3.IntVal(one.hi)
+    return false(), z3.IntVal(one.lo), z3.IntVal(one.hi)
 
 
 def _shorter(a: Decision, b: Decision) -> Iterator[Term]:

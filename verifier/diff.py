@@ -42,7 +42,7 @@ from govlang.verifier.options import FINDINGS_A_KIND, Context, Options, Replay
 from govlang.verifier.outcome import Decision
 from govlang.verifier.regions import Region, regions
 from govlang.verifier.shapes import Box
-from govlang.verifier.solve import Absent, Found, Open, solver_name
+from govlang.verifier.solve import Absent, Found, Open, forget, solver_name
 
 __all__ = ["DiffReport", "diff"]
 
@@ -97,6 +97,7 @@ def diff(
 ) -> DiffReport:
     """Every kind of request whose outcome changed; with `no_looser` looser ones are errors."""
     start = perf_counter()
+    forget()
     declarations: tuple[str, ...] = ()
     try:
         merged = merge(old, new)

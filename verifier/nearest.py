@@ -30,7 +30,7 @@ from govlang.verifier.judge import Judge
 from govlang.verifier.options import Replay, ReplayError, replayed
 from govlang.verifier.outcome import Decision, any_of
 from govlang.verifier.shapes import Box
-from govlang.verifier.solve import SEED, Absent, Open
+from govlang.verifier.solve import Absent, Open, forget
 
 PERMITTED: Final = frozenset({Effect.ALLOW, Effect.LIMIT})
 ROUNDS_MAX: Final = 20  # models whose texts do not exist, before a question stays open
@@ -83,6 +83,7 @@ def nearest_allowed(
 
     A request that is permitted already comes back as it is.
     """
+    forget()
     search = _Search(policy, Point(dict(values), dict(params)), timeout_s)
     found = search.run()
     if not isinstance(found, Point):
@@ -170,7 +171,6 @@ class _Search:
         """The nearest permitted request that changes only these fields."""
         optimise = z3.Optimize()
         optimise.set("timeout", max(1, int((self.deadline - monotonic()) * 1000)))
-        z3.set_param("smt.random_seed", SEED)
         optimise.add(*self._terms(names))
         optimise.minimize(self._cost(names))
         for _ in range(ROUNDS_MAX):

@@ -19,9 +19,13 @@ from govlang.compiler.ir import Effect
 from govlang.verifier.columns import argument_equal
 from govlang.verifier.encode import Encoder, Term
 
-FALSE = z3.BoolVal(False)
 PERMITS = frozenset({Effect.ALLOW, Effect.REQUIRE_HUMAN})
 Fires = Callable[[ir.Rule], Term]
+
+
+def false() -> Term:
+    """False, in the solver's context of the moment."""
+    return z3.BoolVal(False)
 
 
 def any_of(terms: Iterable[Term]) -> Term:
@@ -83,7 +87,7 @@ class Decision:
             case ir.Combine.STRICT | ir.Combine.MOST_RESTRICTIVE:
                 return self.standing
             case ir.Combine.FIRST_MATCH:
-                return dict(self._first(self.rules, FALSE))
+                return dict(self._first(self.rules, false()))
             case ir.Combine.UNIQUE:
                 return dict(self._only())
             case _:
@@ -98,7 +102,7 @@ class Decision:
     def _only(self) -> Iterator[tuple[str, Term]]:
         """The first guard that stands, else the only rule that does."""
         guards = [rule for rule in self.rules if rule.kind is ir.RuleKind.GUARD]
-        yield from self._first(guards, FALSE)
+        yield from self._first(guards, false())
         guarded = any_of(self.standing[rule.id] for rule in guards)
         others = [rule for rule in self.rules if rule.kind is not ir.RuleKind.GUARD]
         count = z3.Sum([z3.If(self.standing[r.id], 1, 0) for r in others] or [z3.IntVal(0)])
@@ -214,7 +218,7 @@ class Decision:
             for limit in rule.limits:
                 target = self.policy.target(limit.target)
                 given, low, high = found.get(
-                    limit.target, (FALSE, z3.IntVal(target.lo), z3.IntVal(target.hi))
+                    limit.target, (false(), z3.IntVal(target.lo), z3.IntVal(target.hi))
                 )
                 taken = self.taken[rule.id]
                 lo, hi = self.encoder.integer(limit.lo), self.encoder.integer(limit.hi)
@@ -274,7 +278,7 @@ class Decision:
         if a.args == b.args:
             return z3.BoolVal(True)
         if len(a.args) != len(b.args):
-            return FALSE
+            return false()
         return z3.And([self.same(x, y) for x, y in zip(a.args, b.args, strict=True)])
 
     def same(self, a: ir.ArgValue, b: ir.ArgValue) -> Term:
@@ -313,7 +317,7 @@ def decision_differs(a: Decision, b: Decision) -> Term:
 def decider_differs(a: Decision, b: Decision) -> Term:
     """The rules that decide differ."""
     names = dict.fromkeys((*a.deciders, *b.deciders))
-    return any_of(a.deciders.get(n, FALSE) != b.deciders.get(n, FALSE) for n in names)
+    return any_of(a.deciders.get(n, false()) != b.deciders.get(n, false()) for n in names)
 
 
 def obligations_differ(a: Decision, b: Decision) -> Term:
@@ -376,7 +380,7 @@ def _limits_differ(a: Decision, b: Decision) -> Iterator[Term]:
     for target in dict.fromkeys((*a.limited, *b.limited)):
         ours, theirs = a.limited.get(target), b.limited.get(target)
         if ours is None or theirs is None:
-            yield (ours or theirs or (FALSE,))[0]
+            yield (ours or theirs or (false(),))[0]
         else:
             yield ours[0] != theirs[0]
             yield z3.And(ours[0], z3.Or(ours[1] != theirs[1], ours[2] != theirs[2]))

@@ -31,7 +31,7 @@ from govlang.verifier.gaps import find_gaps
 from govlang.verifier.options import Context, Options, Progress, Replay
 from govlang.verifier.properties import find_refuted_properties, settle_guards
 from govlang.verifier.smtlib import Watch
-from govlang.verifier.solve import Absent, solver_name
+from govlang.verifier.solve import Absent, forget, solver_name
 from govlang.verifier.unreachable import find_unreachable
 from govlang.verifier.vacuous import find_vacuous
 
@@ -51,6 +51,7 @@ def verify(
 ) -> Report:
     """Prove that a policy makes sense, or show requests on which it does not."""
     start = perf_counter()
+    forget()
     context = Context(policy, options, replay, progress, watch)
     if _assumptions_can_hold(context):
         silent = find_unreachable(context)

@@ -55,6 +55,14 @@ def solver_name() -> dict[str, str]:
     return {"name": "z3", "version": z3.get_version_string()}
 
 
+def forget() -> None:
+    """Begin with an empty solver, so that the same questions get the same answers once more.
+
+    Terms made before must not meet terms made after; each entry point calls this first.
+    """
+    z3.z3._main_ctx = None  # noqa: SLF001  # the library has no other way
+
+
 class Session:
     """A solver that knows what a valid request is, shared by many small questions."""
 
