@@ -108,6 +108,30 @@ def test_a_wrong_command_line_is_exit_2(gov) -> None:
     assert gov("check").code == 2
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'files = "tiny.gov"',
+        "files = [3]",
+        'strict = "false"',
+        'accept = "gap"',
+        "accept = [301]",
+        'timeout_s = "10"',
+        "timeout_s = true",
+        "timeout_s = nan",
+        "timeout_s = 0",
+    ],
+)
+def test_a_value_of_the_wrong_type_in_the_project_file_is_refused(
+    gov, policy: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.chdir(policy.parent)
+    (policy.parent / "gov.toml").write_text(line + "\n")
+    ran = gov("verify")
+    assert ran.code == 2
+    assert f"`{line.split(maxsplit=1)[0]}` in `gov.toml` must be" in ran.err
+
+
 def test_the_project_file_names_the_files(
     gov, policy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,6 +128,7 @@ def test_a_conflict_is_shown_with_a_request(gov, fits, policy: Path) -> None:
     "arguments",
     [
         ("--accept", "nonsense"),
+        ("--accept", "GOV309"),
         ("--no-looser",),
         ("--baseline", "/no/such"),
         ("--timeout", "0"),
@@ -136,6 +137,27 @@ def test_a_conflict_is_shown_with_a_request(gov, fits, policy: Path) -> None:
 )
 def test_options_that_cannot_be_used_are_exit_2(gov, policy: Path, arguments) -> None:
     assert gov("verify", policy, *arguments).code == 2
+
+
+def test_several_kinds_can_be_accepted_with_blanks_between_them(gov, policy: Path) -> None:
+    assert gov("verify", policy, "--accept", "gap, GOV303").code == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[1]",
+        '{"findings": [[1]]}',
+        '{"findings": ["x"]}',
+        '{"findings": [{"code": "G", "span": 1}]}',
+    ],
+)
+def test_a_baseline_that_is_no_report_is_refused(gov, policy: Path, text: str) -> None:
+    baseline = policy.parent / "baseline.json"
+    baseline.write_text(text)
+    ran = gov("verify", "--baseline", baseline, policy)
+    assert ran.code == 2
+    assert "GOV703" in ran.err
 
 
 def test_import_writes_what_checks(gov, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def read_baseline(path: Path) -> frozenset[str]:
     reports = [read_json(line, f"the baseline `{path}`") for line in lines if line.strip()]
     try:
         return frozenset(fingerprint(f) for report in reports for f in report["findings"])
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         help_line = "write one with `gov verify --format json > baseline.json`"
         raise CodedError("GOV703", f"the baseline `{path}` is no report", help_line) from None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,23 @@ from govlang.native.errors import CodedError
 Command = Callable[..., Any]
 
 PROJECT: Final = Path("gov.toml")
-KEYS: Final = frozenset({"files", "strict", "accept", "timeout_s"})
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _seconds(value: Any) -> bool:
+    return type(value) in {int, float} and isfinite(value) and value > 0
+
+
+KEYS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "files": (_texts, 'a list of paths, as `["policy.gov"]`'),
+    "strict": (lambda value: isinstance(value, bool), "`true` or `false`"),
+    "accept": (_texts, 'a list of kinds, as `["gap"]`'),
+    "timeout_s": (_seconds, "seconds, more than 0"),
+}
+"""The keys of the project file: whether a value fits, and what would."""
 
 
 def files_argument(command: Command) -> Command:
@@ -57,8 +74,11 @@ def project() -> dict[str, Any]:
         return {}
     except (OSError, ValueError, RecursionError) as error:
         raise CodedError("GOV704", f"`gov.toml`: {error}", "mend it or delete it") from None
-    for key in plain:
+    for key, value in plain.items():
         if key not in KEYS:
             known = ", ".join(f"`{k}`" for k in sorted(KEYS))
             raise CodedError("GOV704", f"`gov.toml` has no key `{key}`", f"its keys are {known}")
+        fits, wanted = KEYS[key]
+        if not fits(value):
+            raise CodedError("GOV704", f"`{key}` in `gov.toml` must be {wanted}", "mend the line")
     return plain

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from govlang.verifier.report import Options
 
 Command = Callable[..., Any]
-KINDS = ("conflict", "unreachable", "redundant", "vacuous", "gap", "property", "diff")
 CODES = {
     "proved": Exit.OK,
     "refuted": Exit.FINDINGS,
@@ -137,13 +136,17 @@ def verifier_options(
     Raises:
         CodedError: GOV708 there is no such kind.
     """
+    from govlang.verifier.findings import KIND_OF_CODE, TRANSLATION
     from govlang.verifier.report import Options
 
     settings = project()
-    kinds = [kind for kind in accept.split(",") if kind] + list(settings.get("accept", []))
+    kinds = [kind.strip() for kind in (*accept.split(","), *settings.get("accept", ()))]
+    kinds = [kind for kind in kinds if kind]
+    known = {code: kind for code, kind in KIND_OF_CODE.items() if code != TRANSLATION}
     for kind in kinds:
-        if kind.lower() not in KINDS and not kind.upper().startswith("GOV3"):
-            raise CodedError("GOV708", f"there is no kind `{kind}`", "kinds: " + ", ".join(KINDS))
+        if kind.upper() not in known and kind.lower() not in known.values():
+            help_line = "kinds: " + ", ".join(known.values())
+            raise CodedError("GOV708", f"there is no kind `{kind}` to accept", help_line)
     return Options(
         timeout_s=timeout or float(settings.get("timeout_s", 10)),
         overlaps=overlaps,
