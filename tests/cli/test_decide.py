@@ -156,3 +156,20 @@ def test_a_record_that_cannot_be_written_stops_the_decision(gov, policy: Path) -
     ran = asked(gov, policy, REQUEST, "--evidence", os.devnull + "/x")
     assert ran.code == 2
     assert "allow" not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("param", "wanted"),
+    [
+        ("cap", "`cap` is given no value"),
+        ("cpa=3", "did you mean `cap`?"),
+        ("nonsense=3", "write one of `cap`"),
+        ("cap=12", "GOV411"),
+    ],
+)
+def test_a_parameter_that_does_not_fit_is_refused(
+    gov, policy: Path, param: str, wanted: str
+) -> None:
+    ran = gov("decide", policy, "--input", "{}", "--param", param)
+    assert ran.code == 2
+    assert wanted in ran.err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -46,10 +46,7 @@ def read_params(policy: ir.Policy, given: tuple[str, ...]) -> dict[str, int]:
     """
     params = {param.field.name: param.default for param in policy.params}
     fields = {param.field.name: param.field for param in policy.params}
-    for text in given:
-        name, sign, value = text.partition("=")
-        if not sign or name not in fields:
-            raise _no_param(name, fields)
+    for name, value in _pairs(given, fields):
         params[name] = _step(fields[name], value)
     return params
 
@@ -61,18 +58,21 @@ def params_of_table(fields: Sequence[Field], given: tuple[str, ...]) -> dict[str
         CodedError: GOV706 there is no such parameter.
     """
     known = {field.name: field for field in fields}
-    found: dict[str, Any] = {}
+    return {name: _json_value(known[name], value) for name, value in _pairs(given, known)}
+
+
+def _pairs(given: tuple[str, ...], known: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The name and the value of each `--param`."""
     for text in given:
-        name, sign, value = text.partition("=")
-        if not sign or name not in known:
-            raise _no_param(name, known)
-        found[name] = _json_value(known[name], value)
-    return found
-
-
-def _no_param(name: str, known: Iterable[str]) -> CodedError:
-    help_line = did_you_mean(name, known) or "write `--param name=value`"
-    return CodedError("GOV706", f"there is no parameter `{name}`", help_line)
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if not sign:
+            raise CodedError("GOV706", f"`{name}` is given no value", f"write `{name}=VALUE`")
+        if name not in known:
+            listed = ", ".join(f"`{one}`" for one in known)
+            there_are = f"write one of {listed}" if known else "leave `--param` out"
+            help_line = did_you_mean(name, known) or there_are
+            raise CodedError("GOV706", f"there is no parameter `{name}`", help_line)
+        yield name, value
 
 
 def _step(field: ir.Field, text: str) -> int:
