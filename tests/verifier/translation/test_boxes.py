@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govlang.verifier.translation.boxes import boxes_of, covered, same_union
-from govlang.verifier.translation.tree import Domain, Spans, Tree, meet, minus, spans_of, unite
+from govlang.verifier.translation.tree import (
+    Domain,
+    OddColumnError,
+    Spans,
+    Tree,
+    meet,
+    minus,
+    spans_of,
+    unite,
+)
 
 WORDS = range(6)
 DOMAIN = Domain((((0, 5),), ((0, 5),), None), (0, 0, 3))
@@ -93,3 +104,11 @@ def test_a_comparison_with_a_constant_is_a_span_on_either_side() -> None:
     assert DOMAIN.compared("le", two, load) == ("in", 0, ((2, 5),))
     assert DOMAIN.compared("ne", load, two) == ("in", 0, ((0, 1), (3, 5)))
     assert DOMAIN.compared("eq", load, ("const", 9)) == ("false",)
+
+
+@pytest.mark.parametrize("test", [DOMAIN.any_of, DOMAIN.all_of, DOMAIN.within])
+def test_a_set_test_on_a_number_is_not_read_as_one(test: Callable[[int, int], Tree]) -> None:
+    with pytest.raises(OddColumnError):
+        test(0, 18)
+    with pytest.raises(OddColumnError):
+        DOMAIN.inside(2, ((1, 1),))
