@@ -107,6 +107,9 @@ static inline int gov_in_range(const gov_table *t, const int64_t *words, gov_out
 /* The outcome of words that are known to be in range. */
 void gov_decide_valid(const gov_table *table, const int64_t *words, uint64_t *scratch, gov_outcome *outcome);
 
+/* The CRC-32 of zlib. */
+uint32_t gov_crc32(const uint8_t *bytes, size_t size);
+
 /* Whether bytes are UTF-8 (no surrogates, nothing overlong, at most U+10FFFF). */
 int gov_utf8(const uint8_t *text, size_t length);
 

@@ -15,7 +15,7 @@ from ir_strategies import Shape, random_policy
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic")
-SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZERS = ("-g", "-O2", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 CORE = (
     "gov_batch",
     "gov_block",
