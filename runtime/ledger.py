@@ -153,33 +153,33 @@ class Ledger:
             os.fsync(descriptor)
 
     def _settle(self) -> Head:
-        """The head to go on from; adopts a whole record after it, drops a torn one."""
+        """The head to go on from; adopts a whole record after it, drops a torn one.
+
+        More than one record after the head, or the head missing, is no trace of a killed writer.
+        """
         kept = read_head(self._files.head)
         head = kept or Head()
         lines = self._file.read().split(b"\n")
         torn = lines.pop()
         if len(lines) < head.count or (head.count and digest(lines[head.count - 1]) != head.hash):
-            raise EvidenceError(
-                "GOV504",
-                f"`{self._files.records}` does not reach its head",
-                "run `gov evidence verify` on it and begin a new ledger",
-            )
+            raise self._broken("does not reach its head")
+        if len(lines) > head.count + 1:
+            raise self._broken(f"has {len(lines)} records, its head counts {head.count}")
+        for line in lines[head.count :]:
+            head = self._adopt(head, line)
         if torn:
             self._file.truncate(self._file.tell() - len(torn))
             self._file.seek(0, os.SEEK_END)
-        for line in lines[head.count :]:
-            head = self._adopt(head, line)
         return head if head == kept else self._write_head(head)
 
     def _adopt(self, head: Head, line: bytes) -> Head:
-        seq, prev = _links(line)
-        if (seq, prev) != (head.count + 1, head.hash):
-            raise EvidenceError(
-                "GOV504",
-                f"record {head.count + 1} of `{self._files.records}` does not follow the one before",
-                "run `gov evidence verify` on it and begin a new ledger",
-            )
-        return Head(seq, digest(line))
+        if _links(line) != (head.count + 1, head.hash):
+            raise self._broken(f"has a record {head.count + 1} that does not follow the one before")
+        return Head(head.count + 1, digest(line))
+
+    def _broken(self, why: str) -> EvidenceError:
+        help_line = "keep it, run `gov evidence verify` on it, and begin a new ledger"
+        return EvidenceError("GOV504", f"`{self._files.records}` {why}", help_line)
 
 
 def _links(line: bytes) -> tuple[int, str]:

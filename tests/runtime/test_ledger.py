@@ -142,6 +142,25 @@ def test_a_forged_record_after_the_head_is_not_adopted(tmp_path: Path) -> None:
         Ledger(tmp_path)
 
 
+def test_a_ledger_whose_head_was_deleted_is_not_written_to(tmp_path: Path) -> None:
+    fill(tmp_path, 3)
+    (tmp_path / "LEDGER.head").unlink()
+    content = (tmp_path / "LEDGER.jsonl").read_bytes()
+    with pytest.raises(EvidenceError, match="GOV504"):
+        Ledger(tmp_path)
+    assert (tmp_path / "LEDGER.jsonl").read_bytes() == content
+    assert not (tmp_path / "LEDGER.head").exists()
+
+
+def test_two_records_after_the_head_are_not_adopted(tmp_path: Path) -> None:
+    fill(tmp_path, 2)
+    head = (tmp_path / "LEDGER.head").read_bytes()
+    fill(tmp_path, 2)
+    write_whole(tmp_path / "LEDGER.head", head)
+    with pytest.raises(EvidenceError, match="GOV504"):
+        Ledger(tmp_path)
+
+
 def test_two_writers_exclude_each_other(tmp_path: Path) -> None:
     with Ledger(tmp_path), pytest.raises(EvidenceError, match="GOV502"):
         Ledger(tmp_path)
