@@ -160,9 +160,17 @@ def read_manifest(content: bytes) -> Manifest:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise _broken(f"`{place}` is wrong: {first['msg'].lower()}") from None
-    if manifest_bytes(manifest) != content:
+    if not _is_canonical(manifest, content):
         raise _broken("is not written canonically")
     return manifest
+
+
+def _is_canonical(manifest: Manifest, content: bytes) -> bool:
+    """Whether the bytes are the ones that we would write; what cannot be written at all is not."""
+    try:
+        return manifest_bytes(manifest) == content
+    except (rfc8785.CanonicalizationError, ValueError):
+        return False
 
 
 def _json(content: bytes) -> Any:
