@@ -24,7 +24,7 @@ class Decider:
         request: Mapping[str, Any],
         /,
         *,
-        now_ms: int = 0,
+        now_ms: int | None = None,
         runtime: Mapping[str, Any] | None = None,
     ) -> Any: ...
     def commit(
@@ -32,7 +32,7 @@ class Decider:
         request: Mapping[str, Any],
         /,
         *,
-        now_ms: int = 0,
+        now_ms: int | None = None,
         runtime: Mapping[str, Any] | None = None,
     ) -> Any: ...
     def _decide_plain(self, request: dict[str, Any], runtime: dict[str, Any], /) -> Any: ...

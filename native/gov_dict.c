@@ -331,9 +331,9 @@ static PyType_Spec outcome_spec = {
 
 static PyMethodDef decider_methods[] = {
     {"decide", (PyCFunction)(void (*)(void))decider_decide, METH_FASTCALL | METH_KEYWORDS,
-     "decide($self, request, /, *, now_ms=0, runtime=None)\n--\n\nThe outcome of a request; nothing is written."},
+     "decide($self, request, /, *, now_ms=None, runtime=None)\n--\n\nThe outcome of a request; nothing is written."},
     {"commit", (PyCFunction)(void (*)(void))decider_decide, METH_FASTCALL | METH_KEYWORDS,
-     "commit($self, request, /, *, now_ms=0, runtime=None)\n--\n\nDecides and writes; only its outcome permits."},
+     "commit($self, request, /, *, now_ms=None, runtime=None)\n--\n\nDecides and writes; only its outcome permits."},
     {"_decide_plain", (PyCFunction)(void (*)(void))decider_decide_plain, METH_FASTCALL, "decide, with plain dicts"},
     {"_refuse", (PyCFunction)decider_refuse, METH_O, "deny by invalid_request, for this reason"},
     {NULL, NULL, 0, NULL},

@@ -82,13 +82,15 @@ class BatchOutcome:
 
 
 def decide_columns(
-    policy: Policy, columns: Columns, runtime: Columns | None, now_ms: int
+    policy: Policy, columns: Columns, runtime: Columns | None, now_ms: int | None
 ) -> BatchOutcome:
     """Decide every row; see `Policy.decide_batch`."""
     given, hosted = _by_name(columns), _by_name(runtime or {})
     _refuse_unknown(policy, given, hosted)
     rows = _row_count([*given.values(), *hosted.values()])
-    clock = clock_fields(policy.fields, policy.time_zone, now_ms) if policy.time_zone else {}
+    clock = {}
+    if policy.time_zone is not None and now_ms is not None:
+        clock = clock_fields(policy.fields, policy.time_zone, now_ms)
     hosted = {name: _constant(value, rows) for name, value in clock.items()} | hosted
     inputs = [read_column(one, given, hosted) for one in policy.fields]
     structs = ffi.new("gov_input[]", [packed(one) for one in inputs] or 1)

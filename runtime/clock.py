@@ -17,11 +17,17 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def clock_fields(fields: Sequence[Field], time_zone: str, now_ms: int) -> dict[str, Any]:
-    """Values of the clock's fields that the policy declares."""
+    """Values of the clock's fields that the policy declares; none at a time that no calendar has.
+
+    A request that lacks them is invalid, so an unknown time is never taken for another.
+    """
     declared = {field.name: field for field in fields if field.origin == "clock"}
     if not declared:
         return {}
-    here = (_EPOCH + timedelta(milliseconds=now_ms)).astimezone(ZoneInfo(time_zone))
+    try:
+        here = (_EPOCH + timedelta(milliseconds=now_ms)).astimezone(ZoneInfo(time_zone))
+    except OverflowError:
+        return {}
     values = {"weekday": here.weekday(), "minute_of_day": here.hour * 60 + here.minute}
     return {
         name: field.members[values[name]] if field.members else values[name]

@@ -94,7 +94,7 @@ class Policy(Decider):
         self,
         request: str | bytes,
         *,
-        now_ms: int = 0,
+        now_ms: int | None = None,
         runtime: Mapping[str, Any] | None = None,
     ) -> Outcome:
         """The outcome of a request in JSON; decimals are taken exactly, a key given twice is invalid.
@@ -110,13 +110,15 @@ class Policy(Decider):
         return outcome
 
     def decide_batch(
-        self, columns: Columns, *, runtime: Columns | None = None, now_ms: int = 0
+        self, columns: Columns, *, runtime: Columns | None = None, now_ms: int | None = None
     ) -> BatchOutcome:
         """Decide whole columns (Arrow table or record batch, or a mapping of Arrow and NumPy columns).
 
+        Every row lacks a required field whose column is left out, and is invalid.
+
         Raises:
-            TableError: GOV412, a column is missing, unknown, of a type that its field cannot take, or
-                of another length than the others.
+            TableError: GOV412, a column is unknown, of a type that its field cannot take, or of another
+                length than the others.
         """
         from govlang.runtime.batch import decide_columns
 
@@ -168,8 +170,8 @@ class Policy(Decider):
         if runtime is not None and not isinstance(runtime, Mapping):
             return self._refused("the host's part must be an object")
         given = dict(runtime or {})
-        if self.time_zone is not None:
-            given = clock_fields(self.fields, self.time_zone, now_ms or 0) | given
+        if self.time_zone is not None and now_ms is not None:
+            given = clock_fields(self.fields, self.time_zone, now_ms) | given
         outcome: Outcome = self._decide_plain(dict(request), given)
         return outcome
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tables
 
@@ -363,3 +364,7 @@ def test_the_clock_s_fields_are_read_in_the_policy_s_zone() -> None:
         == "late"
     )
     assert "set by the host" in invalid(loaded.decide({"weekday": "friday"}, now_ms=friday))
+    for outcome in (loaded.decide({}), loaded.decide_json("{}"), loaded.decide({}, now_ms=10**20)):
+        assert invalid(outcome) == "`weekday` is missing", "no time is never taken for 1970"
+    batch = loaded.decide_batch({}, runtime={"minute_of_day": np.zeros(1)})
+    assert batch.to_arrow()["rule_id"].to_pylist() == ["invalid_request"]
