@@ -17,7 +17,7 @@ from typing import Final
 from govlang.compiler import ir, measure, numbers
 from govlang.compiler.arguments import Arguments
 from govlang.compiler.check import Checker
-from govlang.compiler.fields import unit_of
+from govlang.compiler.fields import MOMENT_MAX, unit_of
 from govlang.compiler.flow import Fields
 from govlang.compiler.literals import range_text, unit_and_step
 from govlang.compiler.refusal import RefusalError, shortened
@@ -215,7 +215,8 @@ def milliseconds(number: ast.Number, units: Units) -> int:
     """A duration as written, in whole milliseconds from 1 (0 for the start of a test).
 
     Raises:
-        RefusalError: it has no unit, or one of something else, or is no whole number of ms.
+        RefusalError: it has no unit, or one of something else, is no whole number of ms, or is longer
+            than a `duration` can be.
     """
     text = shortened(number.span)
     if number.unit is None:
@@ -229,7 +230,7 @@ def milliseconds(number: ast.Number, units: Units) -> int:
             "write it in s, min or h",
         )
     value = Fraction(number.value) * unit.factor / MILLISECOND.factor
-    if value.denominator != 1 or not 0 <= value < 2**53:
+    if value.denominator != 1 or not 0 <= value <= MOMENT_MAX:
         raise RefusalError(
             "GOV207",
             f"`{text}` is no whole number of milliseconds in reach",

@@ -241,7 +241,8 @@ COMMAND: dict[str, Page] = {
     ),
     "GOV709": Page(
         "a step of a trace that cannot be replayed",
-        "A line of a trace is a request or a tick in this version of the language.",
+        "A line of a trace is a request or a tick in this version of the language; its `at_ms` counts "
+        "milliseconds since 1970.",
         '{"at_ms": 0, "event": "restart"}',
         "Leave the line out, or pass the fact in as a field `from runtime`.",
     ),

@@ -173,3 +173,42 @@ def test_a_parameter_that_does_not_fit_is_refused(
     ran = gov("decide", policy, "--input", "{}", "--param", param)
     assert ran.code == 2
     assert wanted in ran.err
+
+
+CLOCKED = """language 1
+policy clocked version "1.0.0"
+default allow
+time zone "Europe/Berlin"
+input { load : number in 0..1 }
+rule week_end when weekday in {saturday, sunday} deny
+"""
+
+
+@pytest.fixture
+def clocked(tmp_path: Path) -> Path:
+    path = tmp_path / "clocked.gov"
+    path.write_text(CLOCKED)
+    return path
+
+
+@pytest.mark.parametrize("verb", ["decide", "explain"])
+@pytest.mark.parametrize("now", ["-1", "253402300800000", "99999999999999999999"])
+def test_a_time_outside_the_calendar_is_refused(gov, clocked: Path, verb: str, now: str) -> None:
+    ran = gov(verb, clocked, "--input", '{"load": 0}', f"--now={now}")
+    assert ran.code == 2
+    assert "--now" in ran.err
+
+
+@pytest.mark.parametrize("at", ['"x"', "1.5", "true", "-1", "99999999999999999999"])
+def test_a_step_at_no_time_is_refused(gov, clocked: Path, at: str) -> None:
+    trace = clocked.with_suffix(".jsonl")
+    trace.write_text(f'{{"at_ms": {at}, "request": {{"load": 0}}}}\n')
+    ran = gov("decide", clocked, "--trace", trace)
+    assert ran.code == 2
+    assert "GOV709" in ran.err
+
+
+def test_the_last_moment_of_the_calendar_is_decided_or_refused(gov, clocked: Path) -> None:
+    ran = gov("decide", clocked, "--input", '{"load": 0}', "--now=253402300799999")
+    assert ran.code == 0
+    assert "`weekday` is missing" in ran.out, "in Berlin it is the year 10000 already"

@@ -51,6 +51,7 @@ FAULTS = [
     ("deny and do isolate for 10", "GOV206", "10", "has no unit"),
     ("deny and do isolate for 10 kg", "GOV205", "10 kg", "not a time"),
     ("throttle retry 0.5 ms", "GOV207", "0.5 ms", "whole number of milliseconds"),
+    ("throttle retry 100_000_000 d", "GOV207", "100_000_000 d", "in reach"),
     ('deny remedy "x" with topc = "a"', "GOV201", "topc", "no field of a request"),
     ('deny remedy "x" with hosted = 3', "GOV201", "hosted", "no field of a request"),
     ('deny remedy "x" with branch = "12345678901"', "GOV215", '"12345678901"', "at most 10"),

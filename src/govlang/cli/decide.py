@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +13,14 @@ from govlang.cli.formats.exact_json import json_text, read_json
 from govlang.cli.formats.output import format_option
 from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
-from govlang.cli.requests import given_text, param_option, read_object
+from govlang.cli.requests import (
+    TIME_MAX,
+    given_text,
+    now_option,
+    param_option,
+    read_object,
+    time_of,
+)
 from govlang.native.errors import CodedError
 
 if TYPE_CHECKING:
@@ -36,7 +42,7 @@ COLOURS = {
 @click.option("--input", "request", metavar="JSON|@FILE|-", help="the request")
 @click.option("--runtime", metavar="JSON|@FILE", default="{}", help="what only the host knows")
 @param_option
-@click.option("--now", "now_ms", type=int, metavar="MS", help="the time; this moment if not given")
+@now_option
 @click.option(
     "--trace",
     type=click.Path(path_type=Path),
@@ -82,14 +88,13 @@ def command(
             "GOV708", "give either `--input` or `--trace`", "--input '{\"field\": value}'"
         )
     loaded = load_policy(file, param, key)
-    now = int(time.time() * 1000) if now_ms is None else now_ms
     with ExitStack() as stack:
         recorder: Recorder | None = None
         if evidence is not None:
             from govlang.cli.recorder import Recorder
 
             recorder = stack.enter_context(Recorder(evidence, loaded, job, agent, approver))
-        steps = _one(request, runtime, now) if request is not None else _trace(trace)
+        steps = _one(request, runtime, time_of(now_ms)) if request is not None else _trace(trace)
         outcomes = [_decide(loaded.policy, step, style, recorder) for step in steps]
     refused = any(one.decision.value not in {"allow", "limit"} for one in outcomes)
     return Exit.FINDINGS if exit_status and refused else Exit.OK
@@ -111,10 +116,18 @@ def _trace(path: Path | None) -> Iterator[dict[str, Any]]:
             place = f"line {number} of `{path}`"
             step = read_object(line, place)
             if "request" in step:
-                yield {"at_ms": 0, "runtime": {}} | step
+                yield _with_time({"at_ms": 0, "runtime": {}} | step, place)
             elif "tick" not in step:
                 help_line = "temporal rules are not part of this version"
                 raise CodedError("GOV709", f"{place} is no request and no tick", help_line)
+
+
+def _with_time(step: dict[str, Any], place: str) -> dict[str, Any]:
+    at_ms = step["at_ms"]
+    if type(at_ms) is not int or not 0 <= at_ms <= TIME_MAX:
+        help_line = f"write whole milliseconds since 1970, up to {TIME_MAX}"
+        raise CodedError("GOV709", f"`at_ms` in {place} is no time", help_line)
+    return step
 
 
 def _lines(file: Iterator[str], path: Path) -> Iterator[str]:

@@ -13,7 +13,7 @@ from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.output import format_option
 from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
-from govlang.cli.requests import given_text, param_option, read_object
+from govlang.cli.requests import given_text, now_option, param_option, read_object, time_of
 from govlang.cli.subject import Subject, open_subject
 from govlang.native.errors import CodedError
 
@@ -26,7 +26,7 @@ COLOURS = {"decides": "green", "stands": "cyan", "overridden": "yellow", "missed
 @click.option("--input", "request", metavar="JSON|@FILE|-", help="the request")
 @click.option("--runtime", metavar="JSON|@FILE", default="{}", help="what only the host knows")
 @param_option
-@click.option("--now", "now_ms", type=int, default=0, metavar="MS", help="the time")
+@now_option
 @click.option(
     "--timeout", type=click.FloatRange(min=0.001), default=10.0, metavar="S", help="seconds a query"
 )
@@ -43,7 +43,7 @@ def command(
     request: str | None,
     runtime: str,
     param: tuple[str, ...],
-    now_ms: int,
+    now_ms: int | None,
     timeout: float,
     no_nearest: bool,  # noqa: FBT001  # a flag of the command line
     core: bool,  # noqa: FBT001  # a flag of the command line
@@ -65,7 +65,8 @@ def command(
 
     plain = read_object(given_text(request, "the request"), "the request")
     host = read_object(given_text(runtime, "the runtime part"), "the runtime part")
-    report = explain(subject, plain, host, param, now_ms, None if no_nearest else timeout)
+    seconds = None if no_nearest else timeout
+    report = explain(subject, plain, host, param, time_of(now_ms), seconds)
     click.echo(json_text(report) if style == "json" else "\n".join(_lines(report)))
     return Exit.OK
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,8 @@ from govlang.native.request import InvalidFieldError, read_value
 
 Command = Callable[..., Any]
 INPUT_MAX: Final = 16 * 2**20
+TIME_MAX: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
 
 
 class Field(Protocol):
@@ -36,6 +39,22 @@ def param_option(command: Command) -> Command:
     return click.option(
         "--param", multiple=True, metavar="N=V", help="the value of a parameter, in its unit"
     )(command)
+
+
+def now_option(command: Command) -> Command:
+    """The option `--now MS`."""
+    return click.option(
+        "--now",
+        "now_ms",
+        type=click.IntRange(0, TIME_MAX),
+        metavar="MS",
+        help="the time, in ms since 1970; this moment if not given",
+    )(command)
+
+
+def time_of(now_ms: int | None) -> int:
+    """The time that was given, or this moment."""
+    return int(time.time() * 1000) if now_ms is None else now_ms
 
 
 def read_params(policy: ir.Policy, given: tuple[str, ...]) -> dict[str, int]:
