@@ -11,14 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Protocol
+from decimal import Context, Decimal
+from typing import Any, Final, Protocol
 
 from govlang.compiler import ir
 from govlang.compiler.ir import Effect
 
 Obligation = dict[str, Any]
 Steps = tuple[int, int]
+
+_EXACT: Final = Context(prec=60)
+"""64-bit counts of steps of 18 digits, divided by a power of ten, have at most 55."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def decimal(value: int, field: ir.Field) -> int | Decimal:
     whole, rest = divmod(value * field.step_num, field.step_den)
     if rest == 0:
         return whole
-    return Decimal(value * field.step_num) / Decimal(field.step_den)
+    return _EXACT.divide(Decimal(value * field.step_num), Decimal(field.step_den))
 
 
 def argument(value: int | str, field: ir.Field) -> Any:

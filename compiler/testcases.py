@@ -19,6 +19,7 @@ from govlang.compiler.checked import Expected, Json, TestCase, TestStep
 from govlang.compiler.effects import limit_target, milliseconds
 from govlang.compiler.fields import constant
 from govlang.compiler.literals import literal_value, misfit, steps_of, unit_and_step
+from govlang.compiler.measure import decimal_text, is_decimal
 from govlang.compiler.membership import member_text
 from govlang.compiler.obligations import argument, decimal
 from govlang.compiler.refusal import RefusalError, shortened
@@ -94,12 +95,12 @@ class Tests:
         self, step: ast.Step, fields: Mapping[str, ir.Field], given: set[str]
     ) -> None:
         written = {a.name.text for a in (*step.request, *step.runtime)} | given
-        missing = [
+        required = [
             field
             for field in fields.values()
             if not field.optional and field.origin is not ir.Origin.CLOCK
         ]
-        lacking = [f.name for f in missing if f.name not in written and f.implied is None]
+        lacking = [f.name for f in required if f.name not in written and f.implied is None]
         if lacking:
             listed = ", ".join(f"`{name}`" for name in lacking)
             self._found.error(
@@ -230,9 +231,8 @@ def _roles(written: ast.Literal) -> list[str]:
 def _plain(value: Fraction, span: Span) -> int | Decimal:
     if value.denominator == 1:
         return value.numerator
-    exact = Decimal(value.numerator) / Decimal(value.denominator)
-    if Fraction(exact) == value:
-        return exact
+    if is_decimal(value):
+        return Decimal(decimal_text(value))
     raise RefusalError(
         "GOV237", f"`{shortened(span)}` has no decimal in the field's unit", span, "round it"
     )

@@ -9,6 +9,7 @@ from govlang.compiler.interpret import (
     DEFAULT_RULE,
     INVALID_REQUEST,
     Environment,
+    Request,
     Tick,
     decide,
     initial_state,
@@ -189,3 +190,13 @@ def test_a_request_is_written_as_it_is_read() -> None:
     p = policy(ALLOW)
     sample = read_sample(p, {"x": 7}, {"approved": ["boss", "stranger"]})
     assert write_request(p, sample.values) == ({"x": 7}, {"approved": ["boss"]})  # type: ignore[union-attr]
+
+
+def test_a_number_of_many_digits_is_written_exactly() -> None:
+    fine = ir.Field("x", ir.Kind.NUMBER, 0, 10**18, 123456789012345678, 10**18)
+    p = ir.Policy("p", "1", 1, Combine.STRICT, Default.DENY, (fine,), (ALLOW,))
+    for steps in (923456789012345679, 10**18 - 1, 1):
+        request, _ = write_request(p, {"x": steps})
+        sample = read_sample(p, request)
+        assert isinstance(sample, Request)
+        assert sample.values == {"x": steps}

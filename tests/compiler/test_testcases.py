@@ -148,3 +148,9 @@ def test_the_clock_fields_may_be_given_or_left_to_the_time_of_the_step() -> None
     body += "at 0 s request { } expect allow\nat 1 h request { } runtime { weekday monday } expect deny }"
     steps = check("default allow\n" + body).tests[0].steps
     assert [(s.at_ms, s.runtime) for s in steps] == [(0, {}), (3_600_000, {"weekday": "monday"})]
+
+
+def test_a_number_finer_than_any_field_is_passed_on_as_written() -> None:
+    fine = "0." + "3" * 40
+    found = step(f"request {{ risk {fine} }} expect deny by invalid_request")
+    assert found.request == {"risk": Decimal(fine)}

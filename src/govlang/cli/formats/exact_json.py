@@ -32,7 +32,10 @@ def json_text(value: Any) -> str:
 
 def _digits(value: Decimal) -> str:
     """Without an exponent, unless that would take more digits than anybody reads."""
-    return format(value.normalize(), "f") if value and abs(value.adjusted()) < 400 else str(value)
+    if not value or abs(value.adjusted()) >= 400:
+        return str(value)
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def read_json(text: str, what: str) -> Any:
