@@ -12,8 +12,8 @@ import pytest
 from ir_strategies import Shape, random_policy
 from table_mutation import Fates, judge_mutants
 
-UNDECIDED_MAX = 0.02
-"""A mutant may stay undecided where nothing shows it, such as a value of a rule that never decides."""
+UNDECIDED_MAX = 0.05
+"""A mutant may stay undecided where nothing shows it, such as a limit where every outcome is deny."""
 
 
 def judged(seed: int, share: float, ways: int) -> Fates:
