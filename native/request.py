@@ -51,11 +51,23 @@ class Column(Protocol):
     def implied(self) -> int | None: ...
 
 
+SHOWN_MAX: Final = 40
+"""The most characters of a caller's text, and digits of a number, that a message shows."""
+NAME_MAX: Final = 200
+"""The same of a field's name: as long as a name of a policy may be."""
+
+
+def legible(text: str, most: int = SHOWN_MAX) -> str:
+    """A caller's text for a message: short, and without what would act on a terminal or is no UTF-8."""
+    kept = "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text[:most])
+    return kept if len(text) <= most else f"{kept}…"
+
+
 class InvalidFieldError(ValueError):
     """A request cannot be read; `field` names the culprit, the message says what is wrong."""
 
     def __init__(self, field: str, why: str) -> None:
-        super().__init__(f"`{field}` {why}")
+        super().__init__(f"`{legible(field, NAME_MAX)}` {why}")
         self.field = field
         self.why = why
 
@@ -146,9 +158,11 @@ def _shown(raw: Any) -> str:
         case bool():
             return "true" if raw else "false"
         case str():
-            return f"the text `{raw[:40]}`" if len(raw) <= 40 else "a longer text"
+            return f"the text `{legible(raw)}`" if len(raw) <= SHOWN_MAX else "a longer text"
         case int() if abs(raw) >= 10**25:
             return "a number of more than 25 digits"
+        case Decimal() if len(raw.as_tuple().digits) > SHOWN_MAX:
+            return f"a number of more than {SHOWN_MAX} digits"
         case int() | float() | Decimal():
             return str(raw)
         case dict():

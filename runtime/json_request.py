@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from govlang.native.errors import CodedError
+from govlang.native.request import NAME_MAX, legible
 
 INTEGER_DIGITS_MAX: Final = 400
 """Longer integers are read as decimals: every field's range ends far below them."""
@@ -23,11 +24,11 @@ class DuplicateKeyError(ValueError):
     """An object gives one key twice."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"`{key}` is given twice")
+        super().__init__(f"`{legible(key, NAME_MAX)}` is given twice")
         self.key = key
 
 
-def read_json(text: str | bytes) -> Any:
+def read_json(text: str | bytes | bytearray | memoryview) -> Any:
     """The value that the text holds.
 
     Raises:
@@ -35,7 +36,7 @@ def read_json(text: str | bytes) -> Any:
         DuplicateKeyError: an object gives one key twice.
     """
     try:
-        return _DECODER.decode(text.decode("utf-8") if isinstance(text, bytes) else text)
+        return _DECODER.decode(text if isinstance(text, str) else str(text, "utf-8"))
     except DuplicateKeyError:
         raise
     except json.JSONDecodeError as error:

@@ -92,7 +92,7 @@ class Policy(Decider):
 
     def decide_json(
         self,
-        request: str | bytes,
+        request: str | bytes | bytearray | memoryview,
         *,
         now_ms: int | None = None,
         runtime: Mapping[str, Any] | None = None,
@@ -105,7 +105,7 @@ class Policy(Decider):
         try:
             read = read_json(request)
         except DuplicateKeyError as error:
-            return self._refused(f"`{error.key}` is given twice")
+            return self._refused(str(error))
         outcome: Outcome = self.decide(read, now_ms=now_ms, runtime=runtime)
         return outcome
 

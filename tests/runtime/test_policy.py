@@ -185,6 +185,35 @@ def test_what_cannot_be_read_is_denied_and_named(
     assert why in invalid(policy.decide(request_, runtime=runtime))
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (r'{"battery": 1, "zone": "\ud800"}', r"not the text `\u{d800}`"),
+        (r'{"battery": 1, "zone": "\u001b[31m\u0007"}', r"not the text `\u{1b}[31m\u{7}`"),
+        (r'{"battery": 1, "zone": "\u202eurban"}', r"not the text `\u{202e}urban`"),
+        (r'{"battery": 1, "zone": "urban", "\ud800": 1}', r"`\u{d800}` is not a field"),
+        (r'{"\ud800": 1, "\ud800": 1}', r"`\u{d800}` is given twice"),
+        ('{"battery": 1, "zone": "' + "a" * 9999 + '"}', "not a longer text"),
+        ('{"battery": 1, "zone": "urban", "' + "a" * 9999 + '": 1}', "a…` is not a field"),
+        ('{"battery": ' + "9" * 9999 + ', "zone": "urban"}', "not a number of more than 40 digits"),
+        ('{"battery": 0.' + "3" * 99 + ', "zone": "urban"}', "is a number of more than 40 digits"),
+    ],
+)
+def test_a_reason_is_short_and_shows_nothing_that_acts_or_is_no_text(
+    policy: Policy, text: str, why: str
+) -> None:
+    reason = invalid(policy.decide_json(text, runtime=HOST))
+    assert why in reason
+    assert reason.isprintable()
+    assert len(reason.encode()) < 1000
+
+
+def test_json_is_read_from_any_bytes(policy: Policy) -> None:
+    text = b'{"battery": 100, "zone": "urban"}'
+    for one in (text, bytearray(text), memoryview(text)):
+        assert policy.decide_json(one, runtime=HOST).rule_id == "default"
+
+
 def test_decimals_count_as_they_are_written(policy: Policy) -> None:
     text = '{"battery": 0.30000000000000000000, "zone": "urban"}'
     assert policy.decide_json(text, runtime=HOST).rule_id == "low"
