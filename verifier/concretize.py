@@ -193,7 +193,7 @@ def _distinct(choices: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...] | None:
 
 def _lemma(encoder: Encoder, model: Any, names: Sequence[str], group: Sequence[str]) -> Term:
     """What no real request has: these classes, equalities and presences together."""
-    single = _single_text_lemma(encoder, model, names)
+    single = _column_lemma(encoder, model, names)
     if single is not None:
         return single
     columns, variables = encoder.columns, encoder.variables
@@ -211,18 +211,24 @@ def _lemma(encoder: Encoder, model: Any, names: Sequence[str], group: Sequence[s
     return z3.Not(z3.And(facts))
 
 
-def _single_text_lemma(encoder: Encoder, model: Any, names: Sequence[str]) -> Term | None:
-    """In a split field, a class with one text says what the other columns hold."""
+def _column_lemma(encoder: Encoder, model: Any, names: Sequence[str]) -> Term | None:
+    """In a split field, what the class in each column says of the others."""
+    found = [lemma for name in names for lemma in _column_lemmas(encoder, model, name)]
+    return z3.And(found) if found else None
+
+
+def _column_lemmas(encoder: Encoder, model: Any, name: str) -> Iterator[Term]:
     columns, variables = encoder.columns, encoder.variables
-    for name in names:
-        numbers = columns.classes[name]
-        wanted = _classes(encoder, model, name)
-        for index, (number, one) in enumerate(zip(numbers, wanted, strict=True)):
-            if len(numbers) < 2 or one is None or name in columns.has:
-                continue
-            texts = columns.texts.column(name, index).of(columns.fields[name], one)
-            if len(texts) == 1 and not columns.texts.fits(name, texts[0], wanted):
-                found = columns.texts.classes[name].class_of(texts[0])
-                here = [variables[n] == c for n, c in zip(numbers, found, strict=True)]
-                return z3.Implies(variables[number] == one, z3.And(here))
-    return None
+    numbers = columns.classes[name]
+    wanted = _classes(encoder, model, name)
+    if len(numbers) < 2 or not _present(encoder, model, name):
+        return
+    absent = [z3.Not(variables[columns.has[name]])] if name in columns.has else []
+    for index, one in enumerate(wanted):
+        known = None if one is None else columns.texts.companions(name, index, one)
+        if known is not None and wanted not in known:
+            here = [
+                z3.And([variables[n] == c for n, c in zip(numbers, row, strict=True)])
+                for row in sorted(known)
+            ]
+            yield z3.Or(variables[numbers[index]] != one, *absent, *here)

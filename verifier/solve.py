@@ -22,7 +22,7 @@ from govlang.verifier.smtlib import Watch, smtlib
 
 LEMMAS_MAX: Final = 200  # rounds of refining texts before a question stays open
 SEED: Final = 0
-CORES_MAX: Final = 400  # queries spent on making one core as small as can be
+CORES_MAX: Final = 200  # queries spent on making one core as small as can be
 
 
 @dataclass(frozen=True, slots=True)

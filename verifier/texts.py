@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from govlang.compiler import ir
-from govlang.compiler.automata import Dfa
+from govlang.compiler.automata import Dfa, TooManyStatesError
 from govlang.compiler.text_classes import TextClasses
 
 _DEAD: Final = -1
-_SEARCH_MAX: Final = 200_000  # states of a product that a search for one text may visit
+_SEARCH_MAX: Final = 100_000  # states of a product that a search for one text may visit
+_COMPANIONS_MAX: Final = 20_000  # and a search for all classes that go with one
+_TUPLES_MAX: Final = 2_000  # tuples of classes that are worth telling the solver
 
 # UTF-8 by RFC 3629: state → (first byte, last byte, next state) triples; 0 is between characters.
 _UTF8: Final[tuple[tuple[tuple[int, int, int], ...], ...]] = (
@@ -154,6 +156,7 @@ class Texts:
     def __init__(self, classes: Mapping[str, TextClasses]) -> None:
         self.classes = classes
         self._shared: dict[int, ClassTexts] = {}
+        self._companions: dict[tuple[str, int, int], frozenset[tuple[int, ...]] | None] = {}
         alike: dict[int, list[ir.Field]] = {}
         for one in classes.values():
             for column in one.columns:
@@ -214,30 +217,101 @@ class Texts:
 
     def _search(self, one: TextClasses, classes: Sequence[int | None]) -> Choices:
         """The shortest text of these classes, by a walk through the product of the automata."""
-        wanted = [(c.dfa, n) for c, n in zip(one.columns, classes, strict=True) if n is not None]
+        try:
+            for text, found in self._walk(one, classes, _SEARCH_MAX):
+                if all(w is None or w == got for w, got in zip(classes, found, strict=True)):
+                    return Choices((text,), enough=False)
+        except TooManyStatesError:
+            return Choices((), enough=False)
+        return Choices((), enough=True)
+
+    def companions(self, name: str, index: int, number: int) -> frozenset[tuple[int, ...]] | None:
+        """All classes, a tuple for all columns, of texts that have one class; None if too many."""
+        key = name, index, number
+        if key not in self._companions:
+            one = self.classes[name]
+            wanted = [number if i == index else None for i, _ in enumerate(one.columns)]
+            self._companions[key] = self._all(one, wanted)
+        return self._companions[key]
+
+    def _all(
+        self, one: TextClasses, wanted: Sequence[int | None]
+    ) -> frozenset[tuple[int, ...]] | None:
+        found: set[tuple[int, ...]] = set()
+        try:
+            for _, classes in self._walk(one, wanted, _COMPANIONS_MAX):
+                if all(w is None or w == c for w, c in zip(wanted, classes, strict=True)):
+                    found.add(classes)
+        except TooManyStatesError:
+            return None
+        return frozenset(found) if len(found) <= _TUPLES_MAX else None
+
+    def _walk(
+        self, one: TextClasses, wanted: Sequence[int | None], most: int
+    ) -> Iterator[tuple[bytes, tuple[int, ...]]]:
+        """Valid texts with their classes, shortest first, one for each state of the product.
+
+        States from which a wanted class cannot be reached are left out.
+
+        Raises:
+            TooManyStatesError: there are more than `most` states.
+        """
+        dfas = [column.dfa for column in one.columns]
+        alive = [
+            None if n is None else _leading_to(d, n) for d, n in zip(dfas, wanted, strict=True)
+        ]
         path = one.field.kind is ir.Kind.PATH
-        alphabet = sorted(
-            {b for i, _ in enumerate(one.columns) for b in self.column(one.field.name, i).alphabet}
-        )
-        start = (tuple(0 for _ in wanted), 0, _START if path else _INSIDE)
+        alphabet = self._alphabet(one)
+        start = (tuple(0 for _ in dfas), 0, _START if path else _INSIDE)
         seen = {start}
         wave = [(start, b"")]
-        for _ in range(one.field.max_bytes + 1):
+        for size in range(one.field.max_bytes + 1):
             later: list[tuple[tuple[tuple[int, ...], int, int], bytes]] = []
             for (states, utf8, place), text in wave:
-                hit = all(d.classes[s] == n for s, (d, n) in zip(states, wanted, strict=True))
-                if hit and utf8 == 0 and place == _INSIDE:
-                    return Choices((text,), enough=False)
+                if utf8 == 0 and place == _INSIDE:
+                    yield text, tuple(d.classes[s] for d, s in zip(dfas, states, strict=True))
+                if size == one.field.max_bytes:
+                    continue
                 for byte in alphabet:
                     after, spot = _utf8(utf8, byte), _path(place, byte) if path else _INSIDE
                     if _DEAD in (after, spot):
                         continue
-                    moved = tuple(d.step(s, byte) for s, (d, _) in zip(states, wanted, strict=True))
+                    moved = tuple(d.step(s, byte) for d, s in zip(dfas, states, strict=True))
                     key = (moved, after, spot)
-                    if key not in seen:
+                    dead = any(
+                        a is not None and s not in a for a, s in zip(alive, moved, strict=True)
+                    )
+                    if not dead and key not in seen:
                         seen.add(key)
                         later.append((key, text + bytes((byte,))))
-            if len(seen) > _SEARCH_MAX:
-                return Choices((), enough=False)
+                if len(seen) > most:
+                    raise TooManyStatesError
             wave = later
-        return Choices((), enough=True)
+
+    def _alphabet(self, one: TextClasses) -> list[int]:
+        """Bytes of every kind that some column of a field tells apart."""
+        groups = [column.dfa.byte_groups()[0] for column in one.columns]
+        order = {byte: place for place, byte in enumerate(_LIKED)}
+        cells: dict[tuple[object, ...], int] = {}
+        for byte in sorted(range(256), key=lambda b: order.get(b, 256 + b)):
+            utf8 = sum(byte >= edge for edge in _UTF8_CELLS)
+            special = byte if byte in b"/.\\\0" else -1
+            cells.setdefault((*(g[byte] for g in groups), utf8, special), byte)
+        return list(cells.values())
+
+
+@lru_cache(maxsize=4096)
+def _leading_to(dfa: Dfa, number: int) -> frozenset[int]:
+    """The states from which a text of a class can still come."""
+    before: dict[int, list[int]] = {}
+    for state, default in enumerate(dfa.default):
+        for to in {default, *(to for _, to in dfa.edges[state])}:
+            before.setdefault(to, []).append(state)
+    stack = [state for state, own in enumerate(dfa.classes) if own == number]
+    found = set(stack)
+    while stack:
+        for state in before.get(stack.pop(), ()):
+            if state not in found:
+                found.add(state)
+                stack.append(state)
+    return frozenset(found)
