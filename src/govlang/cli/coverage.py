@@ -7,14 +7,16 @@ whether its rule fired, that is, with the other atoms as they were, its flip wou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment, Value
 
-Valuation = Callable[[int, ir.Atom], bool]
+Valued = tuple[int, bool]
+"""An atom of a condition, by its number, with its value."""
+
 Seen = tuple[Mapping[str, Value], Mapping[str, int]]
 """A request's values and its parameters."""
 
@@ -73,11 +75,6 @@ class Coverage:
     conditions: Measure
     mcdc: Measure
 
-    @property
-    def least(self) -> float:
-        """The smallest share, which a threshold is held against."""
-        return min(self.rules.percent, self.conditions.percent, self.mcdc.percent)
-
     def to_json(self) -> dict[str, Any]:
         """As the report has it."""
         named = (("rules", self.rules), ("conditions", self.conditions), ("mcdc", self.mcdc))
@@ -100,26 +97,43 @@ def cover(policy: ir.Policy, seen: Iterable[Seen], only: str | None = None) -> C
 def _cover_rule(rule: ir.Rule, environments: list[Environment], coverage: Coverage) -> None:
     fired = any(env.holds(rule.condition) for env in environments)
     coverage.rules.count(Missing(rule.id), covered=fired)
-    leaves = list(enumerate(condition_atoms(rule.condition)))
-    values = {(i, env.holds(atom)) for env in environments for i, atom in leaves}
-    decided = {one for env in environments for one in _deciding(rule.condition, leaves, env)}
-    for index, atom in leaves:
+    atoms = list(condition_atoms(rule.condition))
+    values: set[Valued] = set()
+    decided: set[Valued] = set()
+    for env in environments:
+        seen = [env.holds(atom) for atom in atoms]
+        values.update(enumerate(seen))
+        decided.update(_deciding(rule.condition, iter(enumerate(seen)))[1])
+    for index, atom in enumerate(atoms):
         for polarity in (True, False):
             missing = Missing(rule.id, atom, index, polarity)
             coverage.conditions.count(missing, covered=(index, polarity) in values)
             coverage.mcdc.count(missing, covered=(index, polarity) in decided)
 
 
-def _deciding(
-    condition: ir.BoolExpr, leaves: list[tuple[int, ir.Atom]], env: Environment
-) -> Iterable[tuple[int, bool]]:
-    """The atoms, with their values, whose flip would flip the condition."""
-    values = {index: env.holds(atom) for index, atom in leaves}
-    whole = _truth(condition, values, [0])
-    for index, _ in leaves:
-        flipped = values | {index: not values[index]}
-        if _truth(condition, flipped, [0]) != whole:
-            yield index, values[index]
+def _deciding(condition: ir.BoolExpr, atoms: Iterator[Valued]) -> tuple[bool, list[Valued]]:
+    """The condition's value, and the atoms whose flip would flip it; `atoms` are its own, in order.
+
+    An operand decides where the others leave it to: in a conjunction all of them hold, in a
+    disjunction none.
+    """
+    match condition:
+        case ir.BoolConst(value=value):
+            return value, []
+        case ir.Not(operand=operand):
+            value, deciding = _deciding(operand, atoms)
+            return not value, deciding
+        case ir.And(operands=operands) | ir.Or(operands=operands):
+            neutral = isinstance(condition, ir.And)
+            parts = [_deciding(one, atoms) for one in operands]
+            against = [deciding for value, deciding in parts if value is not neutral]
+            if len(against) > 1:
+                return not neutral, []
+            free = against or [deciding for _, deciding in parts]
+            return neutral is not bool(against), [atom for part in free for atom in part]
+        case _:
+            atom = next(atoms)
+            return atom[1], [atom]
 
 
 def condition_atoms(condition: ir.BoolExpr) -> Iterable[ir.Atom]:
@@ -134,34 +148,6 @@ def condition_atoms(condition: ir.BoolExpr) -> Iterable[ir.Atom]:
                 yield from condition_atoms(operand)
         case _:
             yield condition
-
-
-def _truth(condition: ir.BoolExpr, values: Mapping[int, bool], place: list[int]) -> bool:
-    """The condition's value for given values of its atoms; `place` counts the atoms that were read."""
-    match condition:
-        case ir.BoolConst(value=value):
-            return value
-        case ir.Not(operand=operand):
-            return not _truth(operand, values, place)
-        case ir.And(operands=operands):
-            parts = [_truth(one, values, place) for one in operands]
-            return all(parts)
-        case ir.Or(operands=operands):
-            parts = [_truth(one, values, place) for one in operands]
-            return any(parts)
-        case (
-            ir.InRanges()
-            | ir.Compare()
-            | ir.SetTest()
-            | ir.TextTest()
-            | ir.TextEqual()
-            | ir.Has()
-            | ir.DecisionIn()
-        ):
-            place[0] += 1
-            return values[place[0] - 1]
-        case _:
-            assert_never(condition)
 
 
 def replaced_atom(condition: ir.BoolExpr, index: int, value: bool) -> ir.BoolExpr:  # noqa: FBT001  # what stands there
