@@ -80,6 +80,8 @@ def silences(judge: Judge, i: int) -> Callable[[int], bool]:
     rule = judge.rules[i]
 
     def blocks(j: int) -> bool:
+        if judge.first_counts:
+            return j < i
         return (
             _may_block(judge, i, j)
             and _decides_before(judge, i, j)
@@ -95,6 +97,8 @@ def replaces(judge: Judge, i: int) -> Callable[[int], bool]:
 
     def blocks(j: int) -> bool:
         other = judge.rules[j]
+        if judge.first_counts:
+            return j < i
         return (
             _may_block(judge, i, j)
             and _permits_as_well(judge, rule, other)

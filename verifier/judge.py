@@ -112,9 +112,9 @@ class Judge:
         return sorted(found)
 
     @cached_property
-    def free(self) -> bool:
-        """Whether boxes alone say what is valid: no assumptions."""
-        return not self.policy.assumptions
+    def first_counts(self) -> bool:
+        """Whether the first rule that fires is taken whole, and no other."""
+        return self.policy.combine is ir.Combine.FIRST_MATCH and not self.overriders
 
     def pick(self, rules: Sequence[int]) -> list[ir.Rule]:
         """Rules by their numbers."""

@@ -373,6 +373,8 @@ def _differ(context: Context, *, reason: bool) -> Callable[[Decision, Decision, 
         rule = context.judge.rules[i]
         if _independent(context, rule):
             return removal_differs(with_, without, rule, reason=reason)
+        if reason and context.judge.first_counts:
+            return with_.taken[rule.id]
         if reason:
             return outcomes_differ(with_, without)
         return z3.Or(decision_differs(with_, without), obligations_differ(with_, without))
