@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -244,3 +246,12 @@ def test_what_the_solver_leaves_open_is_exit_3_and_is_never_cached(
     out = tmp_path / "out"
     assert gov("build", path, "-o", out, "--timeout", "0.01").code == 3
     assert not out.exists()
+
+
+def test_a_verdict_that_nobody_reads_is_not_taken_for_a_good_one(policy: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    main = [sys.executable, "-c", "from govlang.cli import main; main()", "verify", str(policy)]
+    ran = subprocess.run(main, stdout=writer, stderr=subprocess.PIPE, check=False)  # our own program
+    os.close(writer)
+    assert (ran.returncode, ran.stderr) == (141, b"")

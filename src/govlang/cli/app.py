@@ -6,10 +6,7 @@ and a message, never with a traceback.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import os
-import sys
 from typing import Final
 
 import click
@@ -33,6 +30,9 @@ VERBS: Final = {
     "verify": "prove that a policy makes sense, or show a request on which it does not",
 }
 """Each verb and what it does; the verb's module is `govlang.cli.VERB` (`import_` for `import`)."""
+
+INTERRUPTED: Final = 130
+"""What shells report of a program that ended by SIGINT."""
 
 
 class LazyGroup(click.Group):
@@ -89,16 +89,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return Exit.UNUSABLE
     except (KeyboardInterrupt, click.Abort):
-        return 130
-    except BrokenPipeError:
-        _silence_stdout()
-        return Exit.OK
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the last resort: a message instead of a traceback
         return internal_fault(error)
     return int(code or Exit.OK)
-
-
-def _silence_stdout() -> None:
-    """The reader went away: nothing more to say, not even at exit."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

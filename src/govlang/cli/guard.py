@@ -2,7 +2,7 @@
 
 What always holds: what a verb raises because of its input ends in exit 2 with a coded message on standard
 error (with `--format json` as an object on standard output); what it raises because of our own fault ends
-the same way, as GOV700.
+in exit 2 as GOV700 on standard error.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from enum import IntEnum
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -27,6 +28,9 @@ INPUT_FAULTS = (GovError, CodedError, OSError, UnicodeDecodeError, RecursionErro
 
 EXTRAS = {"z3": "verify", "numpy": "batch", "pyarrow": "batch", "cvc5": "cross-check"}
 """Libraries that not every installation has, and the extra that brings them."""
+
+UNHEARD: Final = 141
+"""What shells report of a program that ended by SIGPIPE: nobody has the verdict, so it is not 0."""
 
 
 class Exit(IntEnum):
@@ -52,7 +56,8 @@ def guarded(verb: Callable[..., int]) -> Callable[..., int]:
         try:
             return verb(**options)
         except BrokenPipeError:
-            raise
+            _silence_stdout()
+            return UNHEARD
         except ModuleNotFoundError as error:
             if error.name not in EXTRAS:
                 raise
@@ -61,6 +66,12 @@ def guarded(verb: Callable[..., int]) -> Callable[..., int]:
             return refuse(error, as_json=options.get("style") == "json")
 
     return inner
+
+
+def _silence_stdout() -> None:
+    """The reader went away: nothing more to say, not even at exit."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def refuse(error: Exception, *, as_json: bool) -> Exit:
