@@ -1,8 +1,8 @@
 """The words of the language.
 
 A word is a keyword only where the grammar expects it, so none of these is reserved as a name,
-except `not`, `true`, `false` and `if` in expressions. But none of them can be a unit, since a
-unit is told from the next keyword by its spelling. A test holds `KEYWORDS` against the grammar.
+except `not`, `if`, `has`, `true` and `false` in expressions. But none of them can be a unit, since
+a unit is told from the next keyword by its spelling. A test holds `KEYWORDS` against the grammar.
 """
 
 from __future__ import annotations

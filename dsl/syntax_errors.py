@@ -8,29 +8,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from govlang.dsl.diagnostics import Diagnostic, Severity, did_you_mean
+from govlang.dsl.diagnostics import Diagnostic, Severity
 from govlang.dsl.keywords import (
     DECLARATIONS,
     EFFECTS,
-    KEYWORDS,
     TEMPORAL_CALLS,
     TEMPORAL_DECLARATIONS,
 )
 from govlang.dsl.lexer import END, ROW_END, WORD, Tokens
 from govlang.dsl.source import Span
+from govlang.dsl.syntax_help import RELATIONS, help_for
 
 if TYPE_CHECKING:
     from govlang.dsl.reading import Reader
 
-_RELATIONS = ("==", "!=", "<", "<=", ">", ">=")
-_OPERATORS = frozenset({*_RELATIONS, "+", "-", "*", "/", "and", "or", "implies", "is", "in", "like"}) | {
+_OPERATORS = frozenset({*RELATIONS, "+", "-", "*", "/", "and", "or", "implies", "is", "in", "like"}) | {
     "under", "contains", "within",
 }  # fmt: skip
 _ATOMS = frozenset({
     "NAME", "NUMERAL", "STRING", "(", "-", "not", "if", "has", "decision", "least", "greatest",
     "abs", "true", "false", "{",
 })  # fmt: skip
-_CELL_WORDS = frozenset({*_RELATIONS, "_", "contains", "like", "under"})
+_CELL_WORDS = frozenset({*RELATIONS, "_", "contains", "like", "under"})
 _NAMED = {
     "NAME": "a name",
     "STRING": "a text in double quotes",
@@ -39,6 +38,7 @@ _NAMED = {
     ROW_END: "`|` at the end of the row",
 }
 _TEMPORAL_HELP = "let the host compute the fact and declare it as a `bool from runtime` field"
+_RANGE_HELP = f"for a range of numbers write `x >= 3 and x <= 5`; for the past, {_TEMPORAL_HELP}"
 _MOST, _SHOWN = 5, 40
 
 
@@ -53,7 +53,7 @@ def explain(reader: Reader, at: int) -> Diagnostic:
                       "put `language 1` on the line before")  # fmt: skip
     accepted = _accepted(reader)
     message = f"expected {_describe(accepted)}, found {_found(tokens, at)}"
-    return _error("GOV110", message, _span(tokens, at), _help(reader, at, accepted))
+    return _error("GOV110", message, _span(tokens, at), help_for(tokens, at, accepted))
 
 
 def _error(code: str, message: str, span: Span, help_: str | None) -> Diagnostic:
@@ -96,7 +96,8 @@ def _refused(what: str, tokens: Tokens, at: int) -> Diagnostic:
     message = (
         f"`{what}` is temporal, and temporal rules are not part of this version of the language"
     )
-    return _error("GOV120", message, _span(tokens, at), _TEMPORAL_HELP)
+    help_ = _RANGE_HELP if what == "between" else _TEMPORAL_HELP
+    return _error("GOV120", message, _span(tokens, at), help_)
 
 
 def _suffix(reader: Reader, at: int) -> Diagnostic | None:
@@ -105,14 +106,19 @@ def _suffix(reader: Reader, at: int) -> Diagnostic | None:
     negation = _open_negation(tokens, at)
     if negation is None:
         return _refused(tokens.texts[at], tokens, at)
-    operand = tokens.source.text[tokens.ends[negation] : tokens.ends[at - 1]].strip()
-    suffix = tokens.source.text[tokens.starts[at] : _line_end(tokens, at)].strip()
+    operand = _shortened(_words(tokens, tokens.ends[negation], tokens.ends[at - 1]))
+    suffix = _words(tokens, tokens.starts[at], _line_end(tokens, at))
     return _error(
         "GOV121",
-        f"`not {_shortened(operand)} {suffix}` can be read in two ways",
+        f"`not {operand} {suffix}` can be read in two ways",
         tokens.source.span(tokens.starts[negation], tokens.ends[at]),
         f"write `not ({operand} {suffix})` or `(not {operand}) {suffix}`",
     )
+
+
+def _words(tokens: Tokens, start: int, end: int) -> str:
+    """What stands between two offsets, on one line."""
+    return " ".join(tokens.source.text[start:end].split())
 
 
 def _open_negation(tokens: Tokens, at: int) -> int | None:
@@ -185,68 +191,3 @@ def _either(parts: list[str]) -> str:
     if len(parts) > 1:
         return ", ".join(parts[:-1]) + " or " + parts[-1]
     return parts[0] if parts else "nothing more"
-
-
-def _help(reader: Reader, at: int, accepted: set[str]) -> str | None:
-    tokens = reader.tokens
-    words = {t for t in accepted if t in KEYWORDS and t != "_"}
-    if tokens.terminals[at] == WORD:
-        help_ = _help_word(tokens, at, words, accepted)
-    else:
-        help_ = _help_sign(tokens, at, accepted)
-    return help_ or _help_before(tokens, at, words, accepted)
-
-
-def _help_word(tokens: Tokens, at: int, words: set[str], accepted: set[str]) -> str | None:
-    text = tokens.texts[at]
-    if text == "not" and "in" in accepted:
-        return "put `not` before the whole comparison, as in `not zone in {a, b}`"
-    if text == "language" and at > 0:
-        return "a file has one header, and it comes first"
-    if text in DECLARATIONS and "}" in accepted:
-        return "close the block with `}`"
-    return did_you_mean(text, words)
-
-
-def _help_sign(tokens: Tokens, at: int, accepted: set[str]) -> str | None:
-    terminal, text = tokens.terminals[at], tokens.texts[at]
-    before = tokens.texts[at - 1] if at else ""
-    if terminal == "=" and "==" in accepted:
-        return "write `==` to compare"
-    if terminal == "==" and "=" in accepted:
-        return "write `=`"
-    if terminal in {"|", ROW_END} and "or" in accepted:
-        return "write `or`"
-    if terminal in _RELATIONS and "and" in accepted:
-        return "compare twice and join the comparisons with `and`"
-    if terminal == ".":
-        return "names have no dots; write `_`"
-    if terminal == "," and "FIELD" in accepted:
-        return "fields stand without commas, one a line"
-    if terminal == ":" and "when" in accepted:
-        return "a rule's name has no colon after it"
-    if terminal == "NUMERAL" and before in {"is", "not"}:
-        return f"write `== {text}` for numbers"
-    if terminal == "}" and ROW_END in accepted:
-        return "a row ends with `|` on its line"
-    if terminal == "}" and "input" in accepted:
-        return "this `}` closes nothing"
-    return None
-
-
-def _help_before(tokens: Tokens, at: int, words: set[str], accepted: set[str]) -> str | None:
-    """The mistake may be the word before, which was taken for a unit or a name."""
-    before = tokens.texts[at - 1] if at else ""
-    if before == "if":
-        return "put the `if` in parentheses"
-    if tokens.terminals[at - 1] == "UNIT":
-        meant = did_you_mean(before, words | set(EFFECTS))
-        if meant is not None:
-            return meant.replace("?", f" instead of the unit `{before}`?")
-        if "," in accepted:
-            return f"put a comma after the value; `{before}` was read as its unit"
-    if "version" in accepted:
-        return 'write `policy NAME version "1.0.0"`'
-    if "," in accepted and "NAME" not in accepted and tokens.terminals[at] == WORD:
-        return "put a comma before it"
-    return None

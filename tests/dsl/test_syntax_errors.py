@@ -103,3 +103,15 @@ def test_messages_name_what_was_found_and_what_to_type(golden: Callable[[str, st
 def test_reading_goes_on_after_an_error(name: str) -> None:
     text = HEADER + FAULTS[name] + "\nrule last dney\n"
     assert "`dney`" in report(text).split("\n\n")[-1]
+
+
+def test_both_readings_of_a_negation_stand_on_one_line_and_are_short() -> None:
+    long = " + ".join(f"x{i}" for i in range(100))
+    for operand in ("x\n  > 3", f"{long} > 3"):
+        with pytest.raises(GovError) as refused:
+            parse(Source("p.gov", f"{HEADER}rule a when not {operand} for 5 min deny"))
+        (fault,) = refused.value.diagnostics
+        assert fault.code == "GOV121"
+        assert fault.help is not None
+        assert "\n" not in fault.message + fault.help
+        assert len(fault.help) < 200
