@@ -127,16 +127,18 @@ def row_ids(table: ast.Table) -> tuple[str, ...]:
 def _check_columns(table: ast.Table, scope: Scope, found: Diagnostics) -> bool:
     """Whether every column can be read; reported at the head, once for all rows."""
     known = {*scope.names(), *scope.faulty, ir.APPROVED}
+    seen: set[str] = set()
     fine = True
-    for i, column in enumerate(table.columns):
+    for column in table.columns:
         if column.text not in known:
             found.add(unknown("field, parameter or `let`", column, scope.names()).diagnostic)
             fine = False
-        elif column.text in {other.text for other in table.columns[:i]}:
+        elif column.text in seen:
             found.error(
                 "GOV202", f"the column `{column.text}` stands twice", column.span, help="remove one"
             )
             fine = False
+        seen.add(column.text)
     return fine
 
 
