@@ -20,7 +20,7 @@ from govlang.compiler.importers.logic_errors import (
     operation,
     wrong,
 )
-from govlang.compiler.importers.logic_types import Kind, Schema, kind_of, unit_of
+from govlang.compiler.importers.logic_types import Kind, Schema, constant_kind, kind_of, unit_of
 from govlang.compiler.importers.trees import (
     any_of,
     header,
@@ -31,12 +31,14 @@ from govlang.compiler.importers.trees import (
     policy_name,
 )
 from govlang.dsl import ast
+from govlang.dsl.diagnostics import did_you_mean
 
 RULE: Final = "imported"
 
 WORDS: Final = {
     "<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "==", "===": "==", "!=": "!=", "!==": "!=",
 }  # fmt: skip
+ENUMERATED: Final = ast.EnumType | ast.SetType
 Present = frozenset[str]
 """Optional fields that are known to have a value where an expression stands."""
 
@@ -245,10 +247,7 @@ class Translation:
             field, member = self.schema.plain_var(right), left
         if field is None or not isinstance(member, str):
             raise coerces(at, "the comparison of these types", "compare an enumeration with a text")
-        kind = self.schema.field(field, at).type
-        assert isinstance(kind, ast.EnumType)
-        if member not in {m.text for m in kind.members}:
-            raise cannot(at, f"`{member}` is no member of `{field}`", "use a member of the schema")
+        self._require_members(self.schema.field(field, at), [member], at)
         return ast.Is(name(field), name(member), negated=word == "!=")
 
     def _bool_test(self, word: str, left: Any, right: Any, at: str, present: Present) -> ast.Expr:
@@ -274,6 +273,7 @@ class Translation:
         guards = self._guards(({"var": field},), at, present)
         match kind_of(declared):
             case Kind.SET:
+                self._require_members(declared, [needle], at)
                 test: ast.Expr = ast.Contains(name(field), ast.Quantifier.ONE, members([needle]))
             case Kind.TEXT if needle and "*" not in needle:
                 test = ast.Like(name(field), ast.String(f"**{needle}**"))
@@ -287,14 +287,25 @@ class Translation:
         if not heap:
             return ast.Bool(False)
         if kind is Kind.ENUM and all(isinstance(item, str) for item in heap):
+            self._require_members(declared, heap, at)
             return ast.In(name(field), members(heap))
         if kind is Kind.TEXT and all(isinstance(item, str) for item in heap):
             return ast.In(name(field), ast.SetLiteral(tuple(ast.String(item) for item in heap)))
-        if kind is Kind.NUMBER and all(self.schema.fits(item, Kind.NUMBER) for item in heap):
+        if kind is Kind.NUMBER and all(constant_kind(item) is Kind.NUMBER for item in heap):
             unit = unit_of(declared, None)
             literals = tuple(number(item, unit) for item in heap)
             return ast.In(name(field), ast.SetLiteral(literals))
         raise coerces(at, "a list of another type", "list values of the field's own type")
+
+    def _require_members(self, field: ast.Field, words: Sequence[str], at: str) -> None:
+        """Refuse words that the enumeration or set does not have."""
+        known = (
+            {m.text for m in field.type.members} if isinstance(field.type, ENUMERATED) else set()
+        )
+        for word in words:
+            if word not in known:
+                help_line = did_you_mean(word, known) or "use a member of the schema"
+                raise cannot(at, f"`{word}` is no member of `{field.name.text}`", help_line)
 
     # --- values -------------------------------------------------------------------------------
 
@@ -317,6 +328,7 @@ class Translation:
                 return self._arithmetic(op, args, path, present, unit)
             case "min" | "max":
                 word = "least" if op == "min" else "greatest"
+                _refuse_words(args, path)
                 values = [self.value(a, path, present, unit) for a in at_least(args, 1, path)]
                 return values[0] if len(values) == 1 else ast.Call(word, tuple(values))
             case _:
@@ -333,6 +345,8 @@ class Translation:
             raise coerces(
                 at, f"`{word}` where it is missing", f'give a default: {{"var": ["{word}", …]}}'
             )
+        if constant_kind(args[1]) is not kind_of(field):
+            raise coerces(at, f"a default of another type than `{word}`", None)
         return ast.If(
             ast.Has(name(word)), name(word), self.value(args[1], f"{at}[1]", present, unit)
         )
@@ -342,9 +356,7 @@ class Translation:
     ) -> ast.Expr:
         if op == "/":
             raise cannot(at, "`/` keeps fractions there and rounds down here", "multiply instead")
-        for arg in args:
-            if isinstance(arg, str | bool) or arg is None:
-                raise coerces(at, "arithmetic on a text, a bool or null", "use numbers")
+        _refuse_words(args, at)
         scales = op == "*" and unit is not None
         values = [
             self.value(a, at, present, None if scales and self.schema.kind(a) is None else unit)
@@ -358,6 +370,12 @@ class Translation:
         for one in values[1:]:
             result = ast.Binary(op, result, one)
         return result
+
+
+def _refuse_words(args: Sequence[Any], at: str) -> None:
+    for arg in args:
+        if isinstance(arg, str | bool) or arg is None:
+            raise coerces(at, "arithmetic on a text, a bool or null", "use numbers")
 
 
 def _signed(value: int | Decimal, unit: str | None) -> ast.Expr:

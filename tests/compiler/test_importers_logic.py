@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from json_logic import evaluate
+from odd_trees import exchanged
 
 from govlang.compiler.frontend import compile_source
 from govlang.compiler.importers.logic import import_jsonlogic
@@ -240,3 +241,22 @@ def test_random_expressions_mean_the_same_or_are_refused() -> None:
             expected = "allow" if evaluate(logic, data) else "deny"
             assert decide(policy, {}, sample.values).decision.word == expected, (logic, data)
     assert carried >= 150, carried
+
+
+def test_an_expression_with_any_node_exchanged_is_refused_or_checks() -> None:
+    for seed in range(12):
+        for logic in exchanged(Expressions(seed).condition(2)):
+            try:
+                tree = import_jsonlogic(logic, FIELDS, "logic")
+            except GovError:
+                continue
+            assert faults_of(print_policy(tree)) <= {"GOV210"}, logic
+
+
+def faults_of(text: str) -> set[str]:
+    """The codes of a policy's faults; GOV210: numbers too large to compute with."""
+    try:
+        compile_source(Source("out.gov", text))
+    except GovError as error:
+        return {d.code for d in error.diagnostics}
+    return set()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from odd_trees import exchanged
 
 from govlang.compiler import ir
 from govlang.compiler.frontend import compile_source
@@ -228,3 +229,15 @@ def trimmed(policy: ir.Policy, job: Job) -> Job:
     """The job with only those tags that some rule names: a set has no other members."""
     sets = {f.name: set(f.members) for f in policy.fields if f.kind is ir.Kind.SET}
     return {k: [t for t in v if t in sets[k]] if k in sets else v for k, v in job.items()}
+
+
+def test_a_file_with_any_node_exchanged_is_refused_or_checks() -> None:
+    carried = 0
+    for tree in exchanged(yaml.safe_load(WHOLE)):
+        try:
+            text = imported(yaml.safe_dump(tree, allow_unicode=True))
+        except GovError:
+            continue
+        compile_source(Source("out.gov", text))
+        carried += 1
+    assert carried > 100
