@@ -24,6 +24,9 @@ EXACT_MAX: Final = 2**53
 DIGITS_MAX: Final = 10**15
 """Decimals of fewer digits keep their order as doubles."""
 
+PARTS_MAX: Final = 1_000_000
+"""Of the expression written out, where what is read twice stands twice."""
+
 Logic = Any
 
 
@@ -37,7 +40,22 @@ def export_jsonlogic(
     """
     if not decisions_only:
         _refuse_obligations(policy)
-    return Export(policy, params).decision()
+    logic = Export(policy, params).decision()
+    if _parts(logic, {}) > PARTS_MAX:
+        help_line = "it has no names, so divisions and overridden rules are repeated; use fewer"
+        raise _cannot(f"an expression of more than {PARTS_MAX} parts", None, help_line)
+    return logic
+
+
+def _parts(logic: Logic, known: dict[int, int]) -> int:
+    """The size of an expression written out; `known`: of parts, which are shared until then."""
+    if not isinstance(logic, dict | list):
+        return 1
+    found = known.get(id(logic))
+    if found is None:
+        inside = logic.values() if isinstance(logic, dict) else logic
+        found = known[id(logic)] = 1 + sum(_parts(one, known) for one in inside)
+    return found
 
 
 def _refuse_obligations(policy: ir.Policy) -> None:

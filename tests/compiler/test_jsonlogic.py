@@ -75,3 +75,16 @@ def test_obligations_are_refused_unless_told() -> None:
     assert evaluate(logic, {"x": True, "approved": ["boss"]}) == "allow"
     assert evaluate(logic, {"x": False}) == "deny"
     assert json.dumps(logic)
+
+
+def test_what_would_be_written_out_without_end_is_refused() -> None:
+    head = 'language 1\npolicy p version "1"\ninput { x : number in 0..1_000_000 }\n'
+    halves = "rule r when x " + "/ 2 " * 40 + "> x allow"
+    chained = "\n".join(
+        f"rule r{i} when x > {i} deny" + (f" overrides r{i - 1}, r{i - 2}" if i > 1 else "")
+        for i in range(60)
+    )
+    for rules in (halves, chained):
+        policy = compile_source(Source("p.gov", head + rules)).policy
+        with pytest.raises(GovError, match="more than 1000000 parts"):
+            export_jsonlogic(policy, {})
