@@ -7,7 +7,7 @@ thing once; faults are collected, not raised, once the document parses.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -17,21 +17,31 @@ from govlang.dsl.source import Source, Span
 UNREADABLE: Final = "GOV603"
 UNKNOWN_KEY: Final = "GOV602"
 WRONG_VALUE: Final = "GOV605"
+DEPTH_MAX: Final = 50
 PLAIN_TAGS: Final = frozenset(
     f"tag:yaml.org,2002:{t}" for t in ("map", "seq", "str", "bool", "int", "float", "null")
 )
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader that refuses aliases: a document cannot unfold to more than it is."""
+    """A loader that refuses aliases and depth: a document cannot unfold to more than it is."""
+
+    depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(
-                problem="aliases (`*name`) are not taken over", problem_mark=mark
-            )
-        return super().compose_node(parent, index)
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
+            raise _refused("aliases (`*name`) are not taken over", event.start_mark)
+        if self.depth >= DEPTH_MAX:
+            raise _refused("nested too deeply", event.start_mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def _refused(why: str, mark: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=why, problem_mark=mark)
 
 
 def parse_yaml(source: Source) -> yaml.Node:
@@ -49,8 +59,6 @@ def parse_yaml(source: Source) -> yaml.Node:
         raise fail(UNREADABLE, f"not YAML: {error.problem or error.context}", span) from None
     except yaml.YAMLError as error:
         raise fail(UNREADABLE, f"not YAML: {str(error).splitlines()[0]}") from None
-    except RecursionError:
-        raise fail(UNREADABLE, "nested too deeply") from None
     if root is None:
         raise fail(UNREADABLE, f"`{source.name}` is empty", source.span(0, 0))
     node: yaml.Node = root

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -233,11 +234,11 @@ def trimmed(policy: ir.Policy, job: Job) -> Job:
 
 def test_a_file_with_any_node_exchanged_is_refused_or_checks() -> None:
     carried = 0
-    for tree in exchanged(yaml.safe_load(WHOLE)):
+    for tree in islice(exchanged(yaml.safe_load(WHOLE)), None, None, 3):
         try:
             text = imported(yaml.safe_dump(tree, allow_unicode=True))
         except GovError:
             continue
         compile_source(Source("out.gov", text))
         carried += 1
-    assert carried > 100
+    assert carried > 50
