@@ -7,6 +7,7 @@
 #include "gov_plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define DIRECT_MAX 1024      /* values of a word that may get a mask each */
 #define DIRECT_FEW 16        /* of one that always does */
@@ -16,7 +17,7 @@ typedef struct {
     const gov_table *t;
     gov_plan *p;             /* NULL while counting: arrays are filled behind it */
     uint32_t *stop_of;       /* by the node's first word */
-    uint32_t stops, steps, children, words, spent;
+    uint32_t slots, words, spent;
 } maker;
 
 static uint32_t lookup_size(const uint64_t *at) {
@@ -49,8 +50,8 @@ static uint32_t values_of(const maker *m, uint32_t column) {
 }
 
 static gov_step *new_step(maker *m, uint8_t kind, uint16_t column) {
-    gov_step *s = m->p ? &m->p->steps[m->steps] : NULL;
-    m->steps++;
+    gov_step *s = m->p ? &m->p->slots[m->slots].step : NULL;
+    m->slots++;
     if (s) *s = (gov_step){.kind = kind, .columns = {column}};
     return s;
 }
@@ -61,7 +62,23 @@ static uint64_t *new_words(maker *m, uint32_t count) {
     return words;
 }
 
-/* One mask a value: what all lookups of the block for this column say together. */
+/* What all lookups of the block for a column say together of one value. */
+static uint64_t mask_of(const uint64_t *at, uint32_t lookups, uint16_t column, int64_t value) {
+    uint64_t all = ~UINT64_C(0);
+    for (uint32_t i = 0; i < lookups; i++) {
+        const uint64_t w = at[0], mask = gov_lookup_mask(at, value, &at);
+        if (gov_column_of(w) == column) all &= mask;
+    }
+    return all;
+}
+
+static void bit_step(maker *m, const uint64_t *first, uint32_t lookups, uint16_t column) {
+    gov_step *s = new_step(m, GOV_STEP_BIT, column);
+    if (!s) return;
+    s->lo = (int64_t)mask_of(first, lookups, column, 0);
+    s->u.keep = mask_of(first, lookups, column, 1);
+}
+
 static void direct_step(maker *m, const uint64_t *first, uint32_t lookups, uint16_t column, uint32_t values) {
     gov_step *s = new_step(m, GOV_STEP_DIRECT, column);
     uint64_t *masks = new_words(m, values);
@@ -70,14 +87,7 @@ static void direct_step(maker *m, const uint64_t *first, uint32_t lookups, uint1
     s->lo = m->t->bounds[column].lo;
     s->count = values;
     s->u.words = masks;
-    for (uint32_t v = 0; v < values; v++) {
-        const uint64_t *at = first;
-        masks[v] = ~UINT64_C(0);
-        for (uint32_t i = 0; i < lookups; i++) {
-            const uint64_t w = at[0], mask = gov_lookup_mask(at, s->lo + (int64_t)v, &at);
-            if (gov_column_of(w) == column) masks[v] &= mask;
-        }
-    }
+    for (uint32_t v = 0; v < values; v++) masks[v] = mask_of(first, lookups, column, s->lo + (int64_t)v);
 }
 
 static void rank_step(maker *m, const uint64_t *at) {
@@ -105,18 +115,26 @@ static void set_step(maker *m, const uint64_t *at) {
     s->u.keep = at[2];
 }
 
-/* The lookups that become DIRECT, one step a column, or the others. */
-static void lookup_steps(maker *m, const uint64_t *first, uint32_t lookups, int direct) {
+enum group { BITS, MASKS, OTHERS };
+
+static int is_bit(const maker *m, uint32_t column, uint32_t values) {
+    return values == 2 && m->t->bounds[column].lo == 0;
+}
+
+/* The lookups that become BIT, those that become DIRECT, one step a column, or the others. */
+static void lookup_steps(maker *m, const uint64_t *first, uint32_t lookups, enum group group) {
     const uint64_t *at = first;
     for (uint32_t i = 0; i < lookups; i++, at += lookup_size(at)) {
         const uint8_t kind = gov_kind_of(at[0]);
         const uint16_t column = gov_column_of(at[0]);
         const uint32_t values = values_of(m, column);
-        if (direct != (values || kind == GOV_DENSE)) continue;
+        if (group != (is_bit(m, column, values) ? BITS : values || kind == GOV_DENSE ? MASKS : OTHERS)) continue;
         if (values) {
             const uint64_t *before = first;
             while (before != at && gov_column_of(before[0]) != column) before += lookup_size(before);
-            if (before == at) direct_step(m, first, lookups, column, values);
+            if (before != at) continue;
+            if (group == BITS) bit_step(m, first, lookups, column);
+            else direct_step(m, first, lookups, column, values);
         } else if (kind == GOV_DENSE) {
             dense_step(m, at);
         } else if (kind == GOV_RANGES) {
@@ -163,52 +181,55 @@ static void residual_step(maker *m, uint64_t residual) {
     s->u.keep = ~(UINT64_C(1) << (uint32_t)residual);
 }
 
-static void block_stop(maker *m, const uint64_t *node, gov_stop *stop) {
-    const uint32_t residuals = gov_byte3(node[0]), first = m->steps;
+static void block_stop(maker *m, const uint64_t *node, uint32_t at) {
+    const uint32_t residuals = gov_byte3(node[0]), first = m->slots;
     const uint64_t *rest = node + 4 + (gov_byte1(node[0]) + 1) / 2;
-    lookup_steps(m, rest + residuals, gov_byte2(node[0]), 1);
-    const uint32_t direct = m->steps - first;
-    lookup_steps(m, rest + residuals, gov_byte2(node[0]), 0);
+    lookup_steps(m, rest + residuals, gov_byte2(node[0]), BITS);
+    const uint32_t bits = m->slots - first;
+    lookup_steps(m, rest + residuals, gov_byte2(node[0]), MASKS);
+    const uint32_t direct = m->slots - first;
+    lookup_steps(m, rest + residuals, gov_byte2(node[0]), OTHERS);
     for (uint32_t i = 0; i < residuals; i++) residual_step(m, rest[i]);
-    if (!stop) return;
+    if (!m->p) return;
+    gov_stop *stop = &m->p->slots[at].stop;
     stop->all = gov_low_bits(gov_byte1(node[0]));
+    stop->bit_steps = bits;
     stop->column = (uint16_t)direct;
-    stop->first = first;
-    stop->count = m->steps - first;
+    stop->count = m->slots - first;
 }
 
-static void index_stop(maker *m, const uint64_t *node, gov_stop *stop) {
+static void index_stop(maker *m, const uint64_t *node, uint32_t at) {
     const uint8_t kind = gov_kind_of(node[0]);
     const uint32_t count = (uint32_t)node[1], bits = gov_byte1(node[0]);
     const uint32_t children = kind == GOV_HASH ? 1u << bits : count + (kind == GOV_SPLIT);
-    if (stop) {
-        stop->bits = (uint8_t)bits;
-        stop->column = gov_column_of(node[0]);
-        stop->all = kind == GOV_SWITCH ? node[2] : 0;
-        stop->first = m->children;
-        stop->count = count;
-        for (uint32_t i = 0; i < children; i++) {
-            const uint64_t to = kind == GOV_SWITCH ? gov_pair(node + 3, i)
-                                : kind == GOV_HASH ? node[3 + 2 * (size_t)i] : gov_pair(node + 2 + count, i);
-            m->p->children[m->children + i] = to ? m->stop_of[to] : 0;
-        }
+    m->slots += (children + GOV_LINKS - 1) / GOV_LINKS;
+    if (!m->p) return;
+    gov_stop *stop = &m->p->slots[at].stop;
+    stop->bits = (uint8_t)bits;
+    stop->column = gov_column_of(node[0]);
+    stop->all = kind == GOV_SWITCH ? node[2] : 0;
+    stop->count = count;
+    for (uint32_t i = 0; i < children; i++) {
+        const uint64_t to = kind == GOV_SWITCH ? gov_pair(node + 3, i)
+                            : kind == GOV_HASH ? node[3 + 2 * (size_t)i] : gov_pair(node + 2 + count, i);
+        m->p->slots[at + 1 + i / GOV_LINKS].links[i % GOV_LINKS] = to ? m->stop_of[to] : 0;
     }
-    m->children += children;
 }
 
 static void pass(maker *m) {
-    m->stops = m->steps = m->children = m->words = m->spent = 0;
+    m->slots = m->words = m->spent = 0;
     for (uint32_t at = 0; at < m->t->n_nodes; at += node_size(m->t->nodes + at)) {
         const uint64_t *node = m->t->nodes + at;
-        gov_stop *stop = m->p ? &m->p->stops[m->stops] : NULL;
-        m->stop_of[at] = m->stops++;
-        if (stop) {
+        const uint32_t slot = m->slots++;
+        m->stop_of[at] = slot;
+        if (m->p) {
+            gov_stop *stop = &m->p->slots[slot].stop;
             stop->kind = gov_kind_of(node[0]);
             stop->node = node;
             stop->next = gov_high(node[0]) ? m->stop_of[gov_high(node[0])] : 0;
         }
-        if (gov_kind_of(node[0]) == GOV_BLOCK) block_stop(m, node, stop);
-        else index_stop(m, node, stop);
+        if (gov_kind_of(node[0]) == GOV_BLOCK) block_stop(m, node, slot);
+        else index_stop(m, node, slot);
     }
 }
 
@@ -221,23 +242,22 @@ int gov_plan_make(gov_table *t) {
         return -1;
     }
     pass(&m);
-    p->n_stops = m.stops;
-    p->stops = calloc(m.stops + 1u, sizeof *p->stops);
-    p->steps = calloc(m.steps + 1u, sizeof *p->steps);
-    p->children = calloc(m.children + 1u, sizeof *p->children);
+    p->n_slots = m.slots;
+    p->slots = aligned_alloc(64, ((size_t)m.slots + 2) / 2 * 64);
     p->words = calloc(m.words + 1u, sizeof *p->words);
-    const int whole = p->stops && p->steps && p->children && p->words;
+    const int whole = p->slots && p->words;
     m.p = p;
-    if (whole) pass(&m);
+    if (whole) {
+        memset(p->slots, 0, ((size_t)m.slots + 2) / 2 * 64);
+        pass(&m);
+    }
     free(m.stop_of);
     return whole ? 0 : -1;
 }
 
 void gov_plan_free(gov_plan *p) {
     if (!p) return;
-    free(p->stops);
-    free(p->steps);
-    free(p->children);
+    free(p->slots);
     free(p->words);
     free(p);
 }

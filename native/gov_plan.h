@@ -10,6 +10,7 @@
 #include "gov_engine.h"
 
 enum gov_step_kind {
+    GOV_STEP_BIT,     /* a word of 0 or 1: `lo` is the mask of 0, keep that of 1 */
     GOV_STEP_DIRECT,  /* masks[word - lo], 0 outside `count` words */
     GOV_STEP_RANK,    /* as RANGES: masks[r] behind the keys, r of the `count` keys are <= word */
     GOV_STEP_ANY, GOV_STEP_ALL, GOV_STEP_WITHIN, /* keep, if the word fails the test against `lo` */
@@ -34,19 +35,26 @@ typedef struct {
     uint8_t kind;              /* gov_node_kind */
     uint8_t bits;              /* HASH */
     uint16_t column;           /* of a BLOCK: how many of its steps, the first ones, are DIRECT */
-    uint32_t next, first;      /* stops, 0: none; first child in `children`, or first step of a BLOCK */
+    uint32_t next;             /* stop, 0: none */
     uint32_t count;            /* children of SWITCH, breakpoints of SPLIT, probes of HASH, steps of a BLOCK */
+    uint32_t bit_steps;        /* of a BLOCK: how many steps, the first ones, are BIT */
     uint64_t all;              /* BLOCK: the bits of its entries; SWITCH: lo */
     const uint64_t *node;
 } gov_stop;
 
+#define GOV_LINKS 8
+typedef union {
+    gov_stop stop;
+    gov_step step;
+    uint32_t links[GOV_LINKS];
+} gov_slot;
+GOV_SIZE_IS(gov_slot, 32);
+
 typedef struct gov_plan gov_plan;
 struct gov_plan {
-    gov_stop *stops;
-    gov_step *steps;
-    uint32_t *children;        /* stops */
-    uint64_t *words;           /* masks and keys of steps */
-    uint32_t n_stops;
+    gov_slot *slots;           /* a stop, and behind it its steps or the stops that it leads to */
+    uint64_t *words;           /* masks of steps */
+    uint32_t n_slots;
 };
 
 /* Sets t->plan; -1: there is not enough memory. */

@@ -69,23 +69,25 @@ static inline uint64_t step_mask(const gov_table *t, const gov_step *s, const in
     }
 }
 
-static inline uint32_t stop_behind(const gov_plan *p, const gov_stop *s, const int64_t *words) {
+/* The stop that an index leads to, 0: none. */
+static inline uint32_t stop_behind(const gov_stop *s, const int64_t *words) {
+    const uint32_t *links = (const uint32_t *)(const void *)(s + 1);
     const int64_t value = words[s->column];
     switch (s->kind) {
     case GOV_SWITCH: {
         const uint64_t i = (uint64_t)value - s->all;
-        return i < s->count ? p->children[s->first + i] : 0;
+        return i < s->count ? links[i] : 0;
     }
     case GOV_HASH: {
         const uint64_t mask = (UINT64_C(1) << s->bits) - 1;
         uint64_t slot = gov_hash(value, s->bits);
         for (uint32_t i = 0; i < s->count; i++, slot = (slot + 1) & mask) {
             const uint64_t *pair = s->node + 2 + 2 * slot;
-            if (!pair[1] || (int64_t)pair[0] == value) return p->children[s->first + slot];
+            if (!pair[1] || (int64_t)pair[0] == value) return links[slot];
         }
         return 0;
     }
-    default: return p->children[s->first + gov_rank(s->node + 2, s->count, value)];
+    default: return links[gov_rank(s->node + 2, s->count, value)];
     }
 }
 
@@ -93,21 +95,27 @@ static inline uint32_t stop_behind(const gov_plan *p, const gov_stop *s, const i
 static inline void follow(const gov_table *t, const int64_t *words, sum *found) {
     const gov_plan *p = t->plan;
     uint32_t stack[GOV_DEPTH_MAX + 1], depth = 0, at = 0;
-    if (!p->n_stops) return;
+    if (!p->n_slots) return;
     do {
-        const gov_stop *s = &p->stops[at];
+        const gov_stop *s = &p->slots[at].stop;
         uint32_t next = s->next;
         if (s->kind == GOV_BLOCK) {
             uint64_t fired = s->all;
-            const gov_step *step = p->steps + s->first, *direct = step + s->column, *end = step + s->count;
+            const gov_step *step = &p->slots[at + 1].step, *bits = step + s->bit_steps, *direct = step + s->column,
+                           *end = step + s->count;
+            for (; step < bits; step++) fired &= words[step->columns[0]] ? step->u.keep : (uint64_t)step->lo;
             for (; step < direct; step++) fired &= direct_mask(step, words);
             for (; step < end; step++) /* nearly all are RANK: one branch that is easy to foresee */
                 fired &= GOV_LIKELY(step->kind == GOV_STEP_RANK) ? rank_mask(step, words)
                                                                  : step_mask(t, step, words, fired);
             if (fired) take(t, s->node, fired, found);
         } else {
-            const uint32_t child = stop_behind(p, s, words);
-            if (child && next) stack[depth++] = next;
+            const uint32_t child = stop_behind(s, words);
+            if (child && next) {
+                __builtin_prefetch(&p->slots[next]);
+                __builtin_prefetch(&p->slots[next + 2]);
+                stack[depth++] = next;
+            }
             if (child) next = child;
         }
         if (!next && depth) next = stack[--depth];
