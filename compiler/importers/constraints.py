@@ -6,6 +6,7 @@ treats the outcome as deny.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -30,6 +31,7 @@ LISTS: Final = frozenset({
     "allowed_commands",
 })  # fmt: skip
 NUMBER_MAX: Final = 1_000_000_000_000
+_DIGITS: Final = re.compile(r"[0-9]{1,40}")
 TEXT_MAX: Final = 4096
 REMEDY_KEYS: Final = (
     "id",
@@ -67,8 +69,9 @@ def _one(reader: NodeReader, key: str, node: yaml.Node) -> ast.Limit | ast.Do:
     if key == "isolated":
         return _do(key, "true" if reader.truth(node) else "false")
     text = reader.text(node)
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= NUMBER_MAX):
-        reader.fault(WRONG_VALUE, f"`{key}` must be a whole number from 1, not `{text}`", node)
+    if not (_DIGITS.fullmatch(text) and 0 < int(text) <= NUMBER_MAX):
+        message = f"`{key}` must be a whole number from 1 to {NUMBER_MAX}, not `{text[:40]}`"
+        reader.fault(WRONG_VALUE, message, node, "write its digits")
         text = "1"
     return ast.Limit(name(key), None, number(int(text)))
 

@@ -71,7 +71,7 @@ def _headings(source: Source) -> list[str]:
             help_line = "use letters, digits and `_`"
             raise fail(UNREADABLE, f"`{word}` cannot name a field", _first(source), help=help_line)
     if len(set(words)) != len(words):
-        raise fail(UNREADABLE, "a heading stands twice", _first(source))
+        raise fail(UNREADABLE, "a heading stands twice", _first(source), help="rename one")
     return cells
 
 
@@ -118,6 +118,14 @@ def _declared(heading: str, found: Diagnostics, source: Source) -> ast.Field | N
             found.error(
                 d.code, f"in the heading `{heading}`: {d.message}", _first(source), help=d.help
             )
+        return None
+    if len(fields) != 1:
+        found.error(
+            UNREADABLE,
+            f"the heading `{heading}` declares {len(fields)} fields",
+            _first(source),
+            help="put commas between the headings",
+        )
         return None
     return fields[0]
 

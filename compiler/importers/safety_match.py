@@ -20,6 +20,7 @@ from govlang.compiler.importers.trees import (
     one_of_texts,
 )
 from govlang.compiler.importers.yaml_nodes import NodeReader, is_empty
+from govlang.compiler.ir import SET_MEMBERS_MAX
 from govlang.dsl import ast
 
 CANNOT: Final = "GOV601"
@@ -59,7 +60,7 @@ class Fields:
     """The input fields that the rules read, in the order in which they were met."""
 
     kinds: dict[str, str] = field(default_factory=dict)
-    members: dict[str, list[str]] = field(default_factory=dict)
+    members: dict[str, dict[str, None]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     steps: dict[str, Decimal] = field(default_factory=dict)
 
@@ -153,10 +154,11 @@ class MatchReader:
     def _set(self, word: str, quantifier: ast.Quantifier, node: yaml.Node) -> ast.Expr:
         self._field(word, "set", node)
         asked = self.reader.texts(node)
-        universe = self.fields.members.setdefault(word, [])
-        universe += [tag for tag in asked if tag not in universe]
-        if len(universe) > 64:
-            self.reader.fault(CANNOT, f"`{word}` has more than 64 members in all", node)
+        universe = self.fields.members.setdefault(word, {})
+        universe.update(dict.fromkeys(asked))
+        if len(universe) > SET_MEMBERS_MAX:
+            message = f"`{word}` has more than {SET_MEMBERS_MAX} members in all"
+            self.reader.fault(CANNOT, message, node, "split the list into two fields")
         return ast.Contains(name(word), quantifier, members(asked))
 
     def label_field(self, label: str, key: yaml.Node, kind: str = "label") -> str:

@@ -118,14 +118,14 @@ class NodeReader:
             if not is_null(node):
                 self.fault(WRONG_VALUE, "expected keys and values here", node)
             return []
-        found: list[tuple[str, yaml.Node, yaml.Node]] = []
+        found: dict[str, tuple[str, yaml.Node, yaml.Node]] = {}
         for key, value in node.value:
             name = self.text(key)
-            if any(name == other for other, _, _ in found):
+            if name in found:
                 self.fault(UNREADABLE, f"the key `{name}` stands twice", key)
             else:
-                found.append((name, key, value))
-        return found
+                found[name] = (name, key, value)
+        return list(found.values())
 
     def items(self, node: yaml.Node) -> list[yaml.Node]:
         """The items of a list; a scalar is a list of one."""

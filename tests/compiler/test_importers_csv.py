@@ -54,3 +54,9 @@ def test_what_cannot_be_read_is_named(text: str, code: str, part: str) -> None:
     assert any(d.code == code and part in d.message for d in caught.value.diagnostics), [
         (d.code, d.message) for d in caught.value.diagnostics
     ]
+
+
+def test_a_heading_that_declares_two_fields_is_refused() -> None:
+    text = "zone : one of a b : bool,decision\na,allow\n"
+    with pytest.raises(GovError, match="declares 2 fields"):
+        import_csv(Source("zones.csv", text), "zones")

@@ -242,3 +242,15 @@ def test_a_file_with_any_node_exchanged_is_refused_or_checks() -> None:
         compile_source(Source("out.gov", text))
         carried += 1
     assert carried > 50
+
+
+def test_a_number_of_any_length_is_a_coded_fault() -> None:
+    text = (
+        "rules:\n  - {id: a, decision: allow_with_constraints, "
+        f"constraints: {{budgets: {{max_retries: {'9' * 5000}}}}}}}\n"
+    )
+    with pytest.raises(GovError) as refused:
+        import_safety_yaml(Source("s.yaml", text), "s")
+    (fault,) = refused.value.diagnostics
+    assert fault.code == "GOV605"
+    assert len(fault.message) < 200
