@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -140,3 +142,24 @@ def test_the_project_file_names_the_files(
     assert json.loads(gov("check", "--format", "json").out)["policy"] == "tiny"
     (policy.parent / "gov.toml").write_text('flies = ["tiny.gov"]\n')
     assert "GOV704" in gov("check").err
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_colour_on_a_terminal_follows_no_color(policy: Path, no_color: str, coloured: bool) -> None:
+    main = [sys.executable, "-c", "from govlang.cli import main; main()"]
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm"}
+    for verb in (["check"], ["verify"]):
+        ran = subprocess.run([*main, *verb, policy], stdout=theirs, env=environment, check=False)
+        assert ran.returncode == 0
+        assert (b"\x1b[" in os.read(ours, 65536)) is coloured
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_place_in_sarif_is_a_uri(gov, policy: Path) -> None:
+    odd = policy.with_name("a b#c%41.gov")
+    odd.write_text("rule")
+    result = gov("check", "--format", "sarif", odd).json["runs"][0]["results"][0]
+    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri.endswith("a%20b%23c%2541.gov")

@@ -7,6 +7,7 @@ and a message, never with a traceback.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Final
 
 import click
@@ -77,8 +78,10 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="govlang", prog_name="gov")
-def gov() -> None:
+@click.pass_context
+def gov(ctx: click.Context) -> None:
     """Write, prove, compile and run the policies that say what agents may do."""
+    ctx.color = False if os.environ.get("NO_COLOR") else None
 
 
 def run(arguments: list[str]) -> int:

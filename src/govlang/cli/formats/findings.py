@@ -62,7 +62,10 @@ def place(span: Span | None) -> dict[str, Any] | None:
 
 
 def fingerprint(finding: Finding) -> str:
-    """What a finding is called while lines move: a hash of its code, rules, property and message."""
+    """What a finding is called while lines move: a hash of its code, rules, property and file.
+
+    What has neither rules nor a property is told apart by its message.
+    """
     span = finding.get("span") or {}
     parts = [
         finding["code"],

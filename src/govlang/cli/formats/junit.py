@@ -23,7 +23,7 @@ def _suite(root: ET.Element, report: Report) -> None:
     suite = ET.SubElement(
         root,
         "testsuite",
-        name=report.get("policy") or report.get("file") or "gov",
+        name=_xml(report.get("policy") or report.get("file") or "gov"),
         tests=str(len(cases)),
         failures=str(failures),
         errors="0",

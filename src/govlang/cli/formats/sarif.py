@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 import govlang
 from govlang.cli.formats.findings import Finding, Report, fingerprint
@@ -64,4 +65,5 @@ def _location(span: dict[str, Any]) -> dict[str, Any]:
         "endLine": span["end_line"],
         "endColumn": span["end_column"],
     }
-    return {"physicalLocation": {"artifactLocation": {"uri": span["file"]}, "region": region}}
+    uri = quote(span["file"], safe="/!")
+    return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}

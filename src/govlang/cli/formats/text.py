@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -16,16 +15,11 @@ from govlang.dsl.source import Source
 COLOURS: Final = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
-def coloured() -> bool | None:
-    """Whether to colour: never where NO_COLOR is set, else as click sees the terminal."""
-    return False if os.environ.get("NO_COLOR") else None
-
-
 def show_findings(findings: Iterable[Finding], sources: Sequence[Source], *, err: bool) -> None:
     """Print the findings, a blank line apart."""
     by_name = {source.name: source for source in sources}
     for finding in findings:
-        click.echo("\n".join(_lines(finding, by_name)) + "\n", err=err, color=coloured())
+        click.echo("\n".join(_lines(finding, by_name)) + "\n", err=err)
 
 
 def _lines(finding: Finding, sources: dict[str, Source]) -> Iterator[str]:
