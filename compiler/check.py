@@ -198,7 +198,20 @@ class Checker:
                 name.span,
                 "declare it in `input` to read it, too",
             )
-        raise unknown("field, parameter or `let`", name, self.scope.names())
+        refusal = unknown("field, parameter or `let`", name, self.scope.names())
+        meant = self._meant(text)
+        if meant is not None:
+            refusal.diagnostic = replace(refusal.diagnostic, help=f"write `{meant}`")
+        raise refusal
+
+    def _meant(self, text: str) -> str | None:
+        """The test that a word which is no value by itself stands for."""
+        if text == "decision":
+            return "decision is deny"
+        holder = next((f for f in self.scope.fields.values() if text in f.members), None)
+        if holder is None:
+            return None
+        return f"{holder.name} {'contains' if holder.kind is ir.Kind.SET else 'is'} {text}"
 
     def _unary(self, expr: ast.Unary) -> Value:
         operand = self.value(expr.operand)
@@ -253,7 +266,10 @@ class Checker:
 
     def _compare(self, expr: ast.Compare) -> Value:
         self._refuse_enumerations(expr)
-        left, right = self.value(expr.left), self.value(expr.right)
+        left = self.value(expr.left)
+        if isinstance(left, Faulty) and isinstance(expr.right, ast.Name):
+            return FAULTY  # the name may be a member of what could not be read
+        right = self.value(expr.right)
         if isinstance(left, Faulty) or isinstance(right, Faulty):
             return FAULTY
         flows = flow.together((flow_of(left), flow_of(right)))

@@ -258,7 +258,7 @@ class _Lowering:
             for name in one.names:
                 rows = tables.get(name.text, (name.text,))
                 if name.text not in names and name.text not in tables and name.text != "default":
-                    near = (*names, *tables) if len(self.found) < SUGGESTIONS_MAX else ()
+                    near = (*sorted(names), *tables) if len(self.found) < SUGGESTIONS_MAX else ()
                     refusal = unknown("rule or property", name, near)
                     self.found.add(replace(refusal.diagnostic, code="GOV229"))
                 found += [Accept(one.code.text, row, one.because.value, one.span) for row in rows]

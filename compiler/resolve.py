@@ -93,7 +93,7 @@ class Scope:
 
     def names(self) -> tuple[str, ...]:
         """What an expression can read, for suggestions."""
-        return (*self.fields, *self.params, *self.lets)
+        return (*self.fields, *self.params, *self.lets, *sorted(self.faulty))
 
 
 class Resolver:

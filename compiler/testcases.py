@@ -74,7 +74,10 @@ class Tests:
     def _rule(self, name: ast.Name | None) -> str | None:
         if name is None or name.text in RESERVED_RULES or name.text in self._rules:
             return name.text if name else None
-        known = [*RESERVED_RULES, *(self._rules if isinstance(self._rules, Mapping) else ())]
+        known = [
+            *(self._rules if isinstance(self._rules, Mapping) else ()),
+            *sorted(RESERVED_RULES),
+        ]
         raise unknown("rule", name, known)
 
     # --- requests ---

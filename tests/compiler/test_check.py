@@ -11,6 +11,9 @@ from govlang.dsl.diagnostics import render
 REFUSED = [
     # expression, code, text under the caret, part of the message, part of the help
     ("paylod > 1 kg", "GOV201", "paylod", "there is no field", "did you mean `payload`?"),
+    ("zone is urban or rural", "GOV201", "rural", "there is no field", "write `zone is rural`"),
+    ("write", "GOV201", "write", "there is no field", "write `labels contains write`"),
+    ("decision == deny", "GOV201", "decision", "there is no field", "write `decision is deny`"),
     ("payload > 5 kW", "GOV205", "payload > 5 kW", "a mass (`kg`) against a power", "in `kg`"),
     ("risk > 5 kg", "GOV205", "risk > 5 kg", "a plain number against a mass", "leave `kg` out"),
     ("payload > 5", "GOV206", "5", "has no unit", "write `5 kg`"),
@@ -104,6 +107,13 @@ def test_faults_of_all_rules_are_reported_in_the_order_of_the_source() -> None:
 def test_what_is_built_on_a_faulty_declaration_is_not_reported_again() -> None:
     body = "input { a : number in 5..1 }\nlet b = a + 1\nrule r when b > 3 limit a to 4"
     assert codes(body) == ["GOV207"]
+
+
+def test_a_faulty_declaration_is_still_suggested_and_its_members_are_not_missed() -> None:
+    zone = "input { zone : one of urban, urban }\n"
+    assert codes(zone + "rule r when zone == urban deny") == ["GOV235"]
+    found = errors(zone + "rule r when zonne is urban deny")
+    assert [one.help for one in found] == ["remove one", "did you mean `zone`?"]
 
 
 def test_a_product_of_two_fields_is_noted_and_a_product_with_a_constant_is_not() -> None:
