@@ -252,6 +252,6 @@ def test_a_verdict_that_nobody_reads_is_not_taken_for_a_good_one(policy: Path) -
     reader, writer = os.pipe()
     os.close(reader)
     main = [sys.executable, "-c", "from govlang.cli import main; main()", "verify", str(policy)]
-    ran = subprocess.run(main, stdout=writer, stderr=subprocess.PIPE, check=False)  # our own program
+    ran = subprocess.run(main, stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (ran.returncode, ran.stderr) == (141, b"")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from govlang.cli.compiled import compile_policy
-from govlang.cli.formats.findings import Report, capped
+from govlang.cli.formats.findings import Report, capped, joined_status
 from govlang.cli.verification import replay_on
 from govlang.native.manifest import NoLooser
 from govlang.verifier.diff import DiffReport, diff
@@ -41,10 +41,8 @@ def with_difference(report: Report, difference: DiffReport) -> Report:
     if not difference.is_looser and plain["status"] == "proved":
         method = f"z3, region by region, against {difference.old}"
         proved = [{"property": NO_LOOSER, "kind": "diff", "method": method, "ms": plain["ms"]}]
-    statuses = (report["status"], plain["status"])
-    status = next((s for s in ("refuted", "undecided") if s in statuses), "proved")
     return report | {
-        "status": status,
+        "status": joined_status(report["status"], plain["status"]),
         "findings": report["findings"] + capped(plain["findings"]),
         "proved": report["proved"] + proved,
     }

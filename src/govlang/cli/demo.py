@@ -20,10 +20,10 @@ from rich.panel import Panel
 from rich.table import Table
 
 from govlang.cli.building import Built, build, write
+from govlang.cli.decide import COLOURS
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.subject import open_subject
 from govlang.cli.verification import replay_on, verified
-from govlang.compiler.checked import TestCase, TestStep
 from govlang.runtime.decision import Outcome
 from govlang.runtime.policy import Policy
 from govlang.verifier.report import Options
@@ -31,13 +31,6 @@ from govlang.verifier.report import Options
 FAULTY: Final = "faulty/conflict_range/antenna_abs.gov"
 SHOWN: Final = 4
 WIDTH: Final = 120  # where no terminal says otherwise
-COLOURS: Final = {
-    "allow": "green",
-    "limit": "cyan",
-    "throttle": "yellow",
-    "require_human": "magenta",
-    "deny": "red",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +110,11 @@ def _table_of_decisions(found: list[Example]) -> Table:
 def _decisions(one: Example) -> Iterator[tuple[str, Outcome]]:
     """Outcomes of the bundle, loaded as a service loads it, on the situations of its tests."""
     for case in one.built.checked.tests[:SHOWN]:
-        step = _step(case)
+        step = case.steps[0]
         policy = Policy.load(one.bundle, params=step.params)
         request, host = dict(step.request), dict(step.runtime)
         outcome: Outcome = policy.decide(request, now_ms=step.at_ms, runtime=host)
         yield case.name, outcome
-
-
-def _step(case: TestCase) -> TestStep:
-    return case.steps[0]
 
 
 def _break(console: Console, path: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from difflib import get_close_matches
 
 import click
 
@@ -11,6 +10,7 @@ from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.output import format_option
 from govlang.cli.guard import Exit, guarded
 from govlang.dsl.codes import CODES, Page
+from govlang.dsl.diagnostics import did_you_mean
 from govlang.native.errors import CodedError
 
 
@@ -32,8 +32,7 @@ def _page(code: str) -> tuple[str, Page]:
     if name.isdigit():
         name = f"GOV{name}"
     if name not in CODES:
-        near = get_close_matches(name, CODES, n=1)
-        help_line = f"did you mean `{near[0]}`?" if near else "`gov help` lists all codes"
+        help_line = did_you_mean(name, CODES) or "`gov help` lists all codes"
         raise CodedError("GOV705", f"there is no code `{code}`", help_line)
     return name, CODES[name]
 

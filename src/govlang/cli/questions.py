@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from govlang.cli.formats.findings import Report
+from govlang.cli.formats.findings import Finding, Report, error_of, joined_status
 from govlang.native.files import write_whole
 from govlang.verifier.smtlib import second_verdict, second_version
 
@@ -58,25 +58,14 @@ class Questions:
             "confirmed": self.confirmed,
         }
         findings = [_finding(one) for one in self.contradicted]
-        status = report["status"]
-        if findings and status == "proved":
-            status = "undecided"
         return report | {
             "cross_check": told,
-            "status": status,
+            "status": joined_status(report["status"], "undecided" if findings else "proved"),
             "findings": report["findings"] + findings,
         }
 
 
-def _finding(message: str) -> dict[str, Any]:
-    return {
-        "code": "GOV309",
-        "kind": "property",
-        "severity": "error",
-        "rules": [],
-        "property": None,
-        "message": f"undecided: two solvers contradict each other: {message}",
-        "help": "report it with the question, which `--smt2 DIR` writes",
-        "span": None,
-        "witness": None,
-    }
+def _finding(message: str) -> Finding:
+    help_line = "report it with the question, which `--smt2 DIR` writes"
+    said = f"undecided: two solvers contradict each other: {message}"
+    return error_of("GOV309", "property", said, help_line)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from govlang.cli.formats.exact_json import json_text
-from govlang.cli.formats.findings import Finding, place
+from govlang.cli.formats.findings import Finding, error_of, place
 from govlang.compiler.checked import Checked, TestCase, TestStep
 from govlang.runtime.decision import Outcome
 from govlang.runtime.policy import Policy
@@ -96,15 +96,13 @@ def findings_of(result: Result) -> Iterator[Finding]:
     """The failures as findings, so that every format can show them."""
     for failure in result.failures:
         step = failure.step
-        yield {
-            "code": FAILED,
-            "kind": "test",
-            "severity": "error",
+        message = f"{result.case.name}: {failure.message}"
+        found = error_of(
+            FAILED, "test", message, "`gov explain` says why each rule fired or did not"
+        )
+        yield found | {
             "rules": [step.by] if step.by else [],
-            "property": None,
             "test": result.case.name,
-            "message": f"{result.case.name}: {failure.message}",
-            "help": "`gov explain` says why each rule fired or did not",
             "span": place(step.span),
             "witness": {"trace": [_trace_step(failure)], "params": dict(step.params)},
         }

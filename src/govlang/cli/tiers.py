@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from govlang.compiler import ir
+from govlang.compiler.desugar import GUARD_TIER
 from govlang.dsl.diagnostics import did_you_mean
 from govlang.native.errors import CodedError
 
@@ -24,7 +25,7 @@ def only_tier(policy: ir.Policy, tier: str) -> ir.Policy:
         help_line = did_you_mean(tier, policy.tiers) or f"tiers: {listed}"
         raise CodedError("GOV708", f"there is no tier `{tier}`", help_line)
     index = policy.tiers.index(tier)
-    kept = [rule for rule in policy.rules if rule.tier in (index, -1)]
+    kept = [rule for rule in policy.rules if rule.tier in (index, GUARD_TIER)]
     names = {rule.id for rule in kept}
     rules = tuple(
         replace(

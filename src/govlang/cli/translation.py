@@ -5,9 +5,9 @@ What always holds: a report whose status is `proved` after this was proved of th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from govlang.cli.formats.findings import Finding, Report
+from govlang.cli.formats.findings import Finding, Report, error_of, joined_status
 from govlang.compiler import ir
 from govlang.verifier.translation.table import Refutation, TableProof, Verdict
 from govlang.verifier.translation.table import prove_table as prove
@@ -15,7 +15,7 @@ from govlang.verifier.translation.table import prove_table as prove
 if TYPE_CHECKING:
     from govlang.verifier.report import Options
 
-RANK = {"refuted": 0, "undecided": 1, "proved": 2}
+KIND: Final = "translation"
 
 
 def prove_table(
@@ -26,9 +26,8 @@ def prove_table(
     `snapshot` is the name of the policy's meaning, which the table must carry.
     """
     proof = prove(policy, table, snapshot=snapshot, timeout_s=options.timeout_s)
-    status = min(report["status"], proof.verdict.value, key=lambda one: RANK[one])
     return report | {
-        "status": status,
+        "status": joined_status(report["status"], proof.verdict.value),
         "findings": report["findings"] + _findings(proof),
         "proved": report["proved"] + _proved(proof),
     }
@@ -40,7 +39,7 @@ def _proved(proof: TableProof) -> list[dict[str, Any]]:
     return [
         {
             "property": f"table: {one.name}",
-            "kind": "translation",
+            "kind": KIND,
             "method": f"{one.method}, {one.count} parts",
             "ms": share,
         }
@@ -55,15 +54,15 @@ def _findings(proof: TableProof) -> list[Finding]:
         if one.verdict is Verdict.UNDECIDED:
             why = "; ".join(one.failed[:3])
             message = f"undecided: the table's {one.name} may differ from the policy: {why}"
-            found.append(
-                _finding("GOV309", message, "raise `--timeout`, or split the rules named here")
-            )
+            help_line = "raise `--timeout`, or split the rules named here"
+            found.append(error_of("GOV309", KIND, message, help_line))
     return found
 
 
 def _refuted(refutation: Refutation) -> Finding:
     help_line = "this is a fault of the compiler, or the table was changed; report it"
-    finding = _finding("GOV307", f"the table differs from the policy: {refutation.what}", help_line)
+    message = f"the table differs from the policy: {refutation.what}"
+    finding = error_of("GOV307", KIND, message, help_line)
     if refutation.request is None:
         return finding
     step: dict[str, Any] = {
@@ -74,17 +73,3 @@ def _refuted(refutation: Refutation) -> Finding:
     if refutation.found is not None:
         step |= {"decision": refutation.found.decision.word, "rule_id": refutation.found.rule_id}
     return finding | {"witness": {"trace": [step], "params": refutation.params}}
-
-
-def _finding(code: str, message: str, help_line: str) -> Finding:
-    return {
-        "code": code,
-        "kind": "translation",
-        "severity": "error",
-        "rules": [],
-        "property": None,
-        "message": message,
-        "help": help_line,
-        "span": None,
-        "witness": None,
-    }

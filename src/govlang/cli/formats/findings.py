@@ -16,6 +16,29 @@ Report = dict[str, Any]
 FINDINGS_MAX: Final = 100
 """How many findings of one code a rule gets before the rest is only counted."""
 
+VERDICTS: Final = ("refuted", "undecided", "proved")
+"""The verdicts on a policy; of several the first counts."""
+
+
+def joined_status(*statuses: str) -> str:
+    """The verdict on a whole whose parts have these."""
+    return min(statuses, key=VERDICTS.index)
+
+
+def error_of(code: str, kind: str, message: str, help_line: str | None) -> Finding:
+    """An error that stands at no place in a source."""
+    return {
+        "code": code,
+        "kind": kind,
+        "severity": "error",
+        "rules": [],
+        "property": None,
+        "message": message,
+        "help": help_line,
+        "span": None,
+        "witness": None,
+    }
+
 
 def from_diagnostic(diagnostic: Diagnostic) -> Finding:
     """A finding of the front end."""
@@ -35,17 +58,7 @@ def from_diagnostic(diagnostic: Diagnostic) -> Finding:
 
 def from_coded(error: CodedError) -> Finding:
     """A finding about something that is no source."""
-    return {
-        "code": error.code,
-        "kind": "input",
-        "severity": "error",
-        "rules": [],
-        "property": None,
-        "message": error.message,
-        "help": error.help,
-        "span": None,
-        "witness": None,
-    }
+    return error_of(error.code, "input", error.message, error.help)
 
 
 def place(span: Span | None) -> dict[str, Any] | None:
