@@ -255,3 +255,33 @@ def test_a_verdict_that_nobody_reads_is_not_taken_for_a_good_one(policy: Path) -
     ran = subprocess.run(main, stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (ran.returncode, ran.stderr) == (141, b"")
+
+
+def test_a_cached_report_is_the_report_to_the_digit(
+    gov, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOV_CACHE_DIR", str(tmp_path / "cache"))
+    path = tmp_path / "fine.gov"
+    path.write_text(
+        'language 1\npolicy fine version "1"\ndefault allow\n'
+        "input { x : number in 0..1 step 0.000000000000000001 }\n"
+        "prove none: x >= 0.123456789012345677 and x <= 0.123456789012345679 implies decision is deny\n"
+    )
+    first = gov("verify", "--format", "json", path).out
+    assert "0.12345678901234567" in first
+    assert gov("verify", "--format", "json", path).out == first
+    (kept,) = (tmp_path / "cache").iterdir()
+    kept.write_text("[1")
+    assert gov("verify", "--format", "json", path).code == 1, "a damaged cache is proved anew"
+
+
+def test_a_user_without_a_home_has_no_cache(
+    gov, policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def homeless(path: Path) -> Path:
+        raise RuntimeError(path)
+
+    monkeypatch.delenv("GOV_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    assert gov("verify", policy).code == 0

@@ -17,10 +17,11 @@ from typing import Any, Final
 
 import govlang
 from govlang.cli.compiled import Compiled, compile_policy
-from govlang.cli.formats.exact_json import json_text
+from govlang.cli.formats.exact_json import json_text, read_json
 from govlang.cli.formats.findings import Report, capped
 from govlang.compiler.checked import Checked
 from govlang.native.digest import digest
+from govlang.native.errors import CodedError
 from govlang.native.files import write_whole
 from govlang.runtime.decision import Outcome
 from govlang.runtime.policy import Policy
@@ -81,7 +82,10 @@ def progress(what: str, done: int, of: int) -> None:
 
 def cached(checked: Checked, options: Options, compute: Callable[[], Report]) -> Report:
     """The report from the cache, or computed and kept; what is undecided is never kept."""
-    path = _cache_path(checked, options)
+    folder = cache_folder()
+    if folder is None:
+        return compute()
+    path = folder / _cache_name(checked, options)
     found = _read(path)
     if found is not None:
         return found
@@ -91,7 +95,7 @@ def cached(checked: Checked, options: Options, compute: Callable[[], Report]) ->
     return report
 
 
-def _cache_path(checked: Checked, options: Options) -> Path:
+def _cache_name(checked: Checked, options: Options) -> str:
     from govlang.compiler.core import core_json
 
     parts = {
@@ -103,7 +107,7 @@ def _cache_path(checked: Checked, options: Options) -> Path:
         "sources": [[s.name, digest(s.text.encode())] for s in checked.sources],
     }
     name = digest(json.dumps(parts, sort_keys=True).encode()).removeprefix("sha256:")
-    return cache_folder() / f"{name}.json"
+    return f"{name}.json"
 
 
 def _code_digest() -> str:
@@ -115,19 +119,25 @@ def _code_digest() -> str:
     return content.hexdigest()
 
 
-def cache_folder() -> Path:
-    """Where reports are kept: GOV_CACHE_DIR, or the user's cache folder."""
+def cache_folder() -> Path | None:
+    """Where reports are kept: GOV_CACHE_DIR, or the user's cache folder; None for a user without a home.
+
+    A folder that others can write to would be no place for verdicts.
+    """
     base = os.environ.get("GOV_CACHE_DIR")
     if base:
         return Path(base)
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "govlang" / "verify"
+    try:
+        return Path(home).expanduser() / "govlang" / "verify"
+    except RuntimeError:
+        return None
 
 
 def _read(path: Path) -> Report | None:
     try:
-        plain = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        plain = read_json(path.read_text(encoding="utf-8"), "the cache")
+    except (OSError, UnicodeDecodeError, CodedError):
         return None
     return plain if isinstance(plain, dict) and "status" in plain else None
 
