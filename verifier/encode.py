@@ -20,7 +20,7 @@ import z3
 from govlang.compiler import ir
 from govlang.compiler.ir import Effect, Ranges
 from govlang.verifier import ranges
-from govlang.verifier.columns import ColumnKind, Columns
+from govlang.verifier.columns import ColumnKind, Columns, argument_equal
 from govlang.verifier.shapes import Box
 
 Term = Any
@@ -39,6 +39,7 @@ class Encoder:
             for i, c in enumerate(columns.columns)
         ]
         self._conditions: dict[int, tuple[ir.BoolExpr, Term]] = {}
+        self._same: dict[tuple[ir.ArgValue, ir.ArgValue], Term] = {}
         self.lemmas: list[Term] = []  # what texts were found not to be able to do
 
     # --- what makes a request valid ----------------------------------------------------------------
@@ -172,6 +173,13 @@ class Encoder:
                 raise ValueError("a condition of a request speaks of the decision")
             case _:
                 assert_never(condition)
+
+    def same(self, a: ir.ArgValue, b: ir.ArgValue) -> Term:
+        """Two arguments of one parameter have one value."""
+        found = self._same.get((a, b))
+        if found is None:
+            found = self._same[a, b] = self._condition(argument_equal(a, b))
+        return found
 
     def integer(self, expr: ir.IntExpr) -> Term:
         """An integer expression."""

@@ -33,10 +33,9 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to verify: seconds a query, processes, what to show, what to be strict about."""
+    """How to verify: seconds a query, what to show, what to be strict about."""
 
     timeout_s: float = 10
-    jobs: int = 1
     overlaps: bool = False
     strict: bool = False
     accept_kinds: tuple[str, ...] = ()

@@ -16,7 +16,6 @@ import z3
 
 from govlang.compiler import ir
 from govlang.compiler.ir import Effect
-from govlang.verifier.columns import argument_equal
 from govlang.verifier.encode import Encoder, Term
 
 PERMITS = frozenset({Effect.ALLOW, Effect.REQUIRE_HUMAN})
@@ -283,7 +282,7 @@ class Decision:
 
     def same(self, a: ir.ArgValue, b: ir.ArgValue) -> Term:
         """Two arguments have one value."""
-        return self.encoder.condition(argument_equal(a, b))
+        return self.encoder.same(a, b)
 
     def remedies(self, remedy: ir.Remedy) -> Term:
         """A rule that is taken offers this remedy."""

@@ -76,7 +76,24 @@ def _cut(context: Context, region: Region) -> Sequence[Region]:
     if best is None:
         return ()
     _, column, parts = best
-    return [_part(context, region, column, part) for part in parts]
+    found = [_part(context, region, column, part) for part in parts]
+    return list(_gathered(found, column))
+
+
+def _gathered(parts: Sequence[Region], column: int) -> Iterator[Region]:
+    """Small neighbours as one part: a question has its price too."""
+    kept: Region | None = None
+    for part in parts:
+        if kept is not None and len(kept.rules) + len(part.rules) <= RULES_MAX:
+            allowed = ranges.join(kept.box[column], part.box[column])
+            rules = tuple(sorted({*kept.rules, *part.rules}))
+            kept = Region({**part.box, column: allowed}, rules)
+            continue
+        if kept is not None:
+            yield kept
+        kept = part
+    if kept is not None:
+        yield kept
 
 
 def _part(context: Context, region: Region, column: int, allowed: Ranges) -> Region:
