@@ -34,7 +34,7 @@ demo: $(STAMP) ## verify, build and run the example policies, and break a faulty
 	@$(BIN)/python -m govlang.cli.demo
 
 test: $(STAMP) ## the tests (within 12 minutes)
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 lint: $(STAMP) ## ruff, its rules and its layout
 	$(BIN)/ruff check .
@@ -49,17 +49,17 @@ package: $(STAMP) ## sdist and wheel, built, installed apart from the sources, a
 check: lint types test package ## what every commit must pass
 
 check-long: $(STAMP) ## the large random counts (within 60 minutes)
-	$(BIN)/python -m pytest -n $(JOBS) -m long
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long
 
 fmt: $(STAMP) ## lay out the Python sources
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 golden: $(STAMP) ## write the golden files anew; read the change as text
-	GOVLANG_GOLDEN=write $(BIN)/python -m pytest -n $(JOBS)
+	GOVLANG_GOLDEN=write $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 agreement-long: $(STAMP) ## ten million random decisions on every backend
-	GOVLANG_AGREEMENT=long $(BIN)/python -m pytest -n $(JOBS) -m long tests/agreement
+	GOVLANG_AGREEMENT=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long tests/agreement
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
