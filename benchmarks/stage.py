@@ -34,7 +34,7 @@ def measured(path: Path) -> dict[str, Any]:
 
     from govlang.verifier.report import Options, verify
 
-    options = Options(timeout_s=QUERY_S, jobs=CORES)
+    options = Options(timeout_s=QUERY_S)
     report = verify(
         checked.policy,
         accepts=checked.accepts,
