@@ -7,12 +7,9 @@ snapshot as it was.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from functools import cache
-from types import UnionType
-from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final
 
 import rfc8785
 
@@ -56,66 +53,3 @@ def _plain(node: Any) -> Any:
             return {"is": type(node).__name__} | named
         case _:
             raise TypeError(f"{type(node).__name__} has no place in the core")
-
-
-class CoreError(ValueError):
-    """Bytes that are no core this version can read; the message says where."""
-
-
-def read_core(core: bytes) -> ir.Policy:
-    """The policy whose canonical core these bytes are.
-
-    Raises:
-        CoreError: the bytes are no core, of another version, or not the canonical form.
-    """
-    try:
-        document = json.loads(core)
-        if document["core"] != CORE_VERSION:
-            raise CoreError(f"core version {document['core']} is not {CORE_VERSION}")
-        policy = _typed(document["policy"], ir.Policy)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise CoreError(f"the core cannot be read: {error}") from error
-    if not isinstance(policy, ir.Policy) or core_json(policy) != core:
-        raise CoreError("the core is not in its canonical form")
-    return policy
-
-
-@cache
-def _hints(name: str) -> tuple[type, dict[str, Any]]:
-    """The IR class of that name and the types of its fields."""
-    cls = getattr(ir, name, None)
-    if not (isinstance(cls, type) and is_dataclass(cls)):
-        raise CoreError(f"`{name}` is no node of the IR")
-    hints = get_type_hints(cls)
-    return cls, {f.name: hints[f.name] for f in fields(cls) if f.name != "span"}
-
-
-def _typed(value: Any, hint: Any) -> Any:
-    """A JSON value as the type that the IR declares for its place."""
-    if isinstance(value, dict):
-        cls, hints = _hints(value["is"])
-        if value.keys() - {"is"} != hints.keys():
-            raise CoreError(f"`{value['is']}` has the wrong fields")
-        return cls(**{name: _typed(value[name], hints[name]) for name in hints})
-    if get_origin(hint) in (Union, UnionType):
-        present = [one for one in get_args(hint) if one is not type(None)]
-        return None if value is None else _typed(value, present[0])
-    if get_origin(hint) is tuple:
-        return _typed_tuple(value, get_args(hint))
-    if get_origin(hint) is frozenset:
-        return frozenset(_typed(item, get_args(hint)[0]) for item in value)
-    if hint is int and isinstance(value, str):
-        return int(value)
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint(value)
-    if hint not in (int, str, bool) or type(value) is not hint:
-        raise CoreError(f"a {type(value).__name__} stands where {hint} belongs")
-    return value
-
-
-def _typed_tuple(value: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise CoreError("a list is missing")
-    if args[-1] is Ellipsis:
-        return tuple(_typed(item, args[0]) for item in value)
-    return tuple(_typed(item, one) for item, one in zip(value, args, strict=True))
