@@ -4,7 +4,8 @@ In: declarations with imports in place.  Out: `Checked`, or `GovError` with ever
 with names, types, units, ranges, flow, tiers, overrides, tests and acceptances.
 
 INVARIANT: a policy comes out only if no error was found; so every integer node has been held
-against int64, and every read of an optional field is guarded.
+against int64 (when it was made, and once more when all is done), and every read of an optional field
+is guarded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from govlang.compiler.desugar import Draft
 from govlang.compiler.effects import Effects, milliseconds
 from govlang.compiler.flow import Fields
 from govlang.compiler.imports import Program
+from govlang.compiler.intervals import check_policy
 from govlang.compiler.literals import literal_value
 from govlang.compiler.overrides import SUGGESTIONS_MAX, Overrides, overrides_of
 from govlang.compiler.refusal import RefusalError, listed
@@ -52,10 +54,7 @@ class _Lowering:
     tier_conditions: dict[int, Condition | None] = field(default_factory=dict)
 
     def run(self) -> Checked:
-        resolver = Resolver(self.found)
-        for declaration in self.program.declarations:
-            resolver.take(declaration)
-        scope = resolver.scope
+        scope = self._scope()
         checker = Checker(scope, self.found)
         checker.lets.prepare()
         self._check_longest_window(scope)
@@ -91,7 +90,14 @@ class _Lowering:
             tuple(scope.tiers),
             time_zone=time_zone,
         )
+        check_policy(policy)
         return Checked(policy, cases, accepts, self.program.sources, in_order(self.found))
+
+    def _scope(self) -> Scope:
+        resolver = Resolver(self.found)
+        for declaration in self.program.declarations:
+            resolver.take(declaration)
+        return resolver.scope
 
     # --- declarations of which there is one ---
 

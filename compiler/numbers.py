@@ -139,10 +139,7 @@ def on_grid(number: Number, step: Fraction, span: Span) -> Quantity:
     assert factor.denominator == 1
     if factor == 1:
         return number
-    scaled = _times(number.expr, factor.numerator)
-    found = intervals.arithmetic(ArithOp.MUL, number.interval, (factor.numerator,) * 2)
-    _checked(found, step, number.unit, span)
-    return replace(number, expr=scaled, interval=found, step=step)
+    return replace(_scaled(number, factor.numerator, step, span), step=step)
 
 
 def _grain(number: Number) -> Fraction:
@@ -167,28 +164,35 @@ def _shared(left: Number, right: Number) -> Unit:
 def _short(value: Fraction, span: Span) -> Fraction:
     """The same value, if it could be a constant or a step of 64-bit numbers."""
     if max(value.numerator.bit_length(), value.denominator.bit_length()) > _BITS_MAX:
-        raise RefusalError(
-            "GOV210", f"the constant `{shortened(span)}` has too many digits", span, "round it"
-        )
+        raise _too_long(span)
     return value
+
+
+def _too_long(span: Span) -> RefusalError:
+    message = f"a constant in `{shortened(span)}` has too many digits"
+    return RefusalError("GOV210", message, span, "round it")
 
 
 _BITS_MAX: Final = 512
 """Of a constant's numerator and denominator: far more than 64-bit numbers need."""
 
 
-def _times(expr: ir.IntExpr, factor: int) -> ir.IntExpr:
-    return expr if factor == 1 else ir.Arith(ArithOp.MUL, expr, ir.IntConst(factor))
+def _scaled(quantity: Quantity, factor: int, step: Fraction, span: Span) -> Quantity:
+    """The steps of a quantity times an integer; they then count steps of `step`."""
+    found = intervals.arithmetic(ArithOp.MUL, quantity.interval, (factor, factor))
+    _checked(found, step, quantity.unit, span)
+    if not intervals.fits((factor, factor)):  # of what is always 0
+        raise _too_long(span)
+    expr = quantity.expr
+    if factor != 1:
+        expr = ir.Arith(ArithOp.MUL, expr, ir.IntConst(factor))
+    return replace(quantity, expr=expr, interval=found)
 
 
 def _stretched(quantity: Quantity, factor: Fraction, span: Span) -> Quantity:
     """`quantity * factor` on the grid of the quantity, made finer where the factor is no integer."""
     step = _short(quantity.step / factor.denominator, span)
-    found = intervals.arithmetic(ArithOp.MUL, quantity.interval, (factor.numerator,) * 2)
-    _checked(found, step, quantity.unit, span)
-    return replace(
-        quantity, expr=_times(quantity.expr, factor.numerator), interval=found, step=step
-    )
+    return replace(_scaled(quantity, factor.numerator, step, span), step=step)
 
 
 def _floored(quantity: Quantity, divisor: Fraction, span: Span) -> Quantity:

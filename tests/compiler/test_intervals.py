@@ -146,3 +146,17 @@ def test_intervals_hold_what_random_source_expressions_compute(rng: Random) -> N
 def test_a_whole_policy_is_held_against_64_bits() -> None:
     policy = check(FIELDS + "rule r when payload > 1 kg limit cargo to least(cargo, 3 kg)").policy
     check_policy(policy)
+
+
+def test_a_set_of_64_labels_is_passed_on() -> None:
+    labels = ", ".join(f"l{i}" for i in range(64))
+    text = f"input {{ tags : set of {labels} }}\naction page {{ tags : set of {labels} }}\n"
+    for value in ("tags", f"{{{labels}}}"):
+        policy = check(f"{text}default allow\nrule r deny and do page(tags = {value})").policy
+        assert policy.rules[0].dos
+
+
+def test_a_factor_beyond_64_bits_of_what_is_always_0_is_refused() -> None:
+    for text in ("x * 100_000_000_000_000_000_000 > x", "z + 0.000_000_000_000_000_001 kg > y"):
+        fields = "input {\n x : number in 0..0\n y : number in 0..5 kg\n z : number in 0..0 kg step 1000 kg\n}\n"
+        assert [one.code for one in errors(f"{fields}rule r when {text} deny")] == ["GOV210"]
