@@ -18,9 +18,10 @@ import z3
 from govlang.compiler import ir
 from govlang.compiler.interpret import INVALID_REQUEST, Outcome
 from govlang.compiler.ir import Effect
+from govlang.verifier.differences import obligations_differ
 from govlang.verifier.encode import Term
 from govlang.verifier.judge import same_outcome
-from govlang.verifier.outcome import Decision, any_of, false, obligations_differ
+from govlang.verifier.outcome import Decision, any_of, false
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,12 @@ from govlang.compiler.interpret import Outcome
 from govlang.compiler.ir import Effect
 from govlang.verifier.columns import Point
 from govlang.verifier.cover import SETTLED, covering, replaces, silences
+from govlang.verifier.differences import (
+    decision_differs,
+    obligations_differ,
+    outcomes_differ,
+    removal_differs,
+)
 from govlang.verifier.encode import Term
 from govlang.verifier.findings import (
     REDUNDANT,
@@ -32,13 +38,7 @@ from govlang.verifier.findings import (
 )
 from govlang.verifier.judge import Judged, same_effect, same_outcome
 from govlang.verifier.options import Context
-from govlang.verifier.outcome import (
-    Decision,
-    decision_differs,
-    obligations_differ,
-    outcomes_differ,
-    removal_differs,
-)
+from govlang.verifier.outcome import Decision
 from govlang.verifier.regions import regions
 from govlang.verifier.solve import Absent, Found, Open
 
