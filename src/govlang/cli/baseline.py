@@ -6,6 +6,7 @@ from pathlib import Path
 
 from govlang.cli.formats.exact_json import read_json
 from govlang.cli.formats.findings import Report, fingerprint
+from govlang.cli.requests import given_text
 from govlang.native.errors import CodedError
 
 
@@ -15,8 +16,9 @@ def read_baseline(path: Path) -> frozenset[str]:
     Raises:
         CodedError: GOV703 it is no report.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
-    reports = [read_json(line, f"the baseline `{path}`") for line in lines if line.strip()]
+    what = f"the baseline `{path}`"
+    lines = given_text(f"@{path}", what).split("\n")
+    reports = [read_json(line, what) for line in lines if line.strip()]
     try:
         return frozenset(fingerprint(f) for report in reports for f in report["findings"])
     except (KeyError, TypeError, AttributeError):

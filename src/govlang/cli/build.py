@@ -15,6 +15,7 @@ from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
 from govlang.cli.verify import CODES, closing, verifier_options, verify_options
 from govlang.native.errors import CodedError
+from govlang.native.files import KEY_MAX, read_at_most
 
 if TYPE_CHECKING:
     from govlang.cli.building import Built
@@ -63,7 +64,7 @@ def command(
 
     emits = _emits(emit)
     options = verifier_options(strict=strict, accept=accept, timeout=timeout)
-    key_pem = None if key is None else key.read_bytes()
+    key_pem = None if key is None else read_at_most(key, KEY_MAX)
     built = build(file, options, tier=tier, key_pem=key_pem, against=against)
     code = CODES[built.report["verification"]["status"]]
     paths = write(built, output, emits) if code is Exit.OK else []

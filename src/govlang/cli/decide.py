@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -14,6 +14,7 @@ from govlang.cli.formats.output import format_option
 from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
 from govlang.cli.requests import (
+    INPUT_MAX,
     TIME_MAX,
     given_text,
     now_option,
@@ -130,9 +131,13 @@ def _with_time(step: dict[str, Any], place: str) -> dict[str, Any]:
     return step
 
 
-def _lines(file: Iterator[str], path: Path) -> Iterator[str]:
+def _lines(file: TextIO, path: Path) -> Iterator[str]:
     try:
-        yield from file
+        while line := file.readline(INPUT_MAX):
+            if len(line) == INPUT_MAX:
+                why = f"`{path}` has a line of more than {INPUT_MAX} characters"
+                raise CodedError("GOV703", why, "write one step a line")
+            yield line
     except UnicodeDecodeError:
         raise CodedError("GOV703", f"`{path}` is not UTF-8", "encode it as UTF-8") from None
 

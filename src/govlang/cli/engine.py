@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from govlang.cli.requests import params_of_table
 from govlang.cli.subject import is_bundle
+from govlang.native.files import KEY_MAX, read_at_most
 from govlang.runtime.policy import Policy
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def load_policy(path: Path, given: tuple[str, ...] = (), key: Path | None = None
         GovError: the source cannot be used.
         CodedError: the bundle does not add up, or a parameter does not fit.
     """
-    public_key = None if key is None else key.read_bytes()
+    public_key = None if key is None else read_at_most(key, KEY_MAX)
     if is_bundle(path) or public_key is not None:
         from govlang.runtime.bundle import load_bundle
 

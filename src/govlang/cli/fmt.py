@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import click
@@ -40,15 +41,16 @@ def _lay_out(path: Path, *, check: bool, style: str) -> Exit:
 
 def lay_out(path: Path, *, write: bool) -> bool:
     """Whether the file has another layout; with `write` it has the one layout afterwards."""
-    from govlang.dsl.limits import decode
+    from govlang.dsl.limits import MAX_BYTES, decode
     from govlang.dsl.parser import parse_fragment
     from govlang.dsl.printer import print_policy
-    from govlang.native.files import write_whole
+    from govlang.native.files import read_at_most, write_whole
 
-    source = decode(str(path), path.read_bytes())
+    source = decode(str(path), read_at_most(path, MAX_BYTES))
     text = print_policy(parse_fragment(source))
     if text == source.text:
         return False
     if write:
-        write_whole(path, text.encode("utf-8"))
+        file = path.resolve()
+        write_whole(file, text.encode("utf-8"), stat.S_IMODE(file.stat().st_mode))
     return True

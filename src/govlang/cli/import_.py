@@ -15,6 +15,7 @@ from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
 from govlang.dsl import ast
 from govlang.dsl.source import Source
+from govlang.native.files import read_at_most
 
 EFFECTS = {"allow": ast.Effect.ALLOW, "deny": ast.Effect.DENY}
 
@@ -79,9 +80,9 @@ def csv_(src: Path) -> int:
 
 
 def _read(path: Path) -> Source:
-    from govlang.dsl.limits import decode
+    from govlang.dsl.limits import MAX_BYTES, decode
 
-    return decode(str(path), path.read_bytes())
+    return decode(str(path), read_at_most(path, MAX_BYTES))
 
 
 def _print(policy: ast.Policy, notes: Sequence[str]) -> int:

@@ -11,10 +11,12 @@ from typing import Any, Final
 import click
 
 from govlang.native.errors import CodedError
+from govlang.native.files import read_at_most
 
 Command = Callable[..., Any]
 
 PROJECT: Final = Path("gov.toml")
+PROJECT_MAX: Final = 2**20
 
 
 def _texts(value: Any) -> bool:
@@ -62,6 +64,13 @@ def files_or_project(files: tuple[Path, ...]) -> tuple[Path, ...]:
     return tuple(Path(name) for name in named)
 
 
+def _project_text() -> str:
+    data = read_at_most(PROJECT, PROJECT_MAX)
+    if len(data) > PROJECT_MAX:
+        raise ValueError(f"longer than {PROJECT_MAX} bytes")
+    return data.decode("utf-8")
+
+
 def project() -> dict[str, Any]:
     """What `gov.toml` in the working directory says; empty if there is none.
 
@@ -69,7 +78,7 @@ def project() -> dict[str, Any]:
         CodedError: GOV704 it cannot be used.
     """
     try:
-        plain = tomllib.loads(PROJECT.read_text(encoding="utf-8"))
+        plain = tomllib.loads(_project_text())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:

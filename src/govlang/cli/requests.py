@@ -15,6 +15,7 @@ from govlang.cli.formats.exact_json import read_json
 from govlang.compiler import ir
 from govlang.dsl.diagnostics import did_you_mean
 from govlang.native.errors import CodedError
+from govlang.native.files import read_at_most
 from govlang.native.request import InvalidFieldError, read_value
 
 Command = Callable[..., Any]
@@ -139,10 +140,9 @@ def given_text(value: str, what: str) -> str:
         CodedError: GOV703 what was given is not UTF-8 or too long.
     """
     if value == "-":
-        data = sys.stdin.buffer.read(INPUT_MAX + 1)
+        data = sys.stdin.buffer.read(INPUT_MAX + 1) if sys.stdin else b""
     elif value.startswith("@"):
-        with Path(value[1:]).open("rb") as file:
-            data = file.read(INPUT_MAX + 1)
+        data = read_at_most(Path(value[1:]), INPUT_MAX)
     else:
         return value
     if len(data) > INPUT_MAX:
