@@ -15,6 +15,7 @@ from math import ceil, floor
 from typing import Final
 
 from govlang.compiler import ir, measure
+from govlang.compiler.boxes import complement_ranges, join_ranges
 from govlang.compiler.intervals import Interval
 from govlang.compiler.numbers import agree, aligned, same_time
 from govlang.compiler.refusal import RefusalError, shortened
@@ -77,27 +78,13 @@ def field_ranges(op: str, bound: Fraction, field: Interval) -> ir.Ranges:
 
 def complement(ranges: ir.Ranges, field: Interval) -> ir.Ranges:
     """The values of a field that lie in none of the ranges."""
-    lo, hi = field
-    found: list[Interval] = []
-    for start, end in ranges:
-        if lo < start:
-            found.append((lo, start - 1))
-        lo = end + 1
-    return tuple(found if lo > hi else [*found, (lo, hi)])
+    return complement_ranges(ranges, *field)
 
 
 def merged(wanted: list[Interval], field: Interval) -> ir.Ranges:
     """Clipped to the field, sorted, disjoint and not touching."""
-    clipped = sorted((max(lo, field[0]), min(hi, field[1])) for lo, hi in wanted)
-    found: list[Interval] = []
-    for lo, hi in clipped:
-        if lo > hi:
-            continue
-        if found and lo <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(hi, found[-1][1]))
-        else:
-            found.append((lo, hi))
-    return tuple(found)
+    clipped = ((max(lo, field[0]), min(hi, field[1])) for lo, hi in wanted)
+    return join_ranges(tuple((lo, hi) for lo, hi in clipped if lo <= hi), ())
 
 
 def _against_constant(op: str, quantity: Quantity, constant: Constant, span: Span) -> ir.BoolExpr:

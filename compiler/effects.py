@@ -235,6 +235,6 @@ def milliseconds(number: ast.Number, units: Units) -> int:
             "GOV207",
             f"`{text}` is no whole number of milliseconds in reach",
             number.span,
-            "round it",
+            "round it to whole milliseconds, at most 8 000 years",
         )
     return value.numerator
