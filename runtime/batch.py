@@ -142,10 +142,22 @@ def _refuse_unknown(policy: Policy, given: dict[str, Any], hosted: dict[str, Any
 
 
 def _row_count(columns: list[Any]) -> int:
-    sizes = {len(one[0]) if isinstance(one, tuple) else len(one) for one in columns}
+    sizes = {_length(one) for one in columns}
     if len(sizes) > 1:
         raise unfit(f"the columns have different lengths: {sorted(sizes)}")
     return sizes.pop() if sizes else 0
+
+
+def _length(column: Any) -> int:
+    """The rows of a column, of a pair those of its codes."""
+    if isinstance(column, tuple) and len(column) != 2:
+        raise unfit("a pair of codes and names has two parts", "give `(codes, names)`")
+    values = column[0] if isinstance(column, tuple) else column
+    try:
+        return len(values)
+    except TypeError:
+        found = type(values).__name__
+        raise unfit(f"a column must be an Arrow or a NumPy array, not `{found}`") from None
 
 
 def _constant(value: Any, rows: int) -> Any:

@@ -9,6 +9,7 @@ whose type its field cannot take is an error that names both.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -73,6 +74,8 @@ def read_column(one: Field, given: dict[str, Any], hosted: dict[str, Any]) -> In
     column = source[one.name]
     if isinstance(column, tuple):
         return _coded(one, *column)
+    if isinstance(column, np.ma.MaskedArray):
+        column = _unmasked(one, column)
     if isinstance(column, np.ndarray) and column.dtype.kind not in "UOT":
         return _from_numpy(one, column)
     return _from_arrow(one, _one_array(one, column))
@@ -125,6 +128,16 @@ def _from_numpy(one: Field, column: Array) -> Input:
     return Input(_NUMPY[name], values=_pointer(plain), alive=[plain])
 
 
+def _unmasked(one: Field, column: Any) -> Any:
+    """A masked array as an Arrow array: what is masked is no value."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(column)
+    except pa.ArrowException:
+        raise _wrong_type(one, f"masked {column.dtype.name}") from None
+
+
 def _native(column: Array) -> Array:
     """The same numbers, one after another, in this machine's byte order."""
     return np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("="))
@@ -138,6 +151,10 @@ def _coded(one: Field, codes: Any, names: Any) -> Input:
     """An enumeration as codes and the names that they stand for."""
     if one.kind != "enum":
         raise _wrong_type(one, "a pair")
+    if isinstance(codes, np.ma.MaskedArray):
+        raise _wrong_type(one, "masked codes")
+    if not isinstance(names, Iterable):
+        raise _wrong_type(one, f"names in a {type(names).__name__}")
     plain = _native(np.asarray(codes))
     if plain.dtype.name not in _CODES or plain.ndim != 1:
         raise _wrong_type(one, f"codes of {plain.dtype.name}")

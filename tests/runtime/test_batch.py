@@ -203,6 +203,16 @@ def test_a_null_is_no_value_or_an_invalid_row() -> None:
     assert ids(policy.decide_batch(nothing)) == [MISS, MISS]
 
 
+def test_what_a_mask_hides_is_no_value() -> None:
+    fired = ir.And((ir.Has("maybe"), ir.InRanges("maybe", ((3, 9),))))
+    policy = tables.load(tables.policy_of(SPEED, MAYBE, rules=(rule("hit", fired),)))
+    threes = np.ma.array([3, 3, 3], mask=[True, False, False])
+    ones = np.ma.array([1.0, 1.0, 1.0], mask=[False, False, True])
+    assert ids(policy.decide_batch({"speed": ones, "maybe": threes})) == [MISS, HIT, BAD]
+    zones = np.ma.array(["urban", "urban"], mask=[True, False])
+    assert ids(one_field(ZONE, ir.BoolConst(True)).decide_batch({"zone": zones})) == [BAD, HIT]
+
+
 def test_texts_that_are_equal() -> None:
     policy = tables.load(
         tables.policy_of(AGENT, OWNER, rules=(rule("hit", ir.TextEqual("agent", "owner")),))
@@ -307,6 +317,11 @@ def test_arrow_tables_and_batches_are_taken() -> None:
         ({"speed": np.array([True])}, "must hold integers or floats"),
         ({"speed": (np.array([1]), ["a"])}, "must hold integers or floats"),
         ({"speed": pa.nulls(1)}, "must hold integers or floats"),
+        ({"speed": np.ma.array([[1]])}, "must hold integers or floats"),
+        ({"speed": 3}, "must be an Arrow or a NumPy array, not `int`"),
+        ({"speed": None}, "must be an Arrow or a NumPy array, not `NoneType`"),
+        ({"speed": np.array(3)}, "must be an Arrow or a NumPy array"),
+        ({"speed": ()}, "a pair of codes and names has two parts"),
         ([1, 2], "must be an Arrow table or a mapping"),
         (pa.Table.from_arrays([pa.array([1]), pa.array([1])], names=["speed", "speed"]), "same name"),
     ],
@@ -332,6 +347,8 @@ def test_what_cannot_be_a_column_is_a_coded_error(columns: Any, why: str) -> Non
         (ZONE, np.array([1])),
         (ZONE, pa.array([1])),
         (ZONE, (np.array([1.0]), ["urban"])),
+        (ZONE, (np.array([0]), 3)),
+        (ZONE, (np.ma.array([0], mask=[True]), ["urban"])),
         (READY, np.array([1])),
         (LABELS, pa.array(["write"])),
         (LABELS, pa.array([[1]])),
