@@ -32,6 +32,7 @@ from govlang.compiler.importers.trees import (
 )
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import did_you_mean
+from govlang.dsl.limits import MAX_DIGITS
 
 RULE: Final = "imported"
 
@@ -293,7 +294,7 @@ class Translation:
             return ast.In(name(field), ast.SetLiteral(tuple(ast.String(item) for item in heap)))
         if kind is Kind.NUMBER and all(constant_kind(item) is Kind.NUMBER for item in heap):
             unit = unit_of(declared, None)
-            literals = tuple(number(item, unit) for item in heap)
+            literals = tuple(number(_short(item, at), unit) for item in heap)
             return ast.In(name(field), ast.SetLiteral(literals))
         raise coerces(at, "a list of another type", "list values of the field's own type")
 
@@ -314,7 +315,7 @@ class Translation:
         if isinstance(node, bool):
             return ast.Bool(node)
         if isinstance(node, int | Decimal):
-            return _signed(node, unit)
+            return _signed(_short(node, at), unit)
         if isinstance(node, str):
             return ast.String(node)
         op, args = operation(node, at)
@@ -378,5 +379,14 @@ def _refuse_words(args: Sequence[Any], at: str) -> None:
             raise coerces(at, "arithmetic on a text, a bool or null", "use numbers")
 
 
+def _short(value: int | Decimal, at: str) -> int | Decimal:
+    """A number that can be written out; `1e999999999` has as many digits as it says."""
+    exact = Decimal(value)
+    if max(abs(exact.adjusted()), abs(int(exact.as_tuple().exponent))) > MAX_DIGITS:
+        raise cannot(at, f"a number has more than {MAX_DIGITS} digits", "round it")
+    return value
+
+
 def _signed(value: int | Decimal, unit: str | None) -> ast.Expr:
-    return ast.Unary("-", number(-value, unit)) if value < 0 else number(value, unit)
+    size = number(Decimal(value).copy_abs(), unit)  # `-value` would round to 28 digits
+    return ast.Unary("-", size) if value < 0 else size

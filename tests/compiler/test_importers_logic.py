@@ -260,3 +260,17 @@ def faults_of(text: str) -> set[str]:
     except GovError as error:
         return {d.code for d in error.diagnostics}
     return set()
+
+
+X = parse_fields(Source("x.gov", "input { x : number in -10..10 }"))
+
+
+def test_a_number_is_carried_over_to_its_last_digit_or_refused() -> None:
+    digits = "0." + "3" * 40
+    for sign in ("", "-"):
+        text = print_policy(import_jsonlogic({">": [{"var": "x"}, Decimal(sign + digits)]}, X, "n"))
+        assert f"x > {sign}{digits}" in text
+    for endless in (Decimal("1e999999999"), Decimal("1e-999999999"), 10**1001):
+        for logic in ({">": [{"var": "x"}, endless]}, {"in": [{"var": "x"}, [endless]]}):
+            with pytest.raises(GovError, match="more than 1000 digits"):
+                import_jsonlogic(logic, X, "n")
