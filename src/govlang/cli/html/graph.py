@@ -47,7 +47,7 @@ def precedence_svg(policy: ir.Policy) -> str:
 
 
 def precedence_graph(policy: ir.Policy) -> nx.DiGraph[str]:
-    """Rules as nodes `overrides` as edges; at most `NODES_MAX` nodes."""
+    """Rules as nodes, `overrides` as edges; at most `NODES_MAX` nodes, those with edges first."""
     graph: nx.DiGraph[str] = nx.DiGraph()
     for rule in policy.rules:
         graph.add_node(rule.id)

@@ -48,7 +48,7 @@ def _body(
     yield "<h2>Precedence</h2>"
     yield f'<div class="graph">{precedence_svg(policy)}</div>'
     if hidden := hidden_rules(policy):
-        yield f'<p class="meta">{hidden} more rules override nothing and are not drawn.</p>'
+        yield f'<p class="meta">{hidden} more rules are not drawn.</p>'
     if report is not None:
         yield from _proofs(policy, report)
         yield from _findings(report)
