@@ -48,7 +48,7 @@ def gather(source: Source, read: Read | None) -> Program:
     """
     root = parse(source)
     assert root.header is not None, "the parser demands one"
-    gatherer = _Gatherer(read)
+    gatherer = _Gatherer(read, posixpath.dirname(source.name))
     gatherer.sources.append(source)
     gatherer.sizes = len(source.text)
     declarations = tuple(gatherer.spliced(root, [posixpath.basename(source.name) or "."]))
@@ -81,7 +81,10 @@ def read_root(path: Path) -> tuple[Source, Read]:
 
 @dataclass(slots=True)
 class _Gatherer:
+    """`folder` is where the root lies, as its name says; sources are named from there, for messages."""
+
     read: Read | None
+    folder: str
     found: Diagnostics = field(default_factory=Diagnostics)
     sources: list[Source] = field(default_factory=list)
     sizes: int = 0
@@ -162,7 +165,7 @@ class _Gatherer:
         self.sizes += len(data)
         if self.sizes > BYTES_MAX:
             raise _too_many(written, f"the files together have more than {BYTES_MAX} bytes")
-        source = limits.decode(name, data)
+        source = limits.decode(posixpath.join(self.folder, name), data)
         self.sources.append(source)
         return source
 

@@ -69,3 +69,22 @@ def test_bench_measures_every_backend(gov, fits, policy: Path) -> None:
     names = [row["backend"] for row in ran.json["backends"]]
     assert names == ["interpreter", "dict", "json", "columns"]
     assert "decisions a second" in gov("bench", policy, "--requests", "50").out
+
+
+def test_places_are_paths_from_the_working_directory(gov, tmp_path: Path) -> None:
+    head = 'language 1\npolicy p version "1"\nimport "part.gov"\ninput { x : number in 0..9 }\ndefault allow\n'
+    for folder, bound in (("old", 3), ("new", 4)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "p.gov").write_text(head)
+        (tmp_path / folder / "part.gov").write_text(f"rule r{bound} when x > {bound} deny\n")
+    new, old = (tmp_path / folder / "p.gov" for folder in ("new", "old"))
+    for ran in (
+        gov("diff", old, new, "--format", "json"),
+        gov("diff", new, old, "--format", "json"),
+    ):
+        files = {f["span"]["file"] for f in ran.json["findings"] if f["span"]}
+        assert files
+        assert all(Path(file).is_file() for file in files), files
+    (tmp_path / "new" / "part.gov").write_text("rule r when y deny\n")
+    ran = gov("check", new, "--format", "github")
+    assert f"file={tmp_path / 'new' / 'part.gov'}," in ran.out

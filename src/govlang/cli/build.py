@@ -9,7 +9,6 @@ import click
 
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.output import format_option
-from govlang.cli.formats.places import relocated, relocated_sources
 from govlang.cli.formats.text import show_findings
 from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
@@ -95,8 +94,8 @@ def _emits(text: str) -> tuple[str, ...]:
 
 
 def _say(file: Path, built: Built, paths: list[Path]) -> None:
-    report = relocated({"file": str(file)} | built.report["verification"], file)
-    show_findings(report["findings"], relocated_sources(built.checked.sources, file), err=False)
+    report = {"file": str(file)} | built.report["verification"]
+    show_findings(report["findings"], built.checked.sources, err=False)
     click.echo(closing(report))
     for path in paths:
         click.echo(f"{click.style('wrote', fg='green')}   {path}  ({path.stat().st_size} bytes)")

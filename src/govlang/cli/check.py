@@ -9,7 +9,6 @@ import click
 
 from govlang.cli.formats.findings import Report, capped, from_diagnostic
 from govlang.cli.formats.output import ALL, format_option, show_reports
-from govlang.cli.formats.places import relocated, relocated_sources
 from govlang.cli.guard import Exit, findings_of, guarded, worst
 from govlang.cli.options import files_argument, files_or_project
 from govlang.compiler.checked import Checked
@@ -38,15 +37,15 @@ def check_file(path: Path, sources: list[Source]) -> Report:
         checked = open_subject(path).checked
     except (GovError, CodedError, OSError) as error:
         return unusable(path, error, sources)
-    sources.extend(relocated_sources(checked.sources, path))
-    return relocated(_usable(path, checked), path)
+    sources.extend(checked.sources)
+    return _usable(path, checked)
 
 
 def unusable(path: Path, error: Exception, sources: list[Source]) -> Report:
     """The report on a file that cannot be used; the sources that it speaks of are added to `sources`."""
     found = [d.span.source for d in getattr(error, "diagnostics", ()) if d.span is not None]
-    sources.extend(relocated_sources(found, path))
-    report = {
+    sources.extend(found)
+    return {
         "file": str(path),
         "policy": None,
         "version": None,
@@ -54,7 +53,6 @@ def unusable(path: Path, error: Exception, sources: list[Source]) -> Report:
         "status": "unusable",
         "findings": capped(findings_of(error)),
     }
-    return relocated(report, path)
 
 
 def _usable(path: Path, checked: Checked) -> Report:

@@ -9,7 +9,6 @@ import click
 
 from govlang.cli.formats.findings import Report, capped
 from govlang.cli.formats.output import ALL, format_option, show_reports
-from govlang.cli.formats.places import relocated, relocated_sources
 from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
 from govlang.cli.verify import verifier_options
@@ -39,8 +38,8 @@ def command(
     before, after = open_subject(old), open_subject(new)
     options = verifier_options(strict=False, accept="", timeout=timeout)
     report = difference(before, after, options, no_looser=no_looser)
-    sources = relocated_sources(before.sources, old) + relocated_sources(after.sources, new)
-    show_reports([relocated(report, new)], sources, style, _closing)
+    sources = before.sources + after.sources
+    show_reports([report], sources, style, _closing)
     if report["status"] == "undecided" and not report["changed"]:
         return Exit.UNDECIDED
     return Exit.FINDINGS if report["changed"] else Exit.OK

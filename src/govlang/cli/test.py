@@ -11,7 +11,6 @@ import click
 from govlang.cli.check import unusable
 from govlang.cli.formats.findings import Finding, Report, capped, from_coded
 from govlang.cli.formats.output import ALL, format_option, show_reports
-from govlang.cli.formats.places import relocated, relocated_sources
 from govlang.cli.guard import Exit, guarded, worst
 from govlang.cli.options import files_argument, files_or_project
 from govlang.compiler.checked import Checked
@@ -69,9 +68,8 @@ def _report(
 
     try:
         subject = open_subject(path)
-        sources.extend(relocated_sources(subject.sources, path))
-        report = _run(subject, measured=measured, threshold=threshold, needed=needed)
-        return relocated(report, path)
+        sources.extend(subject.sources)
+        return _run(subject, measured=measured, threshold=threshold, needed=needed)
     except (GovError, CodedError, OSError) as error:
         return unusable(path, error, sources) | {"tests": []}
 

@@ -12,7 +12,6 @@ import click
 from govlang.cli.check import unusable
 from govlang.cli.formats.findings import Report
 from govlang.cli.formats.output import ALL, format_option, show_reports
-from govlang.cli.formats.places import relocated, relocated_sources
 from govlang.cli.guard import Exit, guarded, worst
 from govlang.cli.options import files_argument, files_or_project, project
 from govlang.dsl.diagnostics import GovError
@@ -179,8 +178,8 @@ def _report(path: Path, request: Request, sources: list[Source]) -> Report:
 
     try:
         subject = open_subject(path)
-        sources.extend(relocated_sources(subject.sources, path))
-        return relocated({"file": str(path)} | _verified(subject, request), path)
+        sources.extend(subject.sources)
+        return {"file": str(path)} | _verified(subject, request)
     except (GovError, CodedError, OSError) as error:
         return unusable(path, error, sources)
 
