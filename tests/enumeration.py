@@ -216,6 +216,17 @@ class Whole:
                 return str(value).lower()
         return ""
 
+    def empty_proofs(self) -> set[str]:
+        """Properties about the decision that hold because a part without it always does."""
+        found = set()
+        for one in self.policy.properties:
+            parts = one.condition.operands if isinstance(one.condition, ir.Or) else ()
+            for part in parts if one.mentions_decision else ():
+                spoken = any(isinstance(atom, ir.DecisionIn) for atom in ir.atoms(part))
+                if not spoken and all(env.holds(part) for env in self.envs):
+                    found.add(one.name)
+        return found
+
     def idle_overrides(self) -> set[tuple[str, str]]:
         edges = [(r, name) for r in self.policy.rules for name in r.overrides]
         found = set()

@@ -19,7 +19,7 @@ from govlang.compiler.interpret import Environment
 from govlang.compiler.ir import Effect
 from govlang.verifier.columns import Point
 from govlang.verifier.encode import Encoder, Term
-from govlang.verifier.findings import PROPERTY, Finding, Proved, Severity
+from govlang.verifier.findings import PROPERTY, VACUOUS, Finding, Proved, Severity
 from govlang.verifier.judge import Judged
 from govlang.verifier.options import Context
 from govlang.verifier.outcome import Decision, any_of
@@ -56,6 +56,33 @@ def _settle(context: Context, one: ir.Property) -> None:
     if not context.settle(finding, answer, shows):
         method = "z3, region by region" if one.mentions_decision else "z3"
         context.proved.append(Proved(one.name, "property", method, _ms(start)))
+        _say_if_empty(context, one)
+
+
+def _say_if_empty(context: Context, one: ir.Property) -> None:
+    """Warn of a proof about the decision that holds whatever the rules say."""
+    if not one.mentions_decision or not isinstance(one.condition, ir.Or):
+        return
+    for part in one.condition.operands:
+        if any(isinstance(atom, ir.DecisionIn) for atom in ir.atoms(part)):
+            continue
+        if context.session.satisfiable([context.encoder.condition(ir.negation(part))]) is False:
+            premise = ir.negation(part)
+            span = premise.span or part.span
+            shown = f"`{span.text.strip()}` " if span else ""
+            context.findings.append(
+                Finding(
+                    VACUOUS,
+                    "vacuous",
+                    Severity.WARNING,
+                    (),
+                    f"`{one.name}` says nothing of any rule: its premise {shown}never holds",
+                    "write the premise that was meant, or remove the property",
+                    property=one.name,
+                    span=span or one.span,
+                )
+            )
+            return
 
 
 def _ms(start: float) -> int:

@@ -151,6 +151,16 @@ def test_guards_are_listed_as_proved() -> None:
     assert not [f for f in report.findings if set(f.rules) & {"idle", "spare", "needed"}]
 
 
+def test_a_proof_whose_premise_never_holds_is_a_warning() -> None:
+    deny = ir.DecisionIn(frozenset({Effect.DENY}))
+    empty = ir.Property("p", ir.disjunction([ir.negation(within(101, 200)), deny]))
+    full = ir.Property("q", ir.disjunction([ir.negation(within(90, 100)), deny]))
+    report = verify(policy(ALLOW, properties=(empty, full)))
+    assert [p.property for p in report.proved if p.kind == "property"] == ["p", "q"]
+    found = [f for f in report.findings if f.code == "GOV304"]
+    assert [(f.property, f.severity) for f in found] == [("p", "warning")]
+
+
 def test_a_dead_rule_names_the_smallest_set_that_covers_it() -> None:
     left = ir.Rule("left", within(0, 30), Effect.DENY)
     right = ir.Rule("right", within(31, 60), Effect.DENY)
