@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from govlang.cli.baseline import without_known
+from govlang.cli.formats.findings import error_of, fingerprint
 from govlang.dsl.codes import CODES
 
 
@@ -285,3 +287,12 @@ def test_a_user_without_a_home_has_no_cache(
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "expanduser", homeless)
     assert gov("verify", policy).code == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"), [("GOV301", "proved"), ("GOV307", "refuted"), ("GOV309", "undecided")]
+)
+def test_a_baseline_makes_nothing_proved_that_was_left_open(code: str, verdict: str) -> None:
+    finding = error_of(code, "property", "it", None)
+    report = {"findings": [finding], "status": "refuted", "proved": []}
+    assert without_known(report, frozenset({fingerprint(finding)}))["status"] == verdict

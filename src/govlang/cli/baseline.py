@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from govlang.cli.formats.exact_json import read_json
 from govlang.cli.formats.findings import Report, fingerprint
 from govlang.cli.requests import given_text
 from govlang.native.errors import CodedError
+
+NEVER_KNOWN: Final = frozenset({"GOV307", "GOV309"})
 
 
 def read_baseline(path: Path) -> frozenset[str]:
@@ -27,9 +30,14 @@ def read_baseline(path: Path) -> frozenset[str]:
 
 
 def without_known(report: Report, known: frozenset[str]) -> Report:
-    """The report in which known findings are notes, and the verdict speaks of the others."""
+    """The report in which known findings are notes, and the verdict speaks of the others.
+
+    That nothing was decided, or that the table differs, is never known: no baseline makes it proved.
+    """
     findings = [
-        f | {"severity": "note", "accepted": "in the baseline"} if fingerprint(f) in known else f
+        f | {"severity": "note", "accepted": "in the baseline"}
+        if fingerprint(f) in known and f["code"] not in NEVER_KNOWN
+        else f
         for f in report["findings"]
     ]
     errors = [f for f in findings if f["severity"] == "error"]
