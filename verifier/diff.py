@@ -107,7 +107,7 @@ def diff(
     except CannotMergeError as error:
         findings = (_finding(str(error), (), None, Severity.ERROR),)
     if no_looser:
-        findings = tuple(_judged(one) for one in findings)
+        findings = tuple(_accepted(_judged(one), options) for one in findings)
     return DiffReport(
         new.name,
         snapshot(core_json(old)),
@@ -123,6 +123,15 @@ def diff(
 def _judged(one: Finding) -> Finding:
     is_looser = (one.detail or {}).get("direction", "looser") == "looser"
     return replace(one, severity=Severity.ERROR) if is_looser else one
+
+
+def _accepted(one: Finding, options: Options) -> Finding:
+    """What became looser, where the command line accepts that, is a recorded warning."""
+    asked = {kind.upper() for kind in options.accept_kinds} & {DIFF, "DIFF"}
+    known = one.code == DIFF and one.detail is not None and one.severity is Severity.ERROR
+    if not (asked and known):
+        return one
+    return replace(one, severity=Severity.WARNING, accepted="accepted on the command line")
 
 
 def _finding(

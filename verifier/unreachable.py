@@ -344,13 +344,14 @@ def _finding(rule: ir.Rule, message: str, cover: Sequence[str]) -> Finding:
 
 def _report_redundant(context: Context, marks: _Marks, i: int) -> None:
     rule = context.judge.rules[i]
+    without_gap = "" if context.policy.default is not ir.Default.NONE else " if that leaves no gap"
     finding = Finding(
         REDUNDANT,
         "redundant",
         Severity.NOTE,
         (rule.id,),
         f"`{rule.id}` decides, but without it only the reason would change",
-        "keep it if the reason helps people, else remove it",
+        f"keep it if the reason helps people, else remove it{without_gap}",
         span=rule.span,
     )
     if i in marks.spared or _plainly_redundant(context, rule, i):

@@ -134,6 +134,20 @@ def test_a_wider_range_of_a_field_is_looser_where_it_is_allowed() -> None:
     assert report.declarations == ("the declaration of `x` changed",)
 
 
+@pytest.mark.parametrize("kind", ["diff", "GOV308"])
+def test_what_became_looser_can_be_accepted_and_is_still_looser(kind: str) -> None:
+    old, new = (
+        policy((number("x", 0, 9),), ir.Rule("a", ir.InRanges("x", ((0, hi),)), Effect.ALLOW))
+        for hi in (5, 6)
+    )
+    report = diff(old, new, options=Options(accept_kinds=(kind,)), no_looser=True)
+    assert [(f.severity, f.accepted) for f in report.findings] == [
+        ("warning", "accepted on the command line")
+    ]
+    assert report.status == "proved"
+    assert report.is_looser
+
+
 def test_a_finer_step_is_compared_in_the_unit_not_in_steps() -> None:
     old = policy((number("x", 0, 9),), ir.Rule("a", ir.InRanges("x", ((0, 5),)), Effect.ALLOW))
     fine = (number("x", 0, 90, (1, 10)),)
