@@ -10,7 +10,7 @@ from typing import Final
 from govlang.dsl import ast
 
 WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-RESERVED: Final = frozenset({"not", "true", "false", "if", "_", "decision"})
+RESERVED: Final = frozenset({"not", "true", "false", "if", "has", "_", "decision"})
 
 
 def is_word(text: str) -> bool:

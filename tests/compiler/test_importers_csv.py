@@ -60,3 +60,9 @@ def test_a_heading_that_declares_two_fields_is_refused() -> None:
     text = "zone : one of a b : bool,decision\na,allow\n"
     with pytest.raises(GovError, match="declares 2 fields"):
         import_csv(Source("zones.csv", text), "zones")
+
+
+@pytest.mark.parametrize("word", ["not", "true", "false", "if", "has", "_"])
+def test_a_word_that_no_expression_can_read_is_no_heading(word: str) -> None:
+    with pytest.raises(GovError, match="cannot name a field"):
+        import_csv(Source("zones.csv", f"{word},decision\na,allow\n"), "zones")
