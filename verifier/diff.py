@@ -25,6 +25,7 @@ from govlang.compiler.interpret import Outcome
 from govlang.compiler.ir import Effect
 from govlang.compiler.obligations import argument
 from govlang.compiler.requests import read_sample, write_request
+from govlang.verifier.beyond import unseen_changes
 from govlang.verifier.changes import Change, Side, change_of, differs, looser
 from govlang.verifier.columns import Point
 from govlang.verifier.encode import Term
@@ -70,7 +71,7 @@ class DiffReport:
     @property
     def is_looser(self) -> bool:
         """Whether NEW is looser somewhere, or that is not known."""
-        return any((f.detail or {}).get("direction", "looser") == "looser" for f in self.findings)
+        return any(_may_be_looser(one) for one in self.findings)
 
     def to_json(self) -> dict[str, Any]:
         """The report in the form of the other reports."""
@@ -103,7 +104,7 @@ def diff(
         merged = merge(old, new)
         declarations = merged.changes
         search = _Search(old, new, merged, options, (replay_old, replay_new))
-        findings = tuple(search.findings())
+        findings = (*map(_unseen, unseen_changes(old, new)), *search.findings())
     except CannotMergeError as error:
         findings = (_finding(str(error), (), None, Severity.ERROR),)
     if no_looser:
@@ -120,9 +121,19 @@ def diff(
     )
 
 
+def _unseen(what: str) -> Finding:
+    """A change whose consequences are not compared: it counts as looser, since it may be."""
+    helps = "see to it yourself that nothing more is let through, then `--accept diff`"
+    message = f"{what}: what that changes is not compared"
+    return Finding(DIFF, "diff", Severity.NOTE, (), message, helps, detail={"direction": "unknown"})
+
+
 def _judged(one: Finding) -> Finding:
-    is_looser = (one.detail or {}).get("direction", "looser") == "looser"
-    return replace(one, severity=Severity.ERROR) if is_looser else one
+    return replace(one, severity=Severity.ERROR) if _may_be_looser(one) else one
+
+
+def _may_be_looser(one: Finding) -> bool:
+    return (one.detail or {}).get("direction") not in {"stricter", "other"}
 
 
 def _accepted(one: Finding, options: Options) -> Finding:
@@ -148,6 +159,10 @@ def _finding(
     return Finding(DIFF, "diff", severity, rules, message, helps, detail=detail)
 
 
+def _open(why: str) -> Finding:
+    return undecided(_finding("whether more requests changed", (), None, Severity.NOTE), why)
+
+
 class _Search:
     """Looks for changes, kind by kind."""
 
@@ -165,6 +180,7 @@ class _Search:
         # both versions' rules in one index: OLD's first
         self.context = Context(merged.space, options)
         self.seen: dict[Change, Point] = {}
+        self.is_full = False
         self.spans = {
             f.name: (
                 Fraction(f.lo * f.step_num, f.step_den),
@@ -179,7 +195,7 @@ class _Search:
         for box in self._boxes():
             for region in regions(self.context, box):
                 yield from self._in_region(region)
-                if len(self.seen) >= FINDINGS_A_KIND:
+                if self.is_full:
                     return
 
     # --- where to look -------------------------------------------------------------------------
@@ -207,27 +223,31 @@ class _Search:
         ]
         terms = (looser(old, new), looser(new, old))
         blocked = [z3.Not(_kind(old, new, terms, change)) for change in self.seen]
-        while len(self.seen) < FINDINGS_A_KIND:
+        while True:
             answer = session.find([*fixed, *blocked], lambda p: self._change(p) is not None)
             match answer:
                 case Absent():
                     return
                 case Open(why=why):
-                    plain = _finding("whether more requests changed", (), None, Severity.NOTE)
-                    yield undecided(plain, why)
+                    yield _open(why)
                     return
                 case Found(point=point):
                     change = self._change(point)
                     assert change is not None
-                    if change in self.seen:
-                        plain = _finding("whether more requests changed", (), None, Severity.NOTE)
-                        yield undecided(
-                            plain, "the solver and the interpreter disagree on a change"
-                        )
+                    why = self._why_no_further(change)
+                    if why:
+                        yield _open(why)
                         return
                     self.seen[change] = point
                     blocked.append(z3.Not(_kind(old, new, terms, change)))
                     yield self._told(change, point)
+
+    def _why_no_further(self, change: Change) -> str:
+        """Why the search ends with a change that it found; empty if it goes on."""
+        if change in self.seen:
+            return "the solver and the interpreter disagree on a change"
+        self.is_full = len(self.seen) >= FINDINGS_A_KIND
+        return f"only {FINDINGS_A_KIND} kinds of change are listed" if self.is_full else ""
 
     def _sides(self, region: Region) -> tuple[Side, Side]:
         border = len(self.merged.old.policy.rules)
