@@ -17,7 +17,7 @@ import z3
 from govlang.compiler import ir
 from govlang.verifier.columns import Point
 from govlang.verifier.encode import Term
-from govlang.verifier.findings import CONFLICT, Finding, Severity
+from govlang.verifier.findings import CONFLICT, Finding, Severity, undecided
 from govlang.verifier.judge import Judged
 from govlang.verifier.options import FINDINGS_A_KIND, FINDINGS_A_RULE, Context
 from govlang.verifier.outcome import Decision
@@ -34,6 +34,7 @@ class _Sweep:
     counts: Counter[int] = field(default_factory=Counter)
     spared: Counter[int] = field(default_factory=Counter)
     reported: set[tuple[int, int, str]] = field(default_factory=set)
+    left: Pair | None = None  # the first that was not looked at since enough was found
 
 
 def find_conflicts(context: Context) -> None:
@@ -41,12 +42,17 @@ def find_conflicts(context: Context) -> None:
     sweep = _Sweep(context)
     for pair in contradictory_pairs(context):
         rules = {pair.left, pair.right}
-        full = len(sweep.reported) >= FINDINGS_A_KIND
-        if full or any(sweep.counts[r] >= FINDINGS_A_RULE for r in rules):
+        many = any(sweep.counts[r] >= FINDINGS_A_RULE for r in rules)
+        if not many and len(sweep.reported) < FINDINGS_A_KIND:
+            _settle(sweep, pair)
+        elif pair.severity is Severity.ERROR and many:
             sweep.spared.update(rules)
-            continue
-        _settle(sweep, pair)
+        elif pair.severity is Severity.ERROR:
+            sweep.left = sweep.left or pair
     _tell_spared(sweep)
+    if sweep.left is not None:
+        why = f"only {FINDINGS_A_KIND} conflicts are listed"
+        context.findings.append(undecided(_finding(context, sweep.left), why))
 
 
 def _tell_spared(sweep: _Sweep) -> None:
@@ -78,20 +84,23 @@ def _settle(sweep: _Sweep, pair: Pair) -> None:
         return judged is not None and _clash(context, pair, judged)
 
     answer = _by_boxes(context, pair) or _by_solver(context, pair, shows)
-    names = tuple(dict.fromkeys((rules[pair.left].id, rules[pair.right].id)))
-    finding = Finding(
+    if not isinstance(answer, Absent):
+        sweep.reported.add(key)
+        sweep.counts.update({pair.left, pair.right})
+    context.settle(_finding(context, pair), answer, shows)
+
+
+def _finding(context: Context, pair: Pair) -> Finding:
+    rules = context.judge.rules
+    return Finding(
         CONFLICT,
         "conflict",
         pair.severity,
-        names,
+        tuple(dict.fromkeys((rules[pair.left].id, rules[pair.right].id))),
         pair.message,
         pair.help,
         span=rules[max(pair.left, pair.right)].span,
     )
-    if not isinstance(answer, Absent):
-        sweep.reported.add(key)
-        sweep.counts.update({pair.left, pair.right})
-    context.settle(finding, answer, shows)
 
 
 def _one_drops_the_other(rules: tuple[ir.Rule, ...], pair: Pair) -> bool:
