@@ -12,7 +12,7 @@ long as the others stand (twins), one is reported.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import z3
@@ -36,6 +36,7 @@ from govlang.verifier.findings import (
     Severity,
     undecided,
 )
+from govlang.verifier.firing import fires, firing, report_near_miss
 from govlang.verifier.judge import Judged, same_effect, same_outcome
 from govlang.verifier.options import Context
 from govlang.verifier.outcome import Decision
@@ -172,19 +173,19 @@ def _report_dead(
     silent: set[int] = set()
     for i in reversed(doubtful):
         rule = context.judge.rules[i]
-        firing = _firing(context, i)
-        if isinstance(firing, Absent):
+        example = firing(context, i)
+        if isinstance(example, Absent):
             dead.add(i)
             silent.add(i)
-            context.findings.append(
-                _finding(rule, f"`{rule.id}` never fires: its condition cannot hold", [])
-            )
+            message = f"`{rule.id}` never fires: its condition cannot hold"
+            near = "widen its condition (the request comes as near as one can), or remove it"
+            report_near_miss(context, replace(_finding(rule, message, []), help=near), i)
             continue
         cover = _box_cover(context, marks, i, dead)
         if cover is not None:
             dead.add(i)
             names = [context.judge.rules[j].id for j in cover]
-            _add_covered(context, i, _finding(rule, _why(rule, names), names), firing)
+            _add_covered(context, i, _finding(rule, _why(rule, names), names), example)
             continue
         answer = _ask(context, i, (), _changes(context, i, same_outcome), reason=True)
         if isinstance(answer, Open):
@@ -197,7 +198,7 @@ def _report_dead(
                 continue
             left = [j for j in context.judge.neighbours(i) if j not in dead]
             dead.add(i)
-            _add_covered(context, i, _covered(context, i, left), firing)
+            _add_covered(context, i, _covered(context, i, left), example)
     return dead, silent
 
 
@@ -217,23 +218,10 @@ def _box_cover(context: Context, marks: _Marks, i: int, dead: set[int]) -> list[
     return cover if len(judge.neighbours(i)) > NEIGHBOURS_MAX else None
 
 
-def _firing(context: Context, i: int) -> Found | Absent | Open:
-    """A valid request that fires a rule."""
-    if not context.judge.shapes[i]:
-        return Absent()
-    term = context.encoder.condition(context.judge.rules[i].condition)
-    return context.session.find([term], partial(_fires, context, i))
-
-
-def _fires(context: Context, i: int, point: Point) -> bool:
-    judged = context.judge.judge(point)
-    return judged is not None and i in judged.fired
-
-
-def _add_covered(context: Context, i: int, finding: Finding, firing: Found | Open) -> None:
+def _add_covered(context: Context, i: int, finding: Finding, example: Found | Open) -> None:
     """Add the finding, with a request that fires the rule and is decided without it."""
-    if isinstance(firing, Found):
-        context.report(finding, firing.point, partial(_fires, context, i))
+    if isinstance(example, Found):
+        context.report(finding, example.point, partial(fires, context, i))
     else:
         context.findings.append(finding)
 

@@ -24,6 +24,7 @@ from govlang.dsl.source import Span
 from govlang.verifier import ranges
 from govlang.verifier.columns import Point
 from govlang.verifier.findings import VACUOUS, Finding, Severity, undecided
+from govlang.verifier.firing import report_at_work
 from govlang.verifier.options import Context
 from govlang.verifier.outcome import Decision
 from govlang.verifier.shapes import Box, Terms, intersection, terms
@@ -87,7 +88,8 @@ class _Parts:
         word = "true" if value else "false"
         owners = ", ".join(f"`{self.context.judge.rules[i].id}`" for i in rules)
         message = f"`{shown}` is always {word} in {owners}"
-        self.context.findings.append(_finding(self.context, rules, message, part.node.span))
+        finding = _finding(self.context, rules, message, part.node.span)
+        report_at_work(self.context, finding, rules[0])
 
     def _outermost(self, i: int) -> Iterator[tuple[Part, bool | None]]:
         """Each part down to the first vacuous one on its way, with its constant (None: it matters)."""
@@ -366,7 +368,7 @@ def _override(context: Context, rule: ir.Rule, other: ir.Rule) -> None:
     )
     match answer:
         case Absent():
-            context.findings.append(finding)
+            report_at_work(context, finding, judge.number[rule.id])
         case Open(why=why):
             context.findings.append(undecided(finding, why))
         case Found():

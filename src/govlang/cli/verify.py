@@ -244,9 +244,13 @@ def closing(report: Report) -> str:
     counts = ", ".join(_counts(report)) or "no findings"
     lines.append(
         f"{mark}  {report['file']}: {report['policy']} {report['version']}, {counts}, "
-        f"{len(report['proved'])} proofs, {report['ms'] / 1000:.2f} s"
+        f"{_proofs(len(report['proved']))}, {report['ms'] / 1000:.2f} s"
     )
     return "\n".join(lines)
+
+
+def _proofs(count: int) -> str:
+    return "1 proof" if count == 1 else f"{count} proofs"
 
 
 def _counts(report: Report) -> list[str]:
