@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from govlang.cli.formats.exact_json import read_json
-from govlang.cli.formats.findings import Report, fingerprint
+from govlang.cli.formats.findings import COUNT, Report, fingerprint
 from govlang.cli.requests import given_text
 from govlang.native.errors import CodedError
 
@@ -32,11 +32,12 @@ def read_baseline(path: Path) -> frozenset[str]:
 def without_known(report: Report, known: frozenset[str]) -> Report:
     """The report in which known findings are notes, and the verdict speaks of the others.
 
-    That nothing was decided, or that the table differs, is never known: no baseline makes it proved.
+    That nothing was decided, that the table differs, or that there is more than is shown, is never known: no
+    baseline makes it proved.
     """
     findings = [
         f | {"severity": "note", "accepted": "in the baseline"}
-        if fingerprint(f) in known and f["code"] not in NEVER_KNOWN
+        if fingerprint(f) in known and f["code"] not in NEVER_KNOWN and f.get("kind") != COUNT
         else f
         for f in report["findings"]
     ]

@@ -14,6 +14,9 @@ Finding = dict[str, Any]
 Report = dict[str, Any]
 
 FINDINGS_MAX: Final = 100
+CHANGE: Final = "GOV308"
+COUNT: Final = "count"
+"""The kind of a finding that stands for those that are not shown."""
 """How many findings of one code a rule gets before the rest is only counted."""
 
 VERDICTS: Final = ("refuted", "undecided", "proved")
@@ -77,39 +80,42 @@ def place(span: Span | None) -> dict[str, Any] | None:
 def fingerprint(finding: Finding) -> str:
     """What a finding is called while lines move: a hash of its code, rules, property and file.
 
-    What has neither rules nor a property is told apart by its message.
+    What has neither rules nor a property is told apart by its message; so is a change, for the same rules may
+    become stricter once and looser another time.
     """
     span = finding.get("span") or {}
+    is_named = finding.get("rules") or finding.get("property")
     parts = [
         finding["code"],
         ",".join(finding.get("rules") or ()),
         finding.get("property") or "",
         span.get("file", ""),
-        "" if finding.get("rules") or finding.get("property") else finding["message"],
+        "" if is_named and finding["code"] != CHANGE else finding["message"],
     ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def capped(findings: Iterable[Finding]) -> list[Finding]:
-    """At most `FINDINGS_MAX` findings a code and first rule; then one that counts the rest."""
+    """At most `FINDINGS_MAX` findings a code and first rule; then one that stands for the rest."""
     kept: list[Finding] = []
     counts: dict[tuple[str, str], int] = {}
+    hidden: dict[tuple[str, str], list[str]] = {}
     for finding in findings:
         key = (finding["code"], (finding.get("rules") or [""])[0])
         counts[key] = counts.get(key, 0) + 1
         if counts[key] <= FINDINGS_MAX:
             kept.append(finding)
-    for (code, rule), count in counts.items():
-        if count > FINDINGS_MAX:
-            kept.append(_rest(code, rule, count - FINDINGS_MAX))
-    return kept
+        else:
+            hidden.setdefault(key, []).append(finding["severity"])
+    return kept + [_rest(code, rule, own) for (code, rule), own in hidden.items()]
 
 
-def _rest(code: str, rule: str, count: int) -> Finding:
+def _rest(code: str, rule: str, severities: list[str]) -> Finding:
+    """INVARIANT: as severe as the worst that is not shown, so that a verdict drawn from it holds."""
     of = f" of `{rule}`" if rule else ""
-    error = CodedError(code, f"{count} more findings of this kind{of} are not shown")
+    error = CodedError(code, f"{len(severities)} more findings of this kind{of} are not shown")
     return from_coded(error) | {
-        "kind": "count",
-        "severity": "note",
+        "kind": COUNT,
+        "severity": min(severities, key=("error", "warning", "note").index),
         "rules": [rule] if rule else [],
     }
