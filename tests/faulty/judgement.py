@@ -8,6 +8,7 @@ from typing import Any
 from faulty.command import decide, verify, weighty
 from faulty.expectation import Expectation
 
+
 def assert_found(file: Path, expected: Expectation) -> None:
     """The report has the one finding, names what is at fault, and its request is what it claims."""
     code, report = verify(file)
