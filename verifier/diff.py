@@ -28,6 +28,7 @@ from govlang.compiler.requests import read_sample, write_request
 from govlang.verifier.beyond import unseen_changes
 from govlang.verifier.changes import Change, Side, change_of, differs, looser
 from govlang.verifier.columns import Point
+from govlang.verifier.defaults import at_defaults, defaults_differ
 from govlang.verifier.encode import Term
 from govlang.verifier.findings import (
     DIFF,
@@ -104,7 +105,7 @@ def diff(
         merged = merge(old, new)
         declarations = merged.changes
         search = _Search(old, new, merged, options, (replay_old, replay_new))
-        findings = (*map(_unseen, unseen_changes(old, new)), *search.findings())
+        findings = (*map(_unseen, unseen_changes(old, new)), *_found(search))
     except CannotMergeError as error:
         findings = (_finding(str(error), (), None, Severity.ERROR),)
     if no_looser:
@@ -119,6 +120,20 @@ def diff(
         solver_name(),
         int((perf_counter() - start) * 1000),
     )
+
+
+def _found(search: _Search) -> Iterator[Finding]:
+    """What changed where both versions have the same parameters, and where each has its defaults."""
+    known = set()
+    for one in search.findings():
+        known.add(one.message)
+        yield one
+    if defaults_differ(*search.policies):
+        old, new = map(at_defaults, search.policies)
+        own = _Search(old, new, merge(old, new), search.context.options, search.replays)
+        for one in own.findings():
+            if one.message not in known:
+                yield replace(one, message=f"with the defaults of each version: {one.message}")
 
 
 def _unseen(what: str) -> Finding:

@@ -75,10 +75,15 @@ def _actions(old: ir.Policy, new: ir.Policy) -> tuple[ir.Action, ...]:
 
 
 def _param_changes(old: ir.Policy, new: ir.Policy) -> Iterator[str]:
-    before = {p.field.name: p.default for p in old.params}
+    before = {p.field.name: default_of(p) for p in old.params}
     for param in new.params:
-        if before.get(param.field.name, param.default) != param.default:
+        if before.get(param.field.name, default_of(param)) != default_of(param):
             yield f"the default of `{param.field.name}` changed"
+
+
+def default_of(param: ir.Param) -> Fraction:
+    """The default of a parameter in its unit."""
+    return Fraction(param.default * param.field.step_num, param.field.step_den)
 
 
 # --- declarations ----------------------------------------------------------------------------------
@@ -166,7 +171,7 @@ def _common_step(a: ir.Field, b: ir.Field) -> Fraction:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rewriter:
+class Rewriter:
     """From the fields of one version to the common ones."""
 
     own: Mapping[str, ir.Field]
@@ -329,7 +334,7 @@ def _rewritten(
     common: Mapping[str, ir.Field],
     params: Mapping[str, ir.Field],
 ) -> Version:
-    rewriter = _Rewriter(
+    rewriter = Rewriter(
         {f.name: f for f in (*policy.outputs, *policy.fields)},
         common,
         {p.field.name: p.field for p in policy.params},
@@ -356,7 +361,7 @@ def _rewritten(
     return Version(rewritten, valid)
 
 
-def _params_in_range(rewriter: _Rewriter) -> Iterator[ir.BoolExpr]:
+def _params_in_range(rewriter: Rewriter) -> Iterator[ir.BoolExpr]:
     for name, own in rewriter.own_params.items():
         common = rewriter.params[name]
         k = rewriter.factor(own, common)
