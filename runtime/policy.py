@@ -160,10 +160,12 @@ class Policy(Decider):
         try:
             read_request(self.fields, request, runtime)
         except InvalidFieldError as error:
-            return str(error)
+            by_clock = {field.name for field in self.fields if field.origin == "clock"}
+            hint = " (the host gave no usable `now_ms`)" if error.field in by_clock else ""
+            return f"{error}{hint}" if error.why == "is missing" else str(error)
         return UNREADABLE
 
-    def _decide_otherwise(self, request: Any, runtime: Any, now_ms: int | None) -> Outcome:
+    def _decide_otherwise(self, request: Any, runtime: Any, now_ms: Any) -> Outcome:
         """Requests that are no plain dicts, and policies that read the clock."""
         if not isinstance(request, Mapping):
             return self._refused("the request must be an object")
@@ -171,6 +173,8 @@ class Policy(Decider):
             return self._refused("the host's part must be an object")
         given = dict(runtime or {})
         if self.time_zone is not None and now_ms is not None:
+            if type(now_ms) is not int:
+                return self._refused("`now_ms` must be a whole number of milliseconds since 1970")
             given = clock_fields(self.fields, self.time_zone, now_ms) | given
         outcome: Outcome = self._decide_plain(dict(request), given)
         return outcome
