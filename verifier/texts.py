@@ -65,6 +65,12 @@ def _path(state: int, byte: int) -> int:
     return _INSIDE
 
 
+def _moves(alphabet: tuple[int, ...], utf8: int, place: int | None) -> list[tuple[int, int, int]]:
+    """The bytes that may come next, with the states after them; `place` None: not in a path."""
+    found = ((b, _utf8(utf8, b), _INSIDE if place is None else _path(place, b)) for b in alphabet)
+    return [move for move in found if _DEAD not in move]
+
+
 @dataclass(frozen=True)
 class ClassTexts:
     """The shortest texts of each class of one automaton; `most` of them, fewer if there are no more."""
@@ -112,19 +118,27 @@ class ClassTexts:
         *,
         path: bool,
     ) -> Iterator[tuple[tuple[int, int, int], bytes]]:
+        moves = self._path_moves if path else self._text_moves
         for (state, utf8, place), text in wave:
             edges = dict(self.dfa.edges[state])
             default = self.dfa.default[state]
-            for byte in self.alphabet:
-                after = _utf8(utf8, byte)
-                spot = _path(place, byte) if path else _INSIDE
-                if _DEAD in (after, spot):
-                    continue
+            for byte, after, spot in moves[utf8, place]:
                 key = (edges.get(byte, default), after, spot)
-                own = kept.setdefault(key, [])
+                own = kept.get(key)
+                if own is None:
+                    own = kept[key] = []
                 if len(own) < self.most:
                     own.append(text + bytes((byte,)))
                     yield key, own[-1]
+
+    @cached_property
+    def _path_moves(self) -> dict[tuple[int, int], list[tuple[int, int, int]]]:
+        places = (_START, _DOT, _DOTS, _INSIDE)
+        return {(u, p): _moves(self.alphabet, u, p) for u in range(len(_UTF8)) for p in places}
+
+    @cached_property
+    def _text_moves(self) -> dict[tuple[int, int], list[tuple[int, int, int]]]:
+        return {(u, _INSIDE): _moves(self.alphabet, u, None) for u in range(len(_UTF8))}
 
     @cached_property
     def alphabet(self) -> tuple[int, ...]:

@@ -23,8 +23,8 @@ REQUESTS = 100
 class Symbolic:
     """The decision of a policy as terms, evaluated on rows."""
 
-    def __init__(self, policy: ir.Policy) -> None:
-        self.columns = Columns(policy)
+    def __init__(self, policy: ir.Policy, columns: Columns) -> None:
+        self.columns = columns
         self.encoder = Encoder(self.columns)
         self.valid = z3.And(self.encoder.validity())
         assumptions = list(self.encoder.assumptions())
@@ -50,7 +50,8 @@ class Symbolic:
 
 
 def assert_agreement(policy: ir.Policy, rng: random.Random, requests: int) -> None:
-    symbolic, judge = Symbolic(policy), Judge(policy)
+    judge = Judge(policy)
+    symbolic = Symbolic(policy, judge.columns)
     for _ in range(requests):
         point = Point(random_request(rng, policy), random_params(rng, policy))
         outcome = interpret.decide(policy, point.params, point.values)
