@@ -5,6 +5,7 @@ from setuptools import Extension, setup
 NATIVE = "src/govlang/native/"
 ENGINE = (
     "gov_check_code.c",
+    "gov_check_names.c",
     "gov_check_nodes.c",
     "gov_check_schema.c",
     "gov_collect.c",

@@ -22,6 +22,7 @@ SOURCES: Final = (
     "gov_batch.c",
     "gov_block.c",
     "gov_check_code.c",
+    "gov_check_names.c",
     "gov_check_nodes.c",
     "gov_check_schema.c",
     "gov_collect.c",

@@ -116,6 +116,7 @@ static const char *check_all(gov_table *t) {
     if (!why) why = gov_check_texts(t);
     if (!why) why = gov_check_programs(t);
     if (!why) why = gov_check_rules(t);
+    if (!why) why = gov_check_names(t);
     if (!why) why = gov_check_entries(t);
     if (!why) why = gov_check_nodes(t);
     return why;

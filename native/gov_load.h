@@ -11,6 +11,7 @@ const char *gov_check_fields(const gov_table *t);
 const char *gov_check_texts(const gov_table *t);
 const char *gov_check_programs(const gov_table *t);
 const char *gov_check_rules(const gov_table *t);
+const char *gov_check_names(const gov_table *t);
 const char *gov_check_entries(const gov_table *t);
 const char *gov_check_nodes(gov_table *t); /* sets t->steps too */
 

@@ -16,6 +16,10 @@
    dos and then of remedies …) stand one behind the other in the order of these records and fill their section; where a
    list is empty `first` does not matter, but is at most the section's count.
 
+   Names are distinct, and a reader refuses a table where they are not: every string is stored once, and one name is
+   not borne by two inputs, outputs or parameters (these three together), two members of one field, two actions, two
+   arguments of one action, or two rules.
+
    What a table means (the step rule):
 
      words     A request is an array of int64, one word a column (gov_column).
@@ -104,7 +108,8 @@ typedef struct {
     uint32_t inputs, outputs;                    /* fields 0..inputs-1 and the outputs behind them */
     uint32_t params, arguments;                  /* fields behind those */
     uint32_t request_columns;                    /* columns that a request fills; the others are parameters */
-    uint32_t approved;                           /* column of the roles that approved, or GOV_NONE */
+    uint32_t approved;                           /* column of the input `approved`, a set from the runtime: the roles
+                                                    that approved; GOV_NONE exactly if there is no such input */
     uint64_t reserved2[2];
 } gov_policy;
 

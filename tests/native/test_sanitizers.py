@@ -20,6 +20,7 @@ CORE = (
     "gov_batch",
     "gov_block",
     "gov_check_code",
+    "gov_check_names",
     "gov_check_nodes",
     "gov_check_schema",
     "gov_collect",
