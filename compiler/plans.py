@@ -14,7 +14,8 @@ from typing import Final
 from govlang.compiler.boxes import Axis
 from govlang.compiler.ir import Ranges
 
-COPIES_MAX: Final = 4
+COPIES_MAX: Final = 8
+"""A pattern that takes a handful of texts is copied to each: a block of its own would cost every walk more."""
 
 
 @dataclass(frozen=True, slots=True)
