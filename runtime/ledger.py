@@ -17,6 +17,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
@@ -87,7 +88,7 @@ def _bad_head(path: Path) -> EvidenceError:
 
 
 class Ledger:
-    """A ledger open for writing; a context manager."""
+    """A ledger open for writing; a context manager, and safe to share between threads."""
 
     def __init__(self, place: Path) -> None:
         """Open or begin the ledger at a directory or a `.jsonl` file.
@@ -97,6 +98,7 @@ class Ledger:
                 GOV503 the head is broken · GOV504 the records do not reach the head.
         """
         self._files = ledger_files(place)
+        self._lock = Lock()
         self._file = _open_exclusively(self._files.records)
         try:
             self.head = self._settle()
@@ -127,19 +129,22 @@ class Ledger:
         Raises:
             EvidenceError: GOV501 the disk refused; nothing counts as written.
         """
-        seq = self.head.count + 1
-        line = rfc8785.dumps({**body, "seq": seq, "prev": self.head.hash})
-        try:
-            if salt is not None:
-                self._keep_salt(seq, salt)
-            self._file.write(line + b"\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self.head = self._write_head(Head(seq, digest(line)))
-        except OSError as error:
-            self.close()  # what reached the disk is unknown: the next writer settles it
-            raise _unwritable(self._files.records, error) from None
-        return self.head
+        with self._lock:
+            seq = self.head.count + 1
+            line = rfc8785.dumps({**body, "seq": seq, "prev": self.head.hash})
+            try:
+                if salt is not None:
+                    self._keep_salt(seq, salt)
+                self._file.write(line + b"\n")
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self.head = self._write_head(Head(seq, digest(line)))
+            except BaseException as error:
+                self.close()  # what reached the disk is unknown: the next writer settles it
+                if isinstance(error, OSError):
+                    raise _unwritable(self._files.records, error) from None
+                raise
+            return self.head
 
     def _write_head(self, head: Head) -> Head:
         write_whole(self._files.head, head.to_bytes())

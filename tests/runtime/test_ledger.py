@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -196,4 +197,30 @@ def test_the_salts_are_kept_apart_and_can_be_deleted(tmp_path: Path) -> None:
     assert (b"01" * 16) not in files.records.read_bytes()
     assert files.salts.stat().st_mode & 0o077 == 0
     files.salts.unlink()
+    assert audit(tmp_path).intact
+
+
+def test_threads_share_a_ledger_without_breaking_the_chain(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger, ThreadPoolExecutor(8) as pool:
+        heads = list(pool.map(lambda i: ledger.append({"i": i}), range(64)))
+    assert audit(tmp_path).intact
+    assert sorted(head.count for head in heads) == list(range(1, 65))
+
+
+def test_a_writer_that_was_interrupted_writes_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    ledger = Ledger(tmp_path)
+    ledger.append({"i": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.append({"i": 2})
+    with pytest.raises(ValueError, match="closed file"):
+        ledger.append({"i": 3})
+    with Ledger(tmp_path) as again:
+        assert again.append({"i": 3}).count == 3
     assert audit(tmp_path).intact
