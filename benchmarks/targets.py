@@ -19,6 +19,7 @@ JSON = "Python, JSON in"
 LOAD = "load"
 ARROW = "Python, Arrow columns in"
 NUMPY = "Python, NumPy columns in"
+MANY_ROWS = "4 million rows"
 ALL_STAGES = "all stages"
 COLD_START = "gov check, cold start"
 TABLE_BYTES = "table.bin"
@@ -71,8 +72,16 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
         memory(figures),
         most("Python, dict in, 8 rules", figures.ours("drone_check", 8, DICT), 400, "ns"),
         most("Python, dict in, 10 000 rules", figures.ours("cells", 10_000, DICT), 800, "ns"),
-        least("Python, Arrow columns, 8 rules", figures.ours("drone_check", 8, ARROW), 150),
-        least("Python, NumPy columns, 8 rules", figures.ours("drone_check", 8, NUMPY), 150),
+        least(
+            "Python, Arrow columns, 8 rules",
+            figures.ours("drone_check", 8, f"{ARROW}, {MANY_ROWS}"),
+            150,
+        ),
+        least(
+            "Python, NumPy columns, 8 rules",
+            figures.ours("drone_check", 8, f"{NUMPY}, {MANY_ROWS}"),
+            150,
+        ),
         most(
             "`gov check` on a small file, cold",
             figures.ours("drone_check", 8, COLD_START),
@@ -217,11 +226,16 @@ def memory(figures: Figures) -> Verdict:
 def stage(figures: Figures, kind: str, rules: int, limit: float) -> Verdict:
     """All stages for one size."""
     return most(
-        f"check + verify + compile + prove, {rules:,} rules ({kind})".replace(",", " "),
+        f"check + verify + compile + prove, {spaced(rules)} rules ({kind})",
         figures.ours(kind, rules, ALL_STAGES),
         limit,
         "s",
     )
+
+
+def spaced(count: int) -> str:
+    """The number with blanks between its thousands."""
+    return f"{count:,}".replace(",", " ")
 
 
 def growth(figures: Figures, kind: str) -> Verdict:
