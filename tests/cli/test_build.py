@@ -118,6 +118,14 @@ def test_imports_and_csv_rows_are_merged_into_the_bundle(gov, root: Path, tmp_pa
     assert gov("verify", bundle).code == 0
 
 
+def test_the_page_explains_every_name_that_its_rules_use(gov, root: Path, tmp_path: Path) -> None:
+    source = root / "examples/control_plane.gov"
+    assert gov("build", source, "-o", tmp_path, "--emit", "html").code == 0
+    (page,) = (path.read_text() for path in tmp_path.glob("*.html"))
+    assert "let deletes_production = " in page
+    assert "usually 100000" in page
+
+
 def test_a_signature_can_be_demanded(
     gov, policy: Path, tmp_path: Path, keys: tuple[Path, Path]
 ) -> None:

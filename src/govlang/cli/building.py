@@ -198,10 +198,14 @@ def _emit(built: Built, what: str) -> tuple[str, bytes]:
             return "smt2", policy_smtlib(built.policy).encode()
         case _:
             from govlang.cli.html import html_page
-            from govlang.cli.html.tables import policy_tables
+            from govlang.cli.html.tables import definitions, policy_tables
 
-            tables = list(policy_tables(built.program.declarations))
+            declared = built.program.declarations
             page = html_page(
-                built.policy, built.compiled.snapshot, tables, built.report["verification"]
+                built.policy,
+                built.compiled.snapshot,
+                list(policy_tables(declared)),
+                list(definitions(declared)),
+                built.report["verification"],
             )
             return "html", page.encode()

@@ -12,15 +12,19 @@ from govlang.cli.formats.findings import Report
 from govlang.cli.html.graph import hidden_rules, precedence_svg, tier_name
 from govlang.cli.html.tables import PolicyTable
 from govlang.compiler import ir
-from govlang.compiler.obligations import decimal
+from govlang.compiler.obligations import argument, decimal
 
 
 def html_page(
-    policy: ir.Policy, snapshot: str, tables: Sequence[PolicyTable], report: Report | None
+    policy: ir.Policy,
+    snapshot: str,
+    tables: Sequence[PolicyTable],
+    definitions: Sequence[str],
+    report: Report | None,
 ) -> str:
     """The page; `report` is what `gov verify --format json` says, if the policy was verified."""
     style = (files("govlang.cli.html") / "page.css").read_text(encoding="utf-8")
-    body = "\n".join(_body(policy, snapshot, tables, report))
+    body = "\n".join(_body(policy, snapshot, tables, definitions, report))
     title = escape(f"{policy.name} {policy.version}")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -31,7 +35,11 @@ def html_page(
 
 
 def _body(
-    policy: ir.Policy, snapshot: str, tables: Sequence[PolicyTable], report: Report | None
+    policy: ir.Policy,
+    snapshot: str,
+    tables: Sequence[PolicyTable],
+    definitions: Sequence[str],
+    report: Report | None,
 ) -> Iterator[str]:
     yield f"<h1>{escape(policy.name)} <small>{escape(policy.version)}</small></h1>"
     yield f'<p class="meta"><code>{escape(snapshot)}</code></p>'
@@ -40,6 +48,9 @@ def _body(
         yield from _verdict(report)
     yield "<h2>What goes in</h2>"
     yield _fields(policy)
+    if definitions:
+        yield "<h2>Definitions</h2>"
+        yield f"<pre>{escape(chr(10).join(definitions))}</pre>"
     yield "<h2>Rules</h2>"
     yield from _rules(policy)
     if tables:
@@ -86,8 +97,14 @@ def _fields(policy: ir.Policy) -> str:
         ("output", policy.outputs),
         ("parameter", tuple(p.field for p in policy.params)),
     )
+    defaults = {p.field.name: f"usually {argument(p.default, p.field)}" for p in policy.params}
     rows = [
-        (f"<code>{escape(one.name)}</code>", kind, escape(field_type(one)), escape(_marks(one)))
+        (
+            f"<code>{escape(one.name)}</code>",
+            kind,
+            escape(field_type(one)),
+            escape(defaults.get(one.name, "") if kind == "parameter" else _marks(one)),
+        )
         for kind, fields in groups
         for one in fields
     ]

@@ -1,4 +1,7 @@
-"""The decision tables of a policy as people read them: syntax tree in, headings and cells out."""
+"""What a page shows of the source: definitions, and tables as people read them.
+
+In: the declarations of a syntax tree.  Out: their text, and the headings and cells of tables.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,13 @@ def policy_tables(declarations: Iterable[ast.Declaration]) -> Iterator[PolicyTab
                 yield from (_table(m) for m in members if isinstance(m, ast.Table))
             case _:
                 pass
+
+
+def definitions(declarations: Iterable[ast.Declaration]) -> Iterator[str]:
+    """The names that rules use and the assumptions that requests must satisfy, as written."""
+    for one in declarations:
+        if isinstance(one, ast.LetDecl | ast.AssumeDecl):
+            yield one.span.text
 
 
 def _table(table: ast.Table) -> PolicyTable:
