@@ -170,7 +170,9 @@ const char *gov_check_entries(const gov_table *t) {
         uint8_t effect = t->rules[e->rule].effect;
         if (e->effect != effect && !(effect == GOV_REQUIRE_HUMAN && e->effect == GOV_ALLOW))
             return "an entry has another effect than its rule";
-        if (i && (whole || before->effect == e->effect ? before->rule > e->rule : before->effect < e->effect))
+        if (!i) continue;
+        const int by_rule = whole ? before->rule != e->rule : before->effect == e->effect;
+        if (by_rule ? before->rule > e->rule : before->effect < e->effect)
             return "the entries are not sorted";
     }
     return NULL;

@@ -62,23 +62,25 @@ static inline uint32_t child_of(const uint64_t *node, const int64_t *words) {
 static inline int has_bit(const uint64_t *set, uint32_t i) { return (int)(set[i / 64] >> (i % 64) & 1); }
 static inline void clear_bit(uint64_t *set, uint32_t i) { set[i / 64] &= ~(UINT64_C(1) << (i % 64)); }
 
-/* Adds the rules of a block's fired entries. */
-static void add_rules(const gov_table *t, const uint64_t *node, uint64_t bits, uint64_t *fired) {
+/* Adds the rules of a block's fired entries, and which of them ask for a human. */
+static void add_rules(const gov_table *t, const uint64_t *node, uint64_t bits, uint64_t *fired, uint64_t *asking) {
     for (; bits; bits &= bits - 1) {
-        const uint32_t rule = t->entries[gov_pair(node + 4, (uint32_t)__builtin_ctzll(bits))].rule;
-        fired[rule / 64] |= UINT64_C(1) << (rule % 64);
+        const gov_entry *e = &t->entries[gov_pair(node + 4, (uint32_t)__builtin_ctzll(bits))];
+        const uint64_t bit = UINT64_C(1) << (e->rule % 64);
+        fired[e->rule / 64] |= bit;
+        if (e->effect == GOV_REQUIRE_HUMAN) asking[e->rule / 64] |= bit;
     }
 }
 
 /* Walks the nodes: a child first, then what hangs behind its parent. */
-static void gather(const gov_table *t, const int64_t *words, uint64_t *fired) {
+static void gather(const gov_table *t, const int64_t *words, uint64_t *fired, uint64_t *asking) {
     uint32_t stack[GOV_DEPTH_MAX + 1], depth = 0, at = 0;
     if (!t->n_nodes) return;
     do {
         const uint64_t *node = t->nodes + at;
         uint32_t next = gov_high(node[0]);
         if (gov_kind_of(node[0]) == GOV_BLOCK) {
-            add_rules(t, node, fired_bits(t, node, words), fired);
+            add_rules(t, node, fired_bits(t, node, words), fired, asking);
         } else {
             const uint32_t child = child_of(node, words);
             if (child && next) stack[depth++] = next;
@@ -120,20 +122,20 @@ static int keep_taken(const gov_table *t, uint64_t *taken) {
     return none;
 }
 
-static uint8_t effect_of(const gov_table *t, const gov_rule *rule, const int64_t *words) {
-    if (rule->effect != GOV_REQUIRE_HUMAN) return rule->effect;
-    const uint64_t approved = t->policy->approved == GOV_NONE ? 0 : (uint64_t)words[t->policy->approved];
-    return rule->roles & ~approved ? GOV_REQUIRE_HUMAN : GOV_ALLOW;
+/* The strictest effect of a rule's fired entries. */
+static uint8_t effect_of(const gov_table *t, uint32_t rule, const uint64_t *asking) {
+    const uint8_t effect = t->rules[rule].effect;
+    return effect != GOV_REQUIRE_HUMAN || has_bit(asking, rule) ? effect : GOV_ALLOW;
 }
 
 /* The strictest taken effect, joined with the default where nothing taken permits; the first rule that has it. */
-static void join(const gov_table *t, const int64_t *words, const uint64_t *taken, gov_outcome *out) {
+static void join(const gov_table *t, const uint64_t *asking, const uint64_t *taken, gov_outcome *out) {
     uint32_t first[GOV_DENY + 1] = {GOV_NONE, GOV_NONE, GOV_NONE, GOV_NONE, GOV_NONE};
     int permits = t->combine >= GOV_FIRST_MATCH, strictest = -1;
     for (uint32_t i = 0; i < gov_rule_words(t); i++)
         for (uint64_t left = taken[i]; left; left &= left - 1) {
             const uint32_t r = 64 * i + (uint32_t)__builtin_ctzll(left);
-            const uint8_t effect = effect_of(t, &t->rules[r], words);
+            const uint8_t effect = effect_of(t, r, asking);
             if (first[effect] == GOV_NONE) first[effect] = r;
             if (effect > strictest) strictest = effect;
             permits |= t->rules[r].effect == GOV_ALLOW || t->rules[r].effect == GOV_REQUIRE_HUMAN;
@@ -166,14 +168,14 @@ static int limits_meet(const gov_table *t, const int64_t *words, const uint64_t 
 
 void gov_collect(const gov_table *t, const int64_t *words, uint64_t *scratch, gov_outcome *out) {
     const uint32_t size = gov_rule_words(t);
-    uint64_t *fired = scratch, *taken = scratch + size;
-    memset(scratch, 0, 2 * size * sizeof *scratch);
+    uint64_t *fired = scratch, *taken = scratch + size, *asking = scratch + 2 * size;
+    memset(scratch, 0, 3 * size * sizeof *scratch);
     if (!gov_in_range(t, words, out) || gov_first_broken(t, words, out)) return;
-    gather(t, words, fired);
+    gather(t, words, fired, asking);
     memcpy(taken, fired, size * sizeof *taken);
     drop_overridden(t, taken);
     const int several = keep_taken(t, taken);
-    join(t, words, taken, out);
+    join(t, asking, taken, out);
     if (several) gov_conclude(out, GOV_DENY, GOV_BY_DEFAULT);
-    if (!limits_meet(t, words, taken, (int64_t *)(void *)(scratch + 2 * size))) out->decision = GOV_DENY;
+    if (!limits_meet(t, words, taken, (int64_t *)(void *)(scratch + 3 * size))) out->decision = GOV_DENY;
 }

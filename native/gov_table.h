@@ -25,8 +25,9 @@
      words     A request is an array of int64, one word a column (gov_column).
      rules     Rule 0 has the highest precedence.  A rule fires if one of its entries fires.
      entries   Sorted by rank, best first: the number of an entry is its rank.  Under combine strict and
-               most_restrictive rank is (effect, strictest first; then rule), else it is the rule.
+               most_restrictive rank is (effect, strictest first; then rule), else (rule; then effect, strictest first).
                An entry fires if the walk from node 0 visits a block in which its bit stays set.
+               The effect of a fired rule is the strictest one of its entries that fired.
      walk      visit(node):
                  SWITCH, HASH, SPLIT  visit the child that belongs to the word of `column`, if there is one;
                                       then visit `rest`, if there is one (not 0)
@@ -206,7 +207,9 @@ typedef struct { uint32_t field, kind, value, reserved; } gov_arg;    /* the fie
 typedef struct { uint32_t text, first_arg, args, reserved; } gov_remedy;
 
 /* `effect` is the rule's; an entry of a `require human` rule that holds only when all its roles have approved has
-   GOV_ALLOW instead. */
+   GOV_ALLOW instead.  It is the entries that say which of the two a rule decides: no decision looks at `roles`.  Should
+   a table fire both for one request, which no policy means, the rule requires a human.  Obligations ask for `roles`
+   that have not approved. */
 typedef struct { uint32_t rule; uint8_t effect, reserved[3]; } gov_entry;
 
 /* Nodes.  Words of 8 bytes; `u32 …` lists hold two a word, the last one padded with 0; a child 0 is none.

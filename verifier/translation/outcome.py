@@ -149,7 +149,9 @@ class TableReader:
         grants = tuple(_grant(rule, waits=waits[rule.id]) for rule in standing(fired))
         taken = taken_of(self.policy, grants)
         self._check_members(env, taken)
-        effect, decider = self._settled(entries) or self._joined(env, grants, taken)
+        effect, decider = self._settled(entries) or self._joined(
+            env, self._with_effects(grants, entries)
+        )
         return Outcome(
             effect,
             decider.id if decider else DEFAULT_RULE,
@@ -158,15 +160,22 @@ class TableReader:
             tuple(rule.id for rule in fired),
         )
 
+    def _with_effects(self, grants: tuple[Grant, ...], entries: set[int]) -> tuple[Grant, ...]:
+        """The grants with the effects of the entries, which decide; roles are for obligations."""
+        effects: dict[str, Effect] = {}
+        for entry in sorted(entries, reverse=True):
+            one = self.decoded.entries[entry]
+            effects[self.policy.rules[one.rule].id] = one.effect
+        return tuple(replace(grant, effect=effects[grant.rule.id]) for grant in grants)
+
     def _waits(self, number: int, words: Sequence[int]) -> bool:
         """Whether some role that a rule asks for has not approved."""
         column = self.decoded.approved_column
         approved = 0 if column is None else words[column]
         return self.decoded.role_masks[number] & ~approved != 0
 
-    def _joined(
-        self, env: Environment, grants: tuple[Grant, ...], taken: tuple[Grant, ...]
-    ) -> tuple[Effect, ir.Rule | None]:
+    def _joined(self, env: Environment, grants: tuple[Grant, ...]) -> tuple[Effect, ir.Rule | None]:
+        taken = taken_of(self.policy, grants)
         effect = joined_effect(self.policy, grants, taken)
         decider = next((g.rule for g in taken if g.effect is effect), None)
         return effect if limits_meet(self.policy, env, taken) else Effect.DENY, decider
