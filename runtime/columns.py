@@ -139,8 +139,8 @@ def _unmasked(one: Field, column: Any) -> Any:
 
 
 def _native(column: Array) -> Array:
-    """The same numbers, one after another, in this machine's byte order."""
-    return np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("="))
+    """The same numbers, one after another, where C may read them, in this machine's byte order."""
+    return np.require(column, column.dtype.newbyteorder("="), ("C_CONTIGUOUS", "ALIGNED"))
 
 
 def _pointer(array: Array) -> Any:

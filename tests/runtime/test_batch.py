@@ -15,6 +15,7 @@ from govlang.compiler import ir
 from govlang.compiler.ir import Effect, Field, Kind, Origin, Rounding, Rule
 from govlang.native.errors import TableError
 from govlang.runtime.batch import BY_DEFAULT, BY_INVALID, BatchOutcome
+from govlang.runtime.columns import _native
 from govlang.runtime.policy import Policy
 
 SPEED = Field("speed", Kind.NUMBER, 0, 200)
@@ -54,6 +55,14 @@ def one_field(field: Field, condition: ir.BoolExpr) -> Policy:
 
 def ids(outcome: BatchOutcome) -> list[str]:
     return [outcome.rule_id(row) for row in range(len(outcome))]
+
+
+def test_numbers_that_lie_at_odd_addresses_are_moved_before_c_reads_them() -> None:
+    odd = np.frombuffer(b"\0" + np.array([5, 150, 201]).tobytes(), np.uint8)[1:].view(np.int64)
+    assert not odd.flags.aligned
+    assert _native(odd).flags.aligned
+    policy = one_field(SPEED, over("speed", 100))
+    assert ids(policy.decide_batch({"speed": odd})) == [MISS, HIT, BAD]
 
 
 HIT, MISS, BAD = "hit", "default", "invalid_request"
