@@ -114,11 +114,12 @@ class Policy(Decider):
     ) -> BatchOutcome:
         """Decide whole columns (Arrow table or record batch, or a mapping of Arrow and NumPy columns).
 
-        Every row lacks a required field whose column is left out, and is invalid.
+        The columns must not change until it returns: C reads them where they lie, other threads run
+        meanwhile.  Without `now_ms` every row of a policy that reads the clock is invalid.
 
         Raises:
-            TableError: GOV412, a column is unknown, of a type that its field cannot take, or of another
-                length than the others.
+            TableError: GOV412, a column is missing or unknown, of a type that its field cannot take, or of
+                another length than the others.
         """
         from govlang.runtime.batch import decide_columns
 
