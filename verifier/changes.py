@@ -9,7 +9,7 @@ Looser: a lower effect, a larger limit, fewer roles or actions, a longer expiry,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -18,6 +18,7 @@ import z3
 from govlang.compiler import ir
 from govlang.compiler.interpret import INVALID_REQUEST, Outcome
 from govlang.compiler.ir import Effect
+from govlang.compiler.obligations import decimal
 from govlang.verifier.differences import obligations_differ
 from govlang.verifier.encode import Term
 from govlang.verifier.judge import same_outcome
@@ -53,6 +54,17 @@ def change_of(old: Outcome, new: Outcome, spans: Spans) -> Change | None:
         _looser(old, new, spans),
         _looser(new, old, spans),
     )
+
+
+def with_starts(outcome: Outcome, own: ir.Policy, spans: Spans) -> Outcome:
+    """The outcome of one version, where each limit begins written out if that is not the common start."""
+    found = []
+    for one in outcome.obligations:
+        target = own.target(one["limit"]) if "limit" in one else None
+        start = None if target is None or "from" in one else decimal(target.lo, target)
+        known = start is None or start == spans[one["limit"]][0]
+        found.append(one if known else one | {"from": start})
+    return replace(outcome, obligations=tuple(found))
 
 
 def _looser(old: Outcome, new: Outcome, spans: Spans) -> bool:

@@ -26,7 +26,7 @@ from govlang.compiler.ir import Effect
 from govlang.compiler.obligations import argument
 from govlang.compiler.requests import read_sample, write_request
 from govlang.verifier.beyond import unseen_changes
-from govlang.verifier.changes import Change, Side, change_of, differs, looser
+from govlang.verifier.changes import Change, Side, change_of, differs, looser, with_starts
 from govlang.verifier.columns import Point
 from govlang.verifier.defaults import at_defaults, defaults_differ
 from govlang.verifier.encode import Term
@@ -313,7 +313,7 @@ class _Search:
             return interpret.invalid_outcome(None, "a parameter is out of range")
         _, outcome = interpret.step(policy, params, state, sample)
         assert outcome is not None
-        return outcome
+        return with_starts(outcome, policy, self.spans)
 
     def _own_params(self, policy: ir.Policy, point: Point) -> Iterator[tuple[str, int]]:
         """Parameters in this version's steps."""

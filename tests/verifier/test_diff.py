@@ -164,3 +164,16 @@ def test_members_are_compared_by_name_not_by_position() -> None:
     old = policy((enum("a", "b"),), ir.Rule("r", ir.InRanges("e", ((0, 0),)), Effect.ALLOW))
     new = policy((enum("b", "a"),), ir.Rule("r", ir.InRanges("e", ((1, 1),)), Effect.ALLOW))
     assert told(diff(old, new)) == []
+
+
+@pytest.mark.parametrize(("before", "after", "direction"), [(5, 0, "looser"), (0, 5, "stricter")])
+def test_a_limit_begins_where_the_range_of_its_target_does(
+    before: int, after: int, direction: str
+) -> None:
+    def limited(lo: int) -> ir.Policy:
+        limit = ir.Limit("speed", ir.IntConst(lo), ir.IntConst(10))
+        rule = ir.Rule("l", ir.InRanges("x", ((0, 3),)), Effect.LIMIT, limits=(limit,))
+        more = {"outputs": (number("speed", lo, 20),), "default": ir.Default.ALLOW}
+        return policy((number("x", 0, 9),), rule, **more)
+
+    assert told(diff(limited(before), limited(after))) == [("limit", "l", "limit", "l", direction)]
