@@ -173,6 +173,7 @@ class _Search:
         optimise.set("timeout", max(1, int((self.deadline - monotonic()) * 1000)))
         optimise.add(*self._terms(names))
         optimise.minimize(self._cost(names))
+        self.columns.texts.fuel.refill(self.deadline)
         for _ in range(ROUNDS_MAX):
             verdict = optimise.check()
             if verdict == z3.unknown:
@@ -187,7 +188,11 @@ class _Search:
                 optimise.add(found.lemma)
                 continue
             point = self._kept(found, names, optimise.model())
-            return point if self._permitted(point) else None
+            if self._permitted(point):
+                return point
+            self.open = Open("the solver's model fails the check on the interpreter", broken=True)
+            return None
+        self.open = Open("no texts were found for the solver's models")
         return None
 
     def _terms(self, names: Sequence[str]) -> list[Term]:

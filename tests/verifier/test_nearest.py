@@ -6,14 +6,17 @@ import random
 from fractions import Fraction
 
 import pytest
+import z3
 from enumeration import finite_policy
 from ir_strategies import all_requests
 
 from govlang.compiler import interpret, ir
 from govlang.compiler.interpret import Value
 from govlang.compiler.ir import Effect
+from govlang.verifier import nearest as module
+from govlang.verifier.concretize import Unrealisable
 from govlang.verifier.nearest import PERMITTED, Nearest, distance, nearest_allowed
-from govlang.verifier.solve import Absent
+from govlang.verifier.solve import Absent, Open
 
 
 def best(policy: ir.Policy, values: dict[str, Value]) -> tuple[int, int, Fraction] | None:
@@ -67,3 +70,19 @@ def test_a_text_is_changed_to_one_that_is_allowed() -> None:
     assert isinstance(answer, Nearest)
     assert [(c.field, c.after) for c in answer.changes][1] == ("risk", 5)
     assert str(answer.request["topic"]).startswith("infra.")
+
+
+def test_a_larger_change_is_not_called_the_smallest_where_a_smaller_one_was_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fields = tuple(ir.Field(name, ir.Kind.NUMBER, 0, 9) for name in "xy")
+    rules = (ir.Rule("a", ir.InRanges("x", ((5, 9),)), Effect.ALLOW),)
+    policy = ir.Policy("p", "1", 1, ir.Combine.STRICT, ir.Default.DENY, fields, rules)
+    real, given_up = module.realise, iter(range(module.ROUNDS_MAX))
+
+    def realise(encoder: module.Encoder, model: object) -> object:
+        lost = next(given_up, None) is not None
+        return Unrealisable(z3.BoolVal(True)) if lost else real(encoder, model)
+
+    monkeypatch.setattr(module, "realise", realise)
+    assert isinstance(nearest_allowed(policy, {}, {"x": 0, "y": 0}), Open)
