@@ -17,11 +17,11 @@ from typing import Final
 from govlang.compiler import ir
 from govlang.compiler.checked import Accept
 from govlang.compiler.core import core_json, snapshot
+from govlang.verifier.assumptions import assumptions_can_hold, find_dead_parameters
 from govlang.verifier.conflicts import find_conflicts
 from govlang.verifier.findings import (
     KIND_OF_CODE,
     UNDECIDED,
-    VACUOUS,
     Finding,
     Report,
     Severity,
@@ -31,7 +31,7 @@ from govlang.verifier.gaps import find_gaps
 from govlang.verifier.options import Context, Options, Progress, Replay
 from govlang.verifier.properties import find_refuted_properties, settle_guards
 from govlang.verifier.smtlib import Watch
-from govlang.verifier.solve import Absent, forget, solver_name
+from govlang.verifier.solve import forget, solver_name
 from govlang.verifier.unreachable import find_unreachable
 from govlang.verifier.vacuous import find_vacuous
 
@@ -53,7 +53,8 @@ def verify(
     start = perf_counter()
     forget()
     context = Context(policy, options, replay, progress, watch)
-    if _assumptions_can_hold(context):
+    if assumptions_can_hold(context):
+        find_dead_parameters(context)
         silent = find_unreachable(context)
         find_conflicts(context)
         find_vacuous(context, silent)
@@ -73,26 +74,6 @@ def verify(
         solver_name(),
         int((perf_counter() - start) * 1000),
     )
-
-
-def _assumptions_can_hold(context: Context) -> bool:
-    """Whether there is a valid request at all."""
-    answer = context.session.find([], lambda point: context.judge.judge(point) is not None)
-    if not isinstance(answer, Absent):
-        return True
-    first = context.policy.assumptions[:1]
-    context.findings.append(
-        Finding(
-            VACUOUS,
-            "vacuous",
-            Severity.ERROR,
-            (),
-            "no request satisfies what the policy assumes",
-            "weaken or remove an `assume`",
-            span=first[0].span if first else None,
-        )
-    )
-    return False
 
 
 def _ordered(findings: Sequence[Finding]) -> list[Finding]:

@@ -255,3 +255,39 @@ def test_one_conflict_among_a_thousand_rules_is_found() -> None:
     odd = replace(rules[600], id="odd", effect=Effect.DENY)
     report = verify(replace(fine, rules=(*rules, odd)))
     assert [f.rules for f in report.findings if f.code == "GOV301"] == [("r600", "odd")]
+
+
+def assuming_more_than(highest: int) -> ir.Policy:
+    """`assume x > p` where x is at most 10 and p at most `highest`."""
+    x = ir.Field("x", ir.Kind.NUMBER, 0, 10)
+    p = ir.Param(ir.Field("p", ir.Kind.NUMBER, 0, highest), 3)
+    above = ir.Compare(ir.CompareOp.LT, ir.ParamValue("p"), ir.FieldValue("x"))
+    rule = ir.Rule("r", ir.InRanges("x", ((0, 5),)), ir.Effect.DENY)
+    return ir.Policy(
+        "q",
+        "1",
+        1,
+        ir.Combine.STRICT,
+        ir.Default.ALLOW,
+        (x,),
+        (rule,),
+        params=(p,),
+        assumptions=(ir.Assumption("x > p", above),),
+    )
+
+
+def test_parameters_that_leave_no_request_valid_are_found() -> None:
+    messages = [f.message for f in verify(assuming_more_than(10)).findings]
+    assert "with `p` = 10 no request satisfies what the policy assumes" in messages
+
+
+def test_parameters_that_all_leave_some_request_valid_are_no_finding() -> None:
+    found = verify(assuming_more_than(9)).findings
+    assert [f.code for f in found] == ["GOV305"]
+
+
+def test_an_assumption_about_parameters_alone_says_how_they_may_be_set() -> None:
+    one = assuming_more_than(10)
+    small = ir.Compare(ir.CompareOp.LT, ir.ParamValue("p"), ir.IntConst(10))
+    meant = replace(one, assumptions=(*one.assumptions, ir.Assumption("p < 10", small)))
+    assert [f.code for f in verify(meant).findings] == ["GOV305"]
