@@ -300,7 +300,9 @@ def _covered(context: Context, i: int, others: Sequence[int]) -> Finding:
     fixed = [encoder.condition(rule.condition), _differ(context, reason=True)(with_, without, i)]
     soft = [free[judge.rules[j].id] == encoder.condition(judge.rules[j].condition) for j in others]
     core = context.session.core(fixed, soft)
-    cover = [judge.rules[others[k]].id for k in core or ()]
+    if core is None:  # the solver gave up on the reason, not on the fact
+        return _finding(rule, f"`{rule.id}` never decides and adds nothing", [])
+    cover = [judge.rules[others[k]].id for k in core]
     return _finding(rule, _why(rule, cover), cover)
 
 
