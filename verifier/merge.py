@@ -121,6 +121,7 @@ def _shape(one: ir.Field) -> tuple[object, ...]:
         one.optional,
         one.origin,
         one.rounding,
+        one.private,
     )
 
 
@@ -277,10 +278,23 @@ class Rewriter:
             return value
         return self.integer(value)
 
+    def suggested(self, name: str, value: ir.ArgValue) -> ir.ArgValue:
+        """The value that a remedy suggests for a field, in common steps and members."""
+        own, common = self.own[name], self.common[name]
+        if own.is_text:
+            return value
+        if isinstance(value, ir.IntConst) and own.kind is ir.Kind.ENUM:
+            return ir.IntConst(self.places(name)[value.value])
+        if isinstance(value, ir.IntConst) and own.kind is ir.Kind.SET:
+            return ir.IntConst(self.mask(name, value.value))
+        found = self.argument(value)
+        assert not isinstance(found, ir.TextConst | ir.TextField)
+        return _times(found, self.factor(own, common))
+
     def rule(self, rule: ir.Rule) -> ir.Rule:
         """A rule over common fields."""
         remedy = rule.remedy and replace(
-            rule.remedy, values=tuple((n, self.argument(v)) for n, v in rule.remedy.values)
+            rule.remedy, values=tuple((n, self.suggested(n, v)) for n, v in rule.remedy.values)
         )
         return replace(
             rule,

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from enumeration import all_params, finite_policy
+from front import check
 from ir_strategies import all_requests
 
 from govlang.compiler import interpret, ir
@@ -177,3 +178,30 @@ def test_a_limit_begins_where_the_range_of_its_target_does(
         return policy((number("x", 0, 9),), rule, **more)
 
     assert told(diff(limited(before), limited(after))) == [("limit", "l", "limit", "l", direction)]
+
+
+SUGGESTED = {
+    "a step": ("number in 0..9 step 0.1", "0.5", "number in 0..9 step 0.5", "2.5", "0.5"),
+    "a member": ("one of u, v", "u", "one of v, u", "v", "u"),
+    "a label": ("set of u, v", "{u}", "set of v, u", "{v}", "{u}"),
+}
+
+
+@pytest.mark.parametrize("name", SUGGESTED)
+def test_what_a_remedy_suggests_is_compared_by_what_it_means(name: str) -> None:
+    before, old, after, changed, same = SUGGESTED[name]
+
+    def denied(declared: str, value: str) -> ir.Policy:
+        fields = f"input {{ x : {declared}\n b : bool }}\ndefault allow\n"
+        return check(f'{fields}rule r when b deny remedy "try" with x = {value}\n').policy
+
+    other = ("deny", "r", "deny", "r", "other")
+    assert other in told(diff(denied(before, old), denied(after, changed)))
+    assert other not in told(diff(denied(before, old), denied(after, same)))
+
+
+def test_a_field_that_is_no_longer_private_is_told() -> None:
+    fields = number("x", 0, 9), replace(number("x", 0, 9), private=True)
+    rule = ir.Rule("a", ir.InRanges("x", ((0, 5),)), Effect.ALLOW)
+    report = diff(policy((fields[1],), rule), policy((fields[0],), rule))
+    assert report.declarations == ("the declaration of `x` changed",)
