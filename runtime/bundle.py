@@ -79,10 +79,19 @@ def read_bundle(data: bytes, *, public_key: bytes | None = None) -> Bundle:
     _check_parts(manifest, parts)
     _check_core(manifest, parts["core.json"])
     if public_key is not None:
-        from govlang.native.signature import check_signature
-
-        check_signature(parts.get("signature"), parts["manifest.json"], public_key)
+        check_signer(parts, public_key)
     return Bundle(manifest, parts)
+
+
+def check_signer(parts: Mapping[str, bytes], public_key: bytes) -> None:
+    """Refuse parts whose manifest is not signed by this key (PEM).
+
+    Raises:
+        BundleError: GOV405 there is no such signature.
+    """
+    from govlang.native.signature import check_signature
+
+    check_signature(parts.get("signature"), parts["manifest.json"], public_key)
 
 
 def _check_parts(manifest: Manifest, parts: Mapping[str, bytes]) -> None:

@@ -20,7 +20,7 @@ from govlang.native._dict import Decider
 from govlang.native.errors import BundleError, CodedError, TableError
 from govlang.native.request import InvalidFieldError, read_request, read_value
 from govlang.native.table import Table
-from govlang.runtime.bundle import Bundle, load_bundle, read_bundle
+from govlang.runtime.bundle import Bundle, check_signer, load_bundle, read_bundle
 from govlang.runtime.clock import clock_fields
 from govlang.runtime.decision import DECISIONS, Outcome
 from govlang.runtime.json_request import DuplicateKeyError, read_json
@@ -188,6 +188,8 @@ class Policy(Decider):
 def _opened(source: str | Path | bytes | Bundle, public_key: bytes | None) -> Bundle | bytes:
     """The bundle, or the bytes of a bare table."""
     if isinstance(source, Bundle):
+        if public_key is not None:
+            check_signer(source.parts, public_key)
         return source
     if isinstance(source, bytes):
         bare = public_key is None and source.startswith(MAGIC)

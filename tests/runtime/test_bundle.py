@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from odd_trees import exchanged
 
+from govlang.cli.compiled import compile_policy
 from govlang.compiler import ir
 from govlang.compiler.bundle import Contents, bundle_bytes
 from govlang.compiler.core import core_json
@@ -19,6 +20,7 @@ from govlang.native.container import pack, unpack
 from govlang.native.errors import BundleError, CodedError
 from govlang.native.manifest import Proof
 from govlang.runtime.bundle import load_bundle, read_bundle
+from govlang.runtime.policy import Policy
 
 POLICY = ir.Policy(
     name="tiny",
@@ -173,6 +175,15 @@ def test_a_signature_is_demanded_and_checked() -> None:
     }
     with pytest.raises(BundleError, match="another manifest"):
         read_bundle(pack(swapped), public_key=public)
+
+
+def test_a_bundle_that_is_open_already_is_held_to_the_key_too() -> None:
+    private, public = keys()
+    given = {"table": compile_policy(POLICY).table}
+    with pytest.raises(BundleError, match="GOV405"):
+        Policy.load(read_bundle(bundle_bytes(contents(**given))), public_key=public)
+    signed = read_bundle(bundle_bytes(contents(**given), private))
+    assert Policy.load(signed, public_key=public).name == "tiny"
 
 
 def test_a_signature_of_another_key_is_refused() -> None:
