@@ -39,7 +39,12 @@ class Merged:
 
 
 def merge(old: ir.Policy, new: ir.Policy) -> Merged:
-    """Bring two versions together."""
+    """Bring two versions together.
+
+    Raises:
+        CannotMergeError: a name stands for different kinds of things.
+    """
+    _keep_sides(old, new)
     fields, changes = _merged(old.fields, new.fields)
     outputs, more = _merged(old.outputs, new.outputs)
     params, others = _merged(
@@ -68,6 +73,13 @@ def merge(old: ir.Policy, new: ir.Policy) -> Merged:
         after,
         (*changes, *more, *others, *_param_changes(old, new)),
     )
+
+
+def _keep_sides(old: ir.Policy, new: ir.Policy) -> None:
+    for one, other in ((old, new), (new, old)):
+        for name in sorted({f.name for f in one.fields} & {f.name for f in other.outputs}):
+            what = f"`{name}` is an input in one version and an output in the other"
+            raise CannotMergeError(f"{what}: their limits cannot be compared")
 
 
 def _actions(old: ir.Policy, new: ir.Policy) -> tuple[ir.Action, ...]:

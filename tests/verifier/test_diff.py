@@ -205,3 +205,12 @@ def test_a_field_that_is_no_longer_private_is_told() -> None:
     rule = ir.Rule("a", ir.InRanges("x", ((0, 5),)), Effect.ALLOW)
     report = diff(policy((fields[1],), rule), policy((fields[0],), rule))
     assert report.declarations == ("the declaration of `x` changed",)
+
+
+def test_limits_of_an_input_and_of_an_output_of_one_name_are_not_compared() -> None:
+    body = "default allow\nrule r when b limit v to {}\n"
+    old = check("input { v : number in 0..20 step 0.5\n b : bool }\n" + body.format(0)).policy
+    field = "input { b : bool }\noutput v : number in 0..20 step 0.1\n"
+    report = diff(old, check(field + body.format("2.5")).policy, no_looser=True)
+    assert report.is_looser
+    assert report.status == "refuted"
