@@ -16,9 +16,10 @@ HOW = """\
   to machine; the ratios within this run are what counts. `results.json` holds every figure.
 - Every decision of every engine was compared with the expected rule before its time was taken. Decisions mean the
   rule's name, not only allow or deny.
-- Requests: 65 536 distinct ones in a shuffled order, half of them met by a rule, so that no branch
-  predictor learns them; Python is given 8 192 of them. Times are processor time. C figures are the median of 15 passes timed inside C around a call that is not inlined; Python
-  figures are the median of 7 rounds and contain the loop, about 20 ns.
+- Requests: 65 536 distinct ones in a shuffled order, half of them met by a rule, so that no branch predictor learns
+  them; Python is given 8 192 of them. Times are processor time, but for the stages and the cold start, which are wall
+  time. C figures are the median of 15 passes timed inside C around a call that is not inlined; Python figures are the
+  median of 7 rounds and contain the loop, about 20 ns.
 - `drone_check`: 8 rules on five integers and an enumeration. `cells`: two equality columns (enumeration and text) and
   one range. `text`: the same with text in both. `overlap`: every rule overlaps every other in `x`. In all three at
   least 5 % of the rules are sums of three fields, sets or text patterns, two of them stand above all others without
@@ -34,8 +35,8 @@ HOW = """\
 NOT_MEASURED = """\
 ## Peers that are not here
 
-- `csl-core` and `dogwood-py` install, but this suite has no adapters for them: the first guards the tool calls of agents
-  with policies of its own, the second's subject is decisions that depend on history, which this version does not have.
+- `csl-core` and `dogwood-py` install, but this suite has no adapters for them: the first guards the tool calls of
+  agents with policies of its own, the second's subject is decisions that depend on history, which this version lacks.
 - `cedar-wasm`, `json-logic-engine` (npm) and hand-written JavaScript: they belong beside the WebAssembly backend,
   which is not part of this version.
 """
