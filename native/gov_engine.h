@@ -68,7 +68,7 @@ static inline uint32_t gov_rank(const uint64_t *points, uint32_t count, int64_t 
     uint32_t low = 0;
     while (count > 8) {
         uint32_t half = count / 2;
-        low += (int64_t)points[low + half - 1] <= value ? half : 0;
+        low += half & (0u - ((int64_t)points[low + half - 1] <= value));
         count -= half;
     }
     uint32_t rank = low;

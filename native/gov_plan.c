@@ -11,6 +11,8 @@
 
 #define DIRECT_MAX 1024      /* values of a word that may get a mask each */
 #define DIRECT_FEW 16        /* of one that always does */
+#define NARROW_KEYS 64       /* of a step, at most, if it is narrow */
+#define NARROW_ENTRIES 16    /* of its block: bits of a narrow mask */
 #define BUDGET 2048          /* masks for words of more than DIRECT_FEW values */
 
 typedef struct {
@@ -18,6 +20,7 @@ typedef struct {
     gov_plan *p;             /* NULL while counting: arrays are filled behind it */
     uint32_t *stop_of;       /* by the node's first word */
     uint32_t slots, words, spent;
+    uint32_t entries, tail;  /* of the block at hand: its entries, bytes behind its steps */
 } maker;
 
 static uint32_t lookup_size(const uint64_t *at) {
@@ -90,9 +93,41 @@ static void direct_step(maker *m, const uint64_t *first, uint32_t lookups, uint1
     for (uint32_t v = 0; v < values; v++) masks[v] = mask_of(first, lookups, column, s->lo + (int64_t)v);
 }
 
+static uint32_t padded(uint32_t count) { return (count + GOV_NARROW_STEP - 1) / GOV_NARROW_STEP * GOV_NARROW_STEP; }
+static uint32_t narrow_bytes(uint32_t count) { return (4 * padded(count) + 2 * (padded(count) + 1) + 3) & ~3u; }
+
+/* Every word is below INT32_MAX, the key that fills up: no parameter, since nobody checks its word.  (There is a mask
+   behind each of these keys too, so that no word whatever leads outside.) */
+static int is_narrow(const maker *m, uint16_t column, const uint64_t *keys, uint32_t count) {
+    const gov_column *c = &m->t->columns[column];
+    return column < m->t->policy->request_columns && c->lo >= INT32_MIN && c->hi < INT32_MAX &&
+           m->entries <= NARROW_ENTRIES && count <= NARROW_KEYS && (int64_t)keys[0] >= INT32_MIN &&
+           (int64_t)keys[count - 1] <= INT32_MAX;
+}
+
+/* Narrow keys and masks of a block move behind its steps: most requests of a large table wait for memory. */
+static void tuck_in(maker *m, uint32_t first) {
+    char *to = m->p ? (char *)&m->p->slots[m->slots] : NULL;
+    for (uint32_t i = first; to && i < m->slots; i++) {
+        gov_step *s = &m->p->slots[i].step;
+        if (s->kind != GOV_STEP_NARROW) continue;
+        int32_t *keys = (int32_t *)(void *)to;
+        uint16_t *masks = (uint16_t *)(void *)(keys + padded(s->count));
+        for (uint32_t k = 0; k < padded(s->count); k++) keys[k] = k < s->count ? (int32_t)s->u.words[k] : INT32_MAX;
+        for (uint32_t k = 0; k <= padded(s->count); k++)
+            masks[k] = k <= s->count ? (uint16_t)s->u.words[s->count + k] : 0;
+        to += narrow_bytes(s->count);
+        s->count = padded(s->count);
+        s->u.keys = keys;
+    }
+    m->slots += (m->tail + (uint32_t)sizeof(gov_slot) - 1) / (uint32_t)sizeof(gov_slot);
+}
+
 static void rank_step(maker *m, const uint64_t *at) {
     const uint32_t count = gov_high(at[0]);
-    gov_step *s = new_step(m, GOV_STEP_RANK, gov_column_of(at[0]));
+    const int narrow = is_narrow(m, gov_column_of(at[0]), at + 1, count);
+    gov_step *s = new_step(m, narrow ? GOV_STEP_NARROW : GOV_STEP_RANK, gov_column_of(at[0]));
+    if (narrow) m->tail += narrow_bytes(count);
     if (!s) return;
     s->count = count;
     s->u.words = at + 1;
@@ -184,18 +219,22 @@ static void residual_step(maker *m, uint64_t residual) {
 static void block_stop(maker *m, const uint64_t *node, uint32_t at) {
     const uint32_t residuals = gov_byte3(node[0]), first = m->slots;
     const uint64_t *rest = node + 4 + (gov_byte1(node[0]) + 1) / 2;
+    m->entries = gov_byte1(node[0]);
+    m->tail = 0;
     lookup_steps(m, rest + residuals, gov_byte2(node[0]), BITS);
     const uint32_t bits = m->slots - first;
     lookup_steps(m, rest + residuals, gov_byte2(node[0]), MASKS);
     const uint32_t direct = m->slots - first;
     lookup_steps(m, rest + residuals, gov_byte2(node[0]), OTHERS);
     for (uint32_t i = 0; i < residuals; i++) residual_step(m, rest[i]);
+    const uint32_t steps = m->slots - first;
+    tuck_in(m, first);
     if (!m->p) return;
     gov_stop *stop = &m->p->slots[at].stop;
     stop->all = gov_low_bits(gov_byte1(node[0]));
     stop->bit_steps = bits;
     stop->column = (uint16_t)direct;
-    stop->count = m->slots - first;
+    stop->count = steps;
 }
 
 static void index_stop(maker *m, const uint64_t *node, uint32_t at) {

@@ -1,7 +1,8 @@
 /* The plan: what loading derives from the checked nodes so that one decision takes few steps.
 
    It says the same as the nodes.  Links are numbers of stops, every test of a block is one record of fixed size, and
-   a test of a word with few values is a mask for each of them.  The nodes stay the reference: gov_collect walks them,
+   a test of a word with few values is a mask for each of them; in small blocks the keys of ranges have 32 bits and
+   stand behind the steps, since a large table waits for memory more than for anything else.  The nodes stay the reference: gov_collect walks them,
    and the masks of the plan are made by the lookups themselves. */
 
 #ifndef GOV_PLAN_H
@@ -12,6 +13,7 @@
 enum gov_step_kind {
     GOV_STEP_BIT,     /* a word of 0 or 1: `lo` is the mask of 0, keep that of 1 */
     GOV_STEP_DIRECT,  /* masks[word - lo], 0 outside `count` words */
+    GOV_STEP_NARROW,  /* as RANK: `count` keys of 32 bits, filled up with INT32_MAX, then masks of 16 */
     GOV_STEP_RANK,    /* as RANGES: masks[r] behind the keys, r of the `count` keys are <= word */
     GOV_STEP_ANY, GOV_STEP_ALL, GOV_STEP_WITHIN, /* keep, if the word fails the test against `lo` */
     GOV_STEP_AT_MOST, /* keep, if the sum of `count` columns is over `lo` */
@@ -19,6 +21,7 @@ enum gov_step_kind {
     GOV_STEP_PROGRAM  /* keep, if program number `count` gives 0 */
 };
 #define GOV_STEP_COLUMNS 4
+#define GOV_NARROW_STEP 8 /* keys that are compared at once */
 
 typedef struct {
     uint8_t kind, reserved[3];
@@ -27,6 +30,7 @@ typedef struct {
     int64_t lo;
     union {
         const uint64_t *words; /* DIRECT: masks; RANK: keys, then masks */
+        const int32_t *keys;   /* NARROW, behind the steps of its block */
         uint64_t keep;
     } u;
 } gov_step;
