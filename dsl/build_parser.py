@@ -38,7 +38,7 @@ class _NoLexer(Lexer):
     def __init__(self, conf: LexerConf) -> None:
         """Lark builds its lexer from a configuration."""
 
-    def lex(self, lexer_state: Any, parser_state: Any) -> Iterator[Any]:
+    def lex(self, *_: Any) -> Iterator[Any]:
         """Never called: nothing is parsed here."""
         raise AssertionError("the tables are built, not run")
 
