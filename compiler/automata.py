@@ -116,9 +116,9 @@ class _Machine:
     literal: list[list[int]]  # trie node → patterns that end here
     under: list[list[int]]  # trie node → patterns that hold from here on
     awake: list[int]  # trie node → tail positions that start here
-    byte_at: list[int]  # position → byte, or _NOWHERE at a star or an end
-    star_of: list[int]  # position → separator of a `*`, 256 at a `**`, or _NOWHERE
     pattern_at: list[int]  # position → pattern, at the end of a tail, or _NOWHERE
+    literals_of: dict[int, int]  # byte → positions that hold it
+    stopped_by: dict[int, int]  # separator → positions of a `*` that does not cross it
     stars: int = 0
 
     def node(self, text: bytes) -> int:
@@ -138,21 +138,21 @@ class _Machine:
 
     def tail(self, tokens: Sequence[str], pattern: int, separator: int) -> int:
         """Lay out a tail; its first position."""
-        first = len(self.byte_at)
+        first = len(self.pattern_at)
         for part in tokens:
             if part in ("*", "**"):
-                self.stars |= 1 << len(self.byte_at)
-                self._position(_NOWHERE, 256 if part == "**" else separator, _NOWHERE)
+                here = 1 << len(self.pattern_at)
+                self.stars |= here
+                if part == "*":
+                    self.stopped_by[separator] = self.stopped_by.get(separator, 0) | here
+                self.pattern_at.append(_NOWHERE)
             else:
                 for byte in part.encode():
-                    self._position(byte, _NOWHERE, _NOWHERE)
-        self._position(_NOWHERE, _NOWHERE, pattern)
-        return first
-
-    def _position(self, byte: int, star: int, pattern: int) -> None:
-        self.byte_at.append(byte)
-        self.star_of.append(star)
+                    here = 1 << len(self.pattern_at)
+                    self.literals_of[byte] = self.literals_of.get(byte, 0) | here
+                    self.pattern_at.append(_NOWHERE)
         self.pattern_at.append(pattern)
+        return first
 
     def closed(self, positions: int) -> int:
         """The positions and what can be reached by skipping stars."""
@@ -164,7 +164,7 @@ class _Machine:
 
 
 def _machine(patterns: Sequence[TextPattern]) -> _Machine:
-    machine = _Machine([{}], [[]], [[]], [0], [], [], [])
+    machine = _Machine([{}], [[]], [[]], [0], [], {}, {})
     for index, (pattern, separator) in enumerate(patterns):
         match pattern.kind:
             case PatternKind.LITERAL:
@@ -254,21 +254,12 @@ def _patterns_under(machine: _Machine) -> list[tuple[int, ...]]:
 
 def _tail_moves(machine: _Machine, positions: int) -> tuple[int, dict[int, int]]:
     """Where tail positions go on a byte named by none of them, and on each byte that is named."""
-    active = _indexes(positions)
-    named = {machine.byte_at[i] for i in active} | {machine.star_of[i] for i in active}
-    kept = 0
-    for i in active:
-        if machine.star_of[i] >= 0:
-            kept |= 1 << i
+    kept = positions & machine.stars
     own: dict[int, int] = {}
-    for byte in named - {_NOWHERE, 256}:
-        after = 0
-        for i in active:
-            if machine.byte_at[i] == byte:
-                after |= 2 << i
-            elif machine.star_of[i] >= 0 and machine.star_of[i] != byte:
-                after |= 1 << i
-        own[byte] = machine.closed(after)
+    for byte in machine.literals_of.keys() | machine.stopped_by.keys():
+        literals, stuck = machine.literals_of.get(byte, 0), machine.stopped_by.get(byte, 0)
+        if positions & (literals | stuck):
+            own[byte] = machine.closed((positions & literals) << 1 | kept & ~stuck)
     return machine.closed(kept), own
 
 

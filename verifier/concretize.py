@@ -18,6 +18,7 @@ from govlang.compiler import ir
 from govlang.compiler.interpret import Value
 from govlang.verifier.columns import Columns, Point
 from govlang.verifier.encode import Encoder, Term
+from govlang.verifier.letters import is_valid
 from govlang.verifier.texts import Choices
 
 
@@ -30,17 +31,22 @@ class Unrealisable:
 
 @dataclass(frozen=True, slots=True)
 class Unsearched:
-    """No texts were found, and not all were looked at: patterns split over several automata."""
+    """No texts were found, and not all were looked at: patterns split over several automata.
+
+    `other` is false of the model; requests that it rules out may exist.
+    """
+
+    other: Term
 
 
 Failure = Unrealisable | Unsearched
 
 
-def realise(encoder: Encoder, model: Any) -> Point | Failure:
-    """The request and parameters of a model."""
+def realise(encoder: Encoder, model: Any, *, search: bool = True) -> Point | Failure:
+    """The request and parameters of a model; without `search` of texts at hand only."""
     columns = encoder.columns
     values = dict(_plain_values(encoder, model))
-    texts = _texts(encoder, model)
+    texts = _texts(encoder, model, search=search)
     if isinstance(texts, Unrealisable | Unsearched):
         return texts
     for name, text in texts.items():
@@ -87,10 +93,10 @@ def _plain_values(encoder: Encoder, model: Any) -> Iterator[tuple[str, Value]]:
 # --- texts -----------------------------------------------------------------------------------------
 
 
-def _texts(encoder: Encoder, model: Any) -> dict[str, bytes] | Failure:
+def _texts(encoder: Encoder, model: Any, *, search: bool) -> dict[str, bytes] | Failure:
     found: dict[str, bytes] = {}
     for group in _groups(encoder.columns):
-        own = _group_texts(encoder, model, group)
+        own = _group_texts(encoder, model, group, search=search)
         if isinstance(own, Unrealisable | Unsearched):
             return own
         found.update(own)
@@ -107,9 +113,11 @@ def _groups(columns: Columns) -> Iterator[tuple[str, ...]]:
             yield tuple(sorted(partners))
 
 
-def _group_texts(encoder: Encoder, model: Any, group: Sequence[str]) -> dict[str, bytes] | Failure:
+def _group_texts(
+    encoder: Encoder, model: Any, group: Sequence[str], *, search: bool
+) -> dict[str, bytes] | Failure:
     blocks = list(_blocks(encoder, model, group))
-    choices = [_choices(encoder, model, block) for block in blocks]
+    choices = [_choices(encoder, model, block, search=search) for block in blocks]
     for block, own in zip(blocks, choices, strict=True):
         if not own.texts and own.enough:
             return Unrealisable(_lemma(encoder, model, block, group))
@@ -117,7 +125,7 @@ def _group_texts(encoder: Encoder, model: Any, group: Sequence[str]) -> dict[str
     if chosen is None:
         if all(own.enough for own in choices):
             return Unrealisable(_lemma(encoder, model, group, group))
-        return Unsearched()
+        return Unsearched(_other(encoder, model, group, group))
     return {name: t for block, t in zip(blocks, chosen, strict=True) for name in block}
 
 
@@ -131,7 +139,7 @@ def _blocks(encoder: Encoder, model: Any, group: Sequence[str]) -> Iterator[tupl
         left = [n for n in others if n not in same]
 
 
-def _choices(encoder: Encoder, model: Any, block: Sequence[str]) -> Choices:
+def _choices(encoder: Encoder, model: Any, block: Sequence[str], *, search: bool) -> Choices:
     """Texts that all fields of a block can hold."""
     columns = encoder.columns
     wanted = {name: _classes(encoder, model, name) for name in block}
@@ -139,7 +147,7 @@ def _choices(encoder: Encoder, model: Any, block: Sequence[str]) -> Choices:
     if len(present) < len(block):
         every = [Choices((b"",), enough=True)]
     else:
-        every = [columns.texts.choices(n, wanted[n]) for n in block]
+        every = [columns.texts.choices(n, wanted[n], search=search) for n in block]
     fitting = tuple(
         t
         for t in dict.fromkeys(t for own in every for t in own.texts)
@@ -147,18 +155,6 @@ def _choices(encoder: Encoder, model: Any, block: Sequence[str]) -> Choices:
         and all(is_valid(columns.fields[n], t) for n in present)
     )
     return Choices(fitting, enough=all(own.enough for own in every))
-
-
-def is_valid(field: ir.Field, text: bytes) -> bool:
-    """Whether a text that is UTF-8 is a valid value of a field."""
-    if len(text) > field.max_bytes:
-        return False
-    if field.kind is not ir.Kind.PATH:
-        return True
-    segments = text.split(b"/")
-    return not (b"\\" in text or b"\0" in text) and not any(
-        s in (b"", b".", b"..") for s in segments
-    )
 
 
 def _classes(encoder: Encoder, model: Any, name: str) -> tuple[int | None, ...]:
@@ -194,8 +190,11 @@ def _distinct(choices: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...] | None:
 def _lemma(encoder: Encoder, model: Any, names: Sequence[str], group: Sequence[str]) -> Term:
     """What no real request has: these classes, equalities and presences together."""
     single = _column_lemma(encoder, model, names)
-    if single is not None:
-        return single
+    return _other(encoder, model, names, group) if single is None else single
+
+
+def _other(encoder: Encoder, model: Any, names: Sequence[str], group: Sequence[str]) -> Term:
+    """Not these classes, equalities and presences together."""
     columns, variables = encoder.columns, encoder.variables
     facts: list[Term] = []
     for name in names:

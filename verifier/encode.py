@@ -12,6 +12,7 @@ and a class with fewer texts than fields makes some of them equal.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import combinations
 from typing import Any, assert_never
 
@@ -87,7 +88,8 @@ class Encoder:
             yield variables[number] == one
 
     def text_laws(self) -> Iterator[Term]:
-        """Equal texts have equal classes; equality is transitive; pigeonholes."""
+        """Facts of split fields; equal texts, equal classes; transitive equality; pigeonholes."""
+        yield from self._facts
         equal = {pair: self.variables[n] for pair, n in self.columns.equal.items()}
         names = sorted({name for pair in equal for name in pair})
         for (left, right), same in equal.items():
@@ -101,6 +103,44 @@ class Encoder:
         for most in range(1, min(len(names), 4)):
             for some in combinations(names, most + 1):
                 yield from self._pigeonhole(some)
+
+    @cached_property
+    def _facts(self) -> tuple[Term, ...]:
+        """What the columns of one text say of one another."""
+        terms: dict[tuple[int, frozenset[int]], Term] = {}
+
+        def one_of(number: int, allowed: frozenset[int]) -> Term:
+            key = number, allowed
+            if key not in terms:
+                within = ranges.of_values(sorted(allowed))
+                terms[key] = self.inside(self.variables[number], within)
+            return terms[key]
+
+        return tuple(
+            z3.Or(
+                [
+                    one_of(numbers[i], allowed)
+                    for i, allowed in ((fact.index, fact.classes), (fact.other, fact.others))
+                    if allowed
+                ]
+            )
+            for name, numbers in self.columns.classes.items()
+            for fact in self.columns.texts.facts(name)
+        )
+
+    def at_hand(self) -> list[Term]:
+        """That every text with several columns has the classes of a text that is at hand."""
+        found = []
+        for name, numbers in self.columns.classes.items():
+            if len(numbers) > 1:
+                rows = set(self.columns.texts.pool(name))
+                if name in self.columns.has:
+                    rows.add(self.columns.texts.classes[name].class_of(b""))
+                found.append(z3.Or([self._row(numbers, row) for row in sorted(rows)]))
+        return found
+
+    def _row(self, numbers: tuple[int, ...], row: tuple[int, ...]) -> Term:
+        return z3.And([self.variables[n] == c for n, c in zip(numbers, row, strict=True)])
 
     def _pigeonhole(self, names: tuple[str, ...]) -> Iterator[Term]:
         """Where all of these have a class with fewer texts than they are, two are equal."""

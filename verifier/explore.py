@@ -16,8 +16,8 @@ from govlang.compiler.interpret import Value
 from govlang.compiler.ir import Ranges
 from govlang.verifier import ranges
 from govlang.verifier.columns import BIT, Point
-from govlang.verifier.concretize import is_valid
 from govlang.verifier.judge import Judge, Judged
+from govlang.verifier.letters import is_valid
 from govlang.verifier.shapes import Box, contains, intersection
 
 TRIES_MAX: Final = 24
@@ -206,6 +206,9 @@ class Explorer:
             plain = next(iter(self.columns.texts.plain_texts(field.name)), b"a").decode()
             if plain != value:
                 yield plain
+            for text in self.columns.texts.short(field.name):
+                if len(text) < len(str(value).encode()):
+                    yield text.decode()
         elif field.kind is ir.Kind.SET:
             yield 0
             yield from (1 << i for i in range(len(field.members)) if int(value) >> i & 1)

@@ -11,16 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from time import monotonic
 from typing import Any, Final
 
 import z3
 
 from govlang.verifier.columns import Columns, Point
-from govlang.verifier.concretize import Unrealisable, Unsearched, realise
+from govlang.verifier.concretize import Failure, Unrealisable, Unsearched, realise
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.smtlib import Watch, smtlib
 
 LEMMAS_MAX: Final = 200  # rounds of refining texts before a question stays open
+SKIPS_MAX: Final = 10  # models without known texts, before a question stays open
+UNFOUND: Final = "no texts were found for the solver's models"
 SEED: Final = 0
 CORES_MAX: Final = 200  # queries spent on making one core as small as can be
 
@@ -113,23 +116,63 @@ class Session:
         return self._refined(literals, claim)
 
     def _refined(self, literals: Sequence[Term], claim: Claim) -> Answer:
-        for _ in range(LEMMAS_MAX):
-            verdict = self._check(self._solver, literals)
-            if verdict == z3.unsat:
-                return Absent()
-            if verdict != z3.sat:
-                return Open(f"the solver gave up: {self._solver.reason_unknown()}")
-            point = realise(self.encoder, self._solver.model())
-            if isinstance(point, Unsearched):
-                return Open("no texts were found for the solver's model")
-            if isinstance(point, Unrealisable):
-                self.encoder.lemmas.append(point.lemma)
-                self._solver.add(point.lemma)
-            elif claim(point):
-                return Found(point)
-            else:
-                return Open("the solver's model fails the check on the interpreter", broken=True)
-        return Open("no texts were found for the solver's models")
+        deadline = monotonic() + self.timeout_ms / 1000
+        self.columns.texts.fuel.refill(deadline)
+        skipped = 0
+        try:
+            for _ in range(LEMMAS_MAX):
+                answer = self._round(literals, claim, skipped)
+                if isinstance(answer, Unrealisable):
+                    self.encoder.lemmas.append(answer.lemma)
+                    self._solver.add(answer.lemma)
+                elif isinstance(answer, Unsearched):
+                    self._skip(answer, skipped)
+                    skipped += 1
+                else:
+                    return answer
+                if skipped >= SKIPS_MAX or monotonic() > deadline:
+                    break
+            return Open(UNFOUND)
+        finally:
+            if skipped:
+                self._solver.pop()
+
+    def _round(self, literals: Sequence[Term], claim: Claim, skipped: int) -> Answer | Failure:
+        """One model, and texts for it: such as are at hand, for it or another model, or searched."""
+        verdict = self._check(self._solver, literals)
+        if verdict == z3.unsat:
+            return Open(UNFOUND) if skipped else Absent()
+        if verdict != z3.sat:
+            return Open(f"the solver gave up: {self._solver.reason_unknown()}")
+        model = self._solver.model()
+        point = realise(self.encoder, model, search=False)
+        if isinstance(point, Unsearched) and not skipped:
+            point = self._at_hand(literals) or point
+        if isinstance(point, Unsearched):
+            point = realise(self.encoder, model)
+        if isinstance(point, Unrealisable | Unsearched):
+            return point
+        if claim(point):
+            return Found(point)
+        return Open("the solver's model fails the check on the interpreter", broken=True)
+
+    def _at_hand(self, literals: Sequence[Term]) -> Point | None:
+        """A request with texts at hand only, if there is one."""
+        self._solver.push()
+        try:
+            self._solver.add(*self.encoder.at_hand())
+            if self._check(self._solver, literals) != z3.sat:
+                return None
+            point = realise(self.encoder, self._solver.model(), search=False)
+            return point if isinstance(point, Point) else None
+        finally:
+            self._solver.pop()
+
+    def _skip(self, one: Unsearched, skipped: int) -> None:
+        """Go on without a model, within this question; the first one opens a scope for it."""
+        if not skipped:
+            self._solver.push()
+        self._solver.add(one.other)
 
     def satisfiable(self, terms: Sequence[Term]) -> bool | Open:
         """Whether the terms hold together somewhere; no request is made of the model."""
@@ -161,8 +204,11 @@ class Session:
         solver = self.fresh([*self.encoder.validity(), *fixed])
         solver.add(*(z3.Implies(n, t) for n, t in zip(names, soft, strict=True)))
 
+        deadline = monotonic() + self.timeout_ms / 1000
+
         def contradicts(chosen: Iterable[int]) -> bool:
-            return bool(self._check(solver, [names[i] for i in chosen]) == z3.unsat)
+            late = monotonic() > deadline
+            return not late and bool(self._check(solver, [names[i] for i in chosen]) == z3.unsat)
 
         if not contradicts(range(len(soft))):
             return None

@@ -12,63 +12,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import Final
 
 from govlang.compiler import ir
 from govlang.compiler.automata import Dfa, TooManyStatesError
 from govlang.compiler.text_classes import TextClasses
-
-_DEAD: Final = -1
-_SEARCH_MAX: Final = 100_000  # states of a product that a search for one text may visit
-_COMPANIONS_MAX: Final = 20_000  # and a search for all classes that go with one
-_TUPLES_MAX: Final = 2_000  # tuples of classes that are worth telling the solver
-
-# UTF-8 by RFC 3629: state → (first byte, last byte, next state) triples; 0 is between characters.
-_UTF8: Final[tuple[tuple[tuple[int, int, int], ...], ...]] = (
-    (
-        (0x00, 0x7F, 0),
-        (0xC2, 0xDF, 1),
-        (0xE0, 0xE0, 4),
-        (0xE1, 0xEC, 2),
-        (0xED, 0xED, 5),
-        (0xEE, 0xEF, 2),
-        (0xF0, 0xF0, 6),
-        (0xF1, 0xF3, 3),
-        (0xF4, 0xF4, 7),
-    ),
-    ((0x80, 0xBF, 0),),
-    ((0x80, 0xBF, 1),),
-    ((0x80, 0xBF, 2),),
-    ((0xA0, 0xBF, 1),),
-    ((0x80, 0x9F, 1),),
-    ((0x90, 0xBF, 2),),
-    ((0x80, 0x8F, 2),),
+from govlang.verifier.letters import (
+    DEAD,
+    DOT,
+    DOTS,
+    INSIDE,
+    LIKED,
+    START,
+    UTF8,
+    UTF8_CELLS,
+    after_byte,
+    is_valid,
+    moves,
+    place_after,
 )
-_UTF8_CELLS: Final = tuple(sorted({edge[0] for row in _UTF8 for edge in row} | {0x90, 0xA0, 0xC0}))
-_LIKED: Final = b"abcdefghijklmnopqrstuvwxyz0123456789-_ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+from govlang.verifier.split import Fact, Fuel, Split, joined
 
-# Where a path stands: at the start of a segment, after `.`, after `..`, inside a proper segment.
-_START, _DOT, _DOTS, _INSIDE = range(4)
-
-
-def _utf8(state: int, byte: int) -> int:
-    return next((to for lo, hi, to in _UTF8[state] if lo <= byte <= hi), _DEAD)
-
-
-def _path(state: int, byte: int) -> int:
-    if byte in b"\\\0":
-        return _DEAD
-    if byte == ord("/"):
-        return _START if state == _INSIDE else _DEAD
-    if byte == ord("."):
-        return {_START: _DOT, _DOT: _DOTS}.get(state, _INSIDE)
-    return _INSIDE
-
-
-def _moves(alphabet: tuple[int, ...], utf8: int, place: int | None) -> list[tuple[int, int, int]]:
-    """The bytes that may come next, with the states after them; `place` None: not in a path."""
-    found = ((b, _utf8(utf8, b), _INSIDE if place is None else _path(place, b)) for b in alphabet)
-    return [move for move in found if _DEAD not in move]
+_SEARCH_MAX: Final = 5_000  # states of a product that a search for one text may visit
+_COMPANIONS_MAX: Final = 500  # and a search for all classes that go with one
+_TUPLES_MAX: Final = 1_000  # tuples of classes that are worth telling the solver
+_OWN_MAX: Final = 300  # classes of one column whose texts are kept at hand
+_SHORT_MAX: Final = 60  # texts that are tried for a plainer request
 
 
 @dataclass(frozen=True)
@@ -96,13 +66,13 @@ class ClassTexts:
 
     def _shortest(self, *, path: bool) -> dict[int, tuple[bytes, ...]]:
         """Breadth first over (state, UTF-8 state, path state); each keeps its shortest texts."""
-        start = (0, 0, _START if path else _INSIDE)
+        start = (0, 0, START if path else INSIDE)
         kept: dict[tuple[int, int, int], list[bytes]] = {start: [b""]}
         found: dict[int, list[bytes]] = {}
         wave = [(start, b"")]
         for _ in range(self.longest + 1):
             for key, text in wave:
-                if key[1] == 0 and key[2] == _INSIDE:
+                if key[1] == 0 and key[2] == INSIDE:
                     own = found.setdefault(self.dfa.classes[key[0]], [])
                     if len(own) < self.most:
                         own.append(text)
@@ -133,21 +103,21 @@ class ClassTexts:
 
     @cached_property
     def _path_moves(self) -> dict[tuple[int, int], list[tuple[int, int, int]]]:
-        places = (_START, _DOT, _DOTS, _INSIDE)
-        return {(u, p): _moves(self.alphabet, u, p) for u in range(len(_UTF8)) for p in places}
+        places = (START, DOT, DOTS, INSIDE)
+        return {(u, p): moves(self.alphabet, u, p) for u in range(len(UTF8)) for p in places}
 
     @cached_property
     def _text_moves(self) -> dict[tuple[int, int], list[tuple[int, int, int]]]:
-        return {(u, _INSIDE): _moves(self.alphabet, u, None) for u in range(len(_UTF8))}
+        return {(u, INSIDE): moves(self.alphabet, u, None) for u in range(len(UTF8))}
 
     @cached_property
     def alphabet(self) -> tuple[int, ...]:
         """As many bytes of each kind as matter, the ones that people like to read first."""
         group_of, _ = self.dfa.byte_groups()
-        order = {byte: place for place, byte in enumerate(_LIKED)}
+        order = {byte: place for place, byte in enumerate(LIKED)}
         cells: dict[tuple[int, int, int], list[int]] = {}
         for byte in sorted(range(256), key=lambda b: order.get(b, 256 + b)):
-            utf8 = sum(byte >= edge for edge in _UTF8_CELLS)
+            utf8 = sum(byte >= edge for edge in UTF8_CELLS)
             special = byte if byte in b"/.\\\0" else -1
             cell = cells.setdefault((group_of[byte], utf8, special), [])
             if len(cell) < self.most:
@@ -169,8 +139,11 @@ class Texts:
 
     def __init__(self, classes: Mapping[str, TextClasses]) -> None:
         self.classes = classes
+        self.fuel = Fuel()
         self._shared: dict[int, ClassTexts] = {}
         self._companions: dict[tuple[str, int, int], frozenset[tuple[int, ...]] | None] = {}
+        self._pools: dict[str, dict[tuple[int, ...], tuple[bytes, ...]]] = {}
+        self._splits: dict[tuple[int, ...], Split] = {}
         alike: dict[int, list[ir.Field]] = {}
         for one in classes.values():
             for column in one.columns:
@@ -193,27 +166,29 @@ class Texts:
             number for number in range(one.columns[index].classes) if texts.of(one.field, number)
         )
 
-    def choices(self, name: str, classes: Sequence[int | None]) -> Choices:
-        """Valid texts of these classes, one a column (`None`: any); several where there are."""
+    def choices(self, name: str, classes: Sequence[int | None], *, search: bool = True) -> Choices:
+        """Valid texts of these classes, one a column (`None`: any); several where there are.
+
+        Without `search` only texts at hand are tried.
+        """
         one = self.classes[name]
         if all(number is None for number in classes):
             words = self._any(one.field)
             return Choices(words, enough=len(words) > len(self.classes))
-        some: tuple[bytes, ...] = ()
         for index, number in enumerate(classes):
-            if number is None:
-                continue
-            column = self.column(name, index)
-            texts = column.of(one.field, number)
-            fitting = tuple(t for t in texts if self.fits(name, t, classes))
-            if len(one.columns) == 1 or len(texts) < column.most:
+            texts = () if number is None else self.column(name, index).of(one.field, number)
+            few = len(texts) < self.column(name, index).most
+            if number is not None and (few or len(one.columns) == 1):
+                fitting = tuple(t for t in texts if self.fits(name, t, classes))
                 return Choices(fitting, enough=True)
-            some = some or fitting
-        return Choices(some, enough=False) if some else self._search(one, classes)
+        some = self._at_hand(name, classes)
+        if some or not search:
+            return Choices(some, enough=False)
+        return self._search(one, classes)
 
     def fits(self, name: str, text: bytes, classes: Sequence[int | None]) -> bool:
         """Whether a text has these classes."""
-        own = self.classes[name].class_of(text)
+        own = self._class_of(name, text)
         return all(want is None or want == got for want, got in zip(classes, own, strict=True))
 
     def plain_texts(self, name: str) -> tuple[bytes, ...]:
@@ -222,12 +197,75 @@ class Texts:
 
     def _any(self, field: ir.Field) -> tuple[bytes, ...]:
         """Short words, more of them than there are fields that could have to differ."""
-        letters = _LIKED[:26]
+        letters = LIKED[:26]
         words = [bytes((a,)) for a in letters]
         if len(self.classes) >= len(words):
             words += [bytes((a, b)) for a in letters for b in letters]
         fitting = tuple(word for word in words if len(word) <= field.max_bytes)
         return fitting or (() if field.kind is ir.Kind.PATH else (b"",))
+
+    # --- fields with several columns ---------------------------------------------------------------
+
+    def _split(self, one: TextClasses) -> Split:
+        key = tuple(id(column) for column in one.columns)
+        return self._splits.setdefault(key, Split(one))
+
+    def _class_of(self, name: str, text: bytes) -> tuple[int, ...]:
+        return self._split(self.classes[name]).class_of(text)
+
+    def facts(self, name: str) -> tuple[Fact, ...]:
+        """What the columns of a field say of one another, as far as that is cheap to know."""
+        one = self.classes[name]
+        return self._split(one).facts if len(one.columns) > 1 else ()
+
+    def pool(self, name: str) -> Mapping[tuple[int, ...], tuple[bytes, ...]]:
+        """Valid texts of a field with several columns that are at hand, by their classes."""
+        if name not in self._pools:
+            found: dict[tuple[int, ...], tuple[bytes, ...]] = {}
+            most = self.column(name, 0).most
+            for text in self._candidates(name):
+                classes = self._class_of(name, text)
+                own = found.get(classes, ())
+                if len(own) < most and text not in own and (own or len(found) < _TUPLES_MAX):
+                    found[classes] = (*own, text)
+            self._pools[name] = found
+        return self._pools[name]
+
+    def short(self, name: str) -> tuple[bytes, ...]:
+        """The shortest texts at hand of a field with several columns."""
+        if len(self.classes[name].columns) < 2:
+            return ()
+        texts = (text for own in self.pool(name).values() for text in own)
+        return tuple(sorted(texts, key=lambda t: (len(t), t))[:_SHORT_MAX])
+
+    def _candidates(self, name: str) -> Iterator[bytes]:
+        one = self.classes[name]
+        for text in self._split(one).literal_texts():
+            if is_valid(one.field, text):
+                yield text
+        for index, column in enumerate(one.columns):
+            for number in range(min(column.classes, _OWN_MAX)):
+                yield from self.column(name, index).of(one.field, number)
+
+    def _at_hand(self, name: str, classes: Sequence[int | None]) -> tuple[bytes, ...]:
+        """Texts of these classes: of the pool, of one column, or put together of several."""
+        one = self.classes[name]
+        whole = tuple(number for number in classes if number is not None)
+        known = self.pool(name).get(whole) if len(whole) == len(classes) else None
+        if known:
+            return known
+        empty = self._class_of(name, b"")
+        parts: list[bytes] = []
+        for index, number in enumerate(classes):
+            own = () if number is None else self.column(name, index).of(one.field, number)
+            fitting = tuple(t for t in own if self.fits(name, t, classes))
+            if fitting:
+                return fitting
+            if number != empty[index]:
+                parts += own[:1]
+        most = self.column(name, 0).most
+        found = (t for t in joined(parts) if is_valid(one.field, t) and self.fits(name, t, classes))
+        return tuple(islice(dict.fromkeys(found), most))
 
     def _search(self, one: TextClasses, classes: Sequence[int | None]) -> Choices:
         """The shortest text of these classes, by a walk through the product of the automata."""
@@ -243,18 +281,19 @@ class Texts:
         """All classes, a tuple for all columns, of texts that have one class; None if too many."""
         key = name, index, number
         if key not in self._companions:
-            one = self.classes[name]
-            wanted = [number if i == index else None for i, _ in enumerate(one.columns)]
-            self._companions[key] = self._all(one, wanted)
+            self._companions[key] = self._all(name, index, number)
         return self._companions[key]
 
-    def _all(
-        self, one: TextClasses, wanted: Sequence[int | None]
-    ) -> frozenset[tuple[int, ...]] | None:
+    def _all(self, name: str, index: int, number: int) -> frozenset[tuple[int, ...]] | None:
+        one = self.classes[name]
+        texts = self.column(name, index).of(one.field, number)
+        if len(texts) < self.column(name, index).most:
+            return frozenset(self._class_of(name, text) for text in texts)
+        wanted = [number if i == index else None for i, _ in enumerate(one.columns)]
         found: set[tuple[int, ...]] = set()
         try:
             for _, classes in self._walk(one, wanted, _COMPANIONS_MAX):
-                if all(w is None or w == c for w, c in zip(wanted, classes, strict=True)):
+                if classes[index] == number:
                     found.add(classes)
         except TooManyStatesError:
             return None
@@ -268,50 +307,41 @@ class Texts:
         States from which a wanted class cannot be reached are left out.
 
         Raises:
-            TooManyStatesError: there are more than `most` states.
+            TooManyStatesError: there are more than `most` states, or the fuel does not last.
         """
+        split = self._split(one)
         dfas = [column.dfa for column in one.columns]
         alive = [
-            None if n is None else _leading_to(d, n) for d, n in zip(dfas, wanted, strict=True)
+            (place, _leading_to(dfas[place], n)) for place, n in enumerate(wanted) if n is not None
         ]
         path = one.field.kind is ir.Kind.PATH
-        alphabet = self._alphabet(one)
-        start = (tuple(0 for _ in dfas), 0, _START if path else _INSIDE)
+        start = (tuple(0 for _ in dfas), 0, START if path else INSIDE)
         seen = {start}
         wave = [(start, b"")]
+        burnt = 0
         for size in range(one.field.max_bytes + 1):
             later: list[tuple[tuple[tuple[int, ...], int, int], bytes]] = []
             for (states, utf8, place), text in wave:
-                if utf8 == 0 and place == _INSIDE:
+                if utf8 == 0 and place == INSIDE:
                     yield text, tuple(d.classes[s] for d, s in zip(dfas, states, strict=True))
                 if size == one.field.max_bytes:
                     continue
-                for byte in alphabet:
-                    after, spot = _utf8(utf8, byte), _path(place, byte) if path else _INSIDE
-                    if _DEAD in (after, spot):
-                        continue
-                    moved = tuple(d.step(s, byte) for d, s in zip(dfas, states, strict=True))
-                    key = (moved, after, spot)
-                    dead = any(
-                        a is not None and s not in a for a, s in zip(alive, moved, strict=True)
+                for byte, moved in zip(split.alphabet, split.moves(states), strict=True):
+                    after, spot = (
+                        after_byte(utf8, byte),
+                        place_after(place, byte) if path else INSIDE,
                     )
-                    if not dead and key not in seen:
+                    key = (moved, after, spot)
+                    if DEAD in (after, spot) or key in seen:
+                        continue
+                    if all(moved[i] in own for i, own in alive):
                         seen.add(key)
                         later.append((key, text + bytes((byte,))))
                 if len(seen) > most:
                     raise TooManyStatesError
+                self.fuel.burn(len(seen) - burnt)
+                burnt = len(seen)
             wave = later
-
-    def _alphabet(self, one: TextClasses) -> list[int]:
-        """Bytes of every kind that some column of a field tells apart."""
-        groups = [column.dfa.byte_groups()[0] for column in one.columns]
-        order = {byte: place for place, byte in enumerate(_LIKED)}
-        cells: dict[tuple[object, ...], int] = {}
-        for byte in sorted(range(256), key=lambda b: order.get(b, 256 + b)):
-            utf8 = sum(byte >= edge for edge in _UTF8_CELLS)
-            special = byte if byte in b"/.\\\0" else -1
-            cells.setdefault((*(g[byte] for g in groups), utf8, special), byte)
-        return list(cells.values())
 
 
 @lru_cache(maxsize=4096)

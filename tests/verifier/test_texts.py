@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from itertools import product
 
 import pytest
 
-from govlang.compiler import ir
+from govlang.compiler import ir, text_classes
+from govlang.compiler.automata import TextPattern
 from govlang.compiler.interpret import Environment
 from govlang.compiler.ir import Effect, Pattern, PatternKind
 from govlang.compiler.text_classes import (
+    ClassColumn,
     TextClasses,
     build_columns,
     classify_fields,
     text_pattern,
 )
+from govlang.verifier import split
 from govlang.verifier.columns import Columns, Point
-from govlang.verifier.concretize import is_valid
 from govlang.verifier.encode import Encoder
+from govlang.verifier.letters import is_valid
+from govlang.verifier.options import Options
 from govlang.verifier.report import verify
-from govlang.verifier.solve import Absent, Found, Session
+from govlang.verifier.solve import Absent, Answer, Found, Open, Session
+from govlang.verifier.split import Fuel
 from govlang.verifier.texts import Choices, Texts
 
 
@@ -43,8 +49,8 @@ def policy(fields: tuple[ir.Field, ...], *conditions: ir.BoolExpr) -> ir.Policy:
     return ir.Policy("p", "1", 1, ir.Combine.STRICT, ir.Default.ALLOW, fields, rules)
 
 
-def some(fields: tuple[ir.Field, ...], *conditions: ir.BoolExpr) -> Point | None:
-    """A request on which all conditions hold, checked on the interpreter; None if there is none."""
+def answer_for(fields: tuple[ir.Field, ...], *conditions: ir.BoolExpr) -> Answer:
+    """A request on which all conditions hold, checked on the interpreter."""
     one = policy(fields, ir.conjunction(conditions))
     session = Session(Encoder(Columns(one)), 10)
     terms = [session.encoder.condition(r.condition) for r in one.rules]
@@ -58,6 +64,13 @@ def some(fields: tuple[ir.Field, ...], *conditions: ir.BoolExpr) -> Point | None
         )
 
     answer = session.find(terms, shows)
+    assert not (isinstance(answer, Open) and answer.broken)
+    return answer
+
+
+def some(fields: tuple[ir.Field, ...], *conditions: ir.BoolExpr) -> Point | None:
+    """As `answer_for`, where there is an answer; None if there is no request."""
+    answer = answer_for(fields, *conditions)
     assert isinstance(answer, Found | Absent), answer
     return answer.point if isinstance(answer, Found) else None
 
@@ -193,8 +206,8 @@ def test_rules_on_texts_are_verified_with_real_texts() -> None:
     assert found[0].witness.request == {"a": "infra.x", "b": "infra.x"}
 
 
-def split_choices(first: str, second: str) -> Choices:
-    """Texts that match both globs, each of which has an automaton of its own."""
+def split_texts(first: str, second: str) -> tuple[Texts, list[int]]:
+    """A field with two globs, each of which has an automaton of its own, and the classes of both."""
     field = text("a", size=8)
     patterns = [Pattern(PatternKind.GLOB, glob) for glob in (first, second)]
     columns = tuple(build_columns((text_pattern(p, field),), "a")[0] for p in patterns)
@@ -203,14 +216,121 @@ def split_choices(first: str, second: str) -> Choices:
         next(iter(column.accepting[text_pattern(p, field)]))
         for column, p in zip(columns, patterns, strict=True)
     ]
-    return Texts({"a": both}).choices("a", wanted)
+    return Texts({"a": both}), wanted
+
+
+def split_choices(first: str, second: str) -> Choices:
+    """Texts that match both globs."""
+    texts, wanted = split_texts(first, second)
+    return texts.choices("a", wanted)
 
 
 def test_a_text_of_two_automata_is_found_but_never_taken_for_the_only_one() -> None:
     found = split_choices("abc**", "**xyz")
-    assert found.texts == (b"abcxyz",)
+    assert found.texts[0] == b"abcxyz"
     assert not found.enough
 
 
 def test_automata_that_share_no_text_are_searched_to_the_end() -> None:
     assert split_choices("abc**", "xyz**") == Choices((), enough=True)
+
+
+def test_a_search_that_runs_out_of_fuel_or_time_proves_nothing() -> None:
+    assert split_choices("**abcdef", "**abcdeg") == Choices((), enough=True)
+    for spent in (Fuel(question=0), Fuel(deadline=0.0)):
+        texts, wanted = split_texts("**abcdef", "**abcdeg")
+        texts.fuel = spent
+        assert texts.choices("a", wanted) == Choices((), enough=False)
+        assert texts.companions("a", 0, wanted[0]) is None
+
+
+def test_a_question_whose_search_runs_out_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_classes, "build_columns", one_column_each)
+    monkeypatch.setattr(split, "PATTERNS_MAX", 0)
+    monkeypatch.setattr(split, "QUESTION_FUEL", 0)
+    tests = [like("a", "**abcdef"), like("a", "**abcdeg")]
+    session = Session(Encoder(Columns(policy((A,), *tests))), 10)
+    both = [session.encoder.condition(one) for one in tests]
+    assert isinstance(session.find(both, lambda _: True), Open)
+    assert isinstance(session.find(both[:1], lambda _: True), Found)
+
+
+def test_many_globs_are_verified_within_the_fuel_with_the_smallest_covers() -> None:
+    one = policy((text("t", size=256),), *(like("t", f"**word{i}**") for i in range(25)))
+    assert len(classify_fields(one)["t"].columns) > 1
+    report = verify(one, options=Options(timeout_s=5))
+    assert not [f for f in report.findings if f.code == "GOV309"]
+    covers = {
+        f.rules: (f.detail or {}).get("covered_by") for f in report.findings if f.code == "GOV302"
+    }
+    assert len(covers) == 15
+    for i in range(10, 25):
+        assert covers[f"r{i}",] == [f"r{i // 10}"]
+
+
+def one_column_each(patterns: Sequence[TextPattern], field: str) -> tuple[ClassColumn, ...]:
+    """Columns as if no automaton could hold two patterns."""
+    return tuple(build_columns((one,), field)[0] for one in patterns)
+
+
+def pairs_of_columns(patterns: Sequence[TextPattern], field: str) -> tuple[ClassColumn, ...]:
+    """Columns as if no automaton could hold three patterns."""
+    return tuple(build_columns(patterns[i : i + 2], field)[0] for i in range(0, len(patterns), 2))
+
+
+GLOBS = (
+    "a*",
+    "*b",
+    "**a**",
+    "**ab**",
+    "*",
+    "**b",
+    "a**b",
+    "*.*",
+    "**.a",
+    "ab",
+    "b.a",
+    "**bb**",
+    "",
+)
+
+
+def random_globs(rng: random.Random, names: str) -> ir.BoolExpr:
+    """Some globs, matched or not, and fields that are equal or not."""
+    parts: list[ir.BoolExpr] = []
+    for glob in rng.sample(GLOBS, rng.randint(3, 6)):
+        test = like(rng.choice(names), *{glob, rng.choice(GLOBS)})
+        parts.append(test if rng.random() < 0.5 else ir.negation(test))
+    if len(names) > 1:
+        parts.append(SAME if rng.random() < 0.4 else ir.negation(SAME))
+    cut = rng.randint(1, len(parts))
+    return ir.conjunction([ir.disjunction(parts[:cut]), *parts[cut:]])
+
+
+@pytest.mark.parametrize("columns", [one_column_each, pairs_of_columns])
+@pytest.mark.parametrize("names", ["a", "ab"])
+@pytest.mark.parametrize("facts", [0, 100])
+def test_what_can_hold_of_split_texts_is_what_holds_of_some(
+    monkeypatch: pytest.MonkeyPatch, columns: object, names: str, facts: int
+) -> None:
+    """Over every text of a few letters, of which one is in no pattern, two for two fields."""
+    monkeypatch.setattr(text_classes, "build_columns", columns)
+    monkeypatch.setattr(split, "PATTERNS_MAX", facts)
+    rng = random.Random(f"split {names}")
+    alphabet, size = ("ab.z", 4) if names == "a" else ("ab.yz", 2)
+    texts = ["".join(t) for n in range(size + 1) for t in product(alphabet, repeat=n)]
+    fields = tuple(text(n, size=size) for n in names)
+    verdicts = []
+    for _ in range(40):
+        condition = random_globs(rng, names)
+        one = policy(fields, condition)
+        enumerated = any(
+            Environment(one, {}, dict(zip(names, values, strict=True))).holds(condition)
+            for values in product(texts, repeat=len(names))
+        )
+        found = answer_for(fields, condition)
+        verdicts.append(type(found))
+        assert isinstance(found, Open) or isinstance(found, Found) == enumerated
+    assert Found in verdicts
+    assert Absent in verdicts
+    assert verdicts.count(Open) <= 4
