@@ -87,7 +87,7 @@ class Explorer:
 
     def _text_fits(self, field: ir.Field, text: bytes, box: Box) -> bool:
         numbers = self.columns.classes[field.name]
-        found = self.columns.texts.classes[field.name].class_of(text)
+        found = self.columns.texts.class_of(field.name, text)
         return is_valid(field, text) and all(
             n not in box or ranges.holds(box[n], c) for n, c in zip(numbers, found, strict=True)
         )

@@ -20,18 +20,19 @@ from govlang.compiler.automata import Dfa, TextPattern, TooManyStatesError, buil
 from govlang.compiler.text_classes import TextClasses
 from govlang.verifier.letters import LIKED, UTF8_CELLS
 
-PATTERNS_MAX: Final = 100  # a field with more gets no facts
+PATTERNS_MAX: Final = 400  # a field with more gets no facts
+FACTS_FUEL: Final = 500_000  # states of all products of two patterns of a field
 PAIR_STATES_MAX: Final = 2_000  # states of the product of two patterns
 CORES_MAX: Final = 40  # patterns whose cores are put together
 JOINS_MAX: Final = 24  # orders in which texts of several columns are put together
-QUESTION_FUEL: Final = 20_000  # states that all walks of one question may visit
+QUESTION_FUEL: Final = 20_000  # moves of an automaton that all walks of one question may make
 TOTAL_FUEL: Final = 200_000  # and all walks of one policy
 GLUE: Final = (b"", b"-", b" ")
 
 
 @dataclass
 class Fuel:
-    """How many states walks may still visit; the deadline is the last resort."""
+    """How many moves walks may still make; the deadline is the last resort."""
 
     question: int = QUESTION_FUEL
     total: int = TOTAL_FUEL
@@ -41,14 +42,14 @@ class Fuel:
         """Begin a new question."""
         self.question, self.deadline = min(QUESTION_FUEL, self.total), deadline
 
-    def burn(self, states: int) -> None:
-        """Take note of visited states.
+    def burn(self, moves: int) -> None:
+        """Take note of moves, one for each state and automaton.
 
         Raises:
             TooManyStatesError: nothing is left.
         """
-        self.question -= states
-        self.total -= states
+        self.question -= moves
+        self.total -= moves
         late = self.deadline is not None and monotonic() > self.deadline
         if self.question < 0 or late:
             raise TooManyStatesError
@@ -80,9 +81,11 @@ class Split:
             return ()
         own = {pattern: build_dfa((pattern,)) for _, pattern in patterns}
         found: dict[Fact, None] = {}
+        left = FACTS_FUEL
         for (i, one), (j, other) in combinations(patterns, 2):
-            if i != j:
-                missing = _never(own[one], own[other])
+            if i != j and left > 0:
+                missing, states = _never(own[one], own[other])
+                left -= states
                 found.update((self._fact(i, one, j, other, m), None) for m in missing)
         return tuple(found)
 
@@ -167,8 +170,11 @@ def joined(parts: Sequence[bytes]) -> Iterator[bytes]:
             yield glue.join(order)
 
 
-def _never(a: Dfa, b: Dfa) -> list[tuple[bool, bool]]:
-    """Which ways of matching two patterns, or not, no text has; none where that is too much work."""
+def _never(a: Dfa, b: Dfa) -> tuple[list[tuple[bool, bool]], int]:
+    """Which ways of matching two patterns, or not, no text has, and how many states were seen.
+
+    None where that is too much work.
+    """
     left, right = ([dict(edges) for edges in dfa.edges] for dfa in (a, b))
     ends = [[bool(dfa.accepted[c]) for c in dfa.classes] for dfa in (a, b)]
     seen = {(0, 0)}
@@ -185,6 +191,6 @@ def _never(a: Dfa, b: Dfa) -> list[tuple[bool, bool]]:
         seen |= after
         stack += after
         if len(seen) > PAIR_STATES_MAX:
-            return []
+            return [], len(seen)
     ways = ((True, True), (True, False), (False, True), (False, False))
-    return [way for way in ways if way not in found]
+    return [way for way in ways if way not in found], len(seen)

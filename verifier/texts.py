@@ -188,7 +188,7 @@ class Texts:
 
     def fits(self, name: str, text: bytes, classes: Sequence[int | None]) -> bool:
         """Whether a text has these classes."""
-        own = self._class_of(name, text)
+        own = self.class_of(name, text)
         return all(want is None or want == got for want, got in zip(classes, own, strict=True))
 
     def plain_texts(self, name: str) -> tuple[bytes, ...]:
@@ -210,7 +210,8 @@ class Texts:
         key = tuple(id(column) for column in one.columns)
         return self._splits.setdefault(key, Split(one))
 
-    def _class_of(self, name: str, text: bytes) -> tuple[int, ...]:
+    def class_of(self, name: str, text: bytes) -> tuple[int, ...]:
+        """The class of a text in each column of a field."""
         return self._split(self.classes[name]).class_of(text)
 
     def facts(self, name: str) -> tuple[Fact, ...]:
@@ -224,7 +225,7 @@ class Texts:
             found: dict[tuple[int, ...], tuple[bytes, ...]] = {}
             most = self.column(name, 0).most
             for text in self._candidates(name):
-                classes = self._class_of(name, text)
+                classes = self.class_of(name, text)
                 own = found.get(classes, ())
                 if len(own) < most and text not in own and (own or len(found) < _TUPLES_MAX):
                     found[classes] = (*own, text)
@@ -254,7 +255,7 @@ class Texts:
         known = self.pool(name).get(whole) if len(whole) == len(classes) else None
         if known:
             return known
-        empty = self._class_of(name, b"")
+        empty = self.class_of(name, b"")
         parts: list[bytes] = []
         for index, number in enumerate(classes):
             own = () if number is None else self.column(name, index).of(one.field, number)
@@ -288,7 +289,7 @@ class Texts:
         one = self.classes[name]
         texts = self.column(name, index).of(one.field, number)
         if len(texts) < self.column(name, index).most:
-            return frozenset(self._class_of(name, text) for text in texts)
+            return frozenset(self.class_of(name, text) for text in texts)
         wanted = [number if i == index else None for i, _ in enumerate(one.columns)]
         found: set[tuple[int, ...]] = set()
         try:
@@ -339,7 +340,7 @@ class Texts:
                         later.append((key, text + bytes((byte,))))
                 if len(seen) > most:
                     raise TooManyStatesError
-                self.fuel.burn(len(seen) - burnt)
+                self.fuel.burn((len(seen) - burnt) * len(dfas))
                 burnt = len(seen)
             wave = later
 
