@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from govlang.compiler import ir
 from govlang.dsl.diagnostics import Diagnostic
@@ -55,9 +55,16 @@ class TestCase:
     span: Span | None = None
 
 
+ACCEPTABLE: Final = tuple(f"GOV30{n}" for n in range(1, 7))
+"""What a policy can be kept with; neither a faulty table, nor what `diff` says, nor an open question."""
+
+
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """A finding of `code` on `rule` (a rule, a row, a property or `default`) is only a warning."""
+    """A finding of `code` on `rule` (a rule, a row, a property or `default`) is only a warning.
+
+    `span`: where the name stands.
+    """
 
     code: str
     rule: str

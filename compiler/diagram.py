@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from govlang.compiler import ir
@@ -33,6 +34,7 @@ from govlang.compiler.nodes import (
     Switch,
 )
 from govlang.compiler.plans import (
+    COPIES_MAX,
     Plan,
     cost_of_parts,
     cost_of_values,
@@ -46,8 +48,25 @@ from govlang.compiler.text_classes import TextClasses
 BLOCK_MAX: Final = 64
 LOOKUPS_MAX: Final = 255
 
-LEAF_MAX: Final = 24
-"""Entries that are tested together rather than told apart, once there is more than one block."""
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many entries are tested together rather than told apart: in all, and once they are told apart.
+
+    `copies`: how many children an entry may stand in; `by_effect`: it has one effect, whoever has approved.
+    """
+
+    whole: int
+    leaf: int
+    copies: int
+    by_effect: bool
+
+
+TABLE: Final = Sizes(BLOCK_MAX, 24, COPIES_MAX, by_effect=True)
+"""A block of a table tests 64 entries at once."""
+
+CODE: Final = Sizes(24, 8, 2, by_effect=False)
+"""Code tests entries one by one, and grows with every copy."""
 
 DEPTH_MAX: Final = 30
 """Nodes on a way down; the format has room for 32."""
@@ -65,11 +84,13 @@ Context = Mapping[Axis, tuple[int, int]]
 """What the walk knows of some words when it comes to a node."""
 
 
-def build_diagram(policy: ir.Policy, classes: Mapping[str, TextClasses]) -> Diagram:
+def build_diagram(
+    policy: ir.Policy, classes: Mapping[str, TextClasses], sizes: Sizes = TABLE
+) -> Diagram:
     """The decision structure of a policy."""
     space = Space(policy, classes)
-    entries = rank_entries(policy, space)
-    builder = _Builder(space, entries)
+    entries = rank_entries(policy, space, by_effect=sizes.by_effect)
+    builder = _Builder(space, entries, sizes)
     every = tuple(range(len(entries)))
     root = builder.build(every, {}, 0)
     return Diagram(entries, tuple(builder.nodes), root, _report(policy, entries, builder.nodes))
@@ -79,9 +100,10 @@ def build_diagram(policy: ir.Policy, classes: Mapping[str, TextClasses]) -> Diag
 
 
 class _Builder:
-    def __init__(self, space: Space, entries: tuple[Entry, ...]) -> None:
+    def __init__(self, space: Space, entries: tuple[Entry, ...], sizes: Sizes) -> None:
         self.space = space
         self.entries = entries
+        self.sizes = sizes
         self.nodes: list[Node] = []
         self.index: dict[Node, int] = {}
 
@@ -89,7 +111,8 @@ class _Builder:
         """The node for these entries, by rank; None for none."""
         if not ids:
             return None
-        if len(ids) <= (LEAF_MAX if depth else BLOCK_MAX) or depth >= DEPTH_MAX:
+        few = self.sizes.leaf if depth else self.sizes.whole
+        if len(ids) <= few or depth >= DEPTH_MAX:
             return self._chain(ids, context)
         plan = self._plan(ids, context)
         if plan is None:
@@ -124,12 +147,13 @@ class _Builder:
                 if axis.kind is not AxisKind.SET:
                     axes[axis] = axes.get(axis, 0) + 1
         enough = (1 - _GAIN) * len(ids)
+        block = min(enough, self.sizes.whole)
         plans = [
             plan
             for axis, count in axes.items()
-            if count >= min(enough, BLOCK_MAX)
+            if count >= block
             for plan in self._plans(axis, ids, context)
-            if len(ids) - plan.cost >= (min(enough, BLOCK_MAX) if plan.sharp else enough)
+            if len(ids) - plan.cost >= (block if plan.sharp else enough)
         ]
         return min(plans, key=Plan.order, default=None)
 
@@ -137,14 +161,14 @@ class _Builder:
         within = self._range(axis, context)
         allowed = [a for i in ids if (a := self._allowed(i, axis, within)) is not None]
         free, told = len(ids) - len(allowed), len(allowed)
-        tested, rest = cost_of_values(allowed)
+        tested, rest = cost_of_values(allowed, self.sizes.copies)
         yield Plan(axis, free + rest + tested, tested <= _SHARP * (told - rest))
         ends = sorted({end for a in allowed for lo, hi in a for end in (lo, hi + 1)})
         ends = [end for end in ends if within[0] < end <= within[1]]
         parts = len(ends) + 1
         while parts >= 2:
             breakpoints = quantiles(ends, parts)
-            tested, rest = cost_of_parts(allowed, breakpoints)
+            tested, rest = cost_of_parts(allowed, breakpoints, self.sizes.copies)
             sharp = tested <= _SHARP * (told - rest)
             yield Plan(axis, free + rest + tested, sharp, breakpoints)
             parts //= 4
@@ -155,7 +179,7 @@ class _Builder:
         rest: list[int] = []
         for i in ids:
             allowed = self._allowed(i, axis, within)
-            values = None if allowed is None else few_values(allowed)
+            values = None if allowed is None else few_values(allowed, self.sizes.copies)
             if values is None:
                 rest.append(i)
             else:
@@ -183,7 +207,7 @@ class _Builder:
         rest: list[int] = []
         for i in ids:
             allowed = self._allowed(i, axis, (lo, hi))
-            touched = None if allowed is None else parts_of(allowed, breakpoints)
+            touched = None if allowed is None else parts_of(allowed, breakpoints, self.sizes.copies)
             if touched is None:
                 rest.append(i)
             else:

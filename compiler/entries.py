@@ -1,8 +1,8 @@
 """The entries of a policy: every rule as boxes, each with one effect, in order of rank.
 
 In: a policy.  Out: entries, best rank first.  A rule becomes one entry a term of its condition
-(see `terms.py`); a `require human` rule becomes two of each, one for when its roles have approved,
-so that every entry has one effect.
+(see `terms.py`); for a table a `require human` rule becomes two of each, one for when its roles have
+approved, so that every entry has one effect.
 
 What always holds: a rule fires iff one of its entries does; at most one effect of a rule at a time.
 """
@@ -22,20 +22,27 @@ _TESTS_MAX: Final = 60
 """Lookups that one entry may ask for; a block has room for 255."""
 
 
-def rank_entries(policy: ir.Policy, space: Space) -> tuple[Entry, ...]:
-    """All entries, best rank first: the strictest effect where effects are joined, then the rule."""
+def rank_entries(policy: ir.Policy, space: Space, *, by_effect: bool = True) -> tuple[Entry, ...]:
+    """All entries, best rank first: the strictest effect where effects are joined, then the rule.
+
+    Unless `by_effect`, a `require human` rule keeps its own effect, whoever has approved.
+    """
     found = [
         _entry(number, effect, term)
         for number, rule in enumerate(policy.rules)
-        for effect, term in _variants(policy, rule, space.terms(rule.condition))
+        for effect, term in _variants(
+            policy, rule, space.terms(rule.condition), by_effect=by_effect
+        )
     ]
     joined = policy.combine in (ir.Combine.STRICT, ir.Combine.MOST_RESTRICTIVE)
     return tuple(sorted(found, key=lambda e: (-e.effect if joined else 0, e.rule)))
 
 
-def _variants(policy: ir.Policy, rule: ir.Rule, terms: list[Term]) -> Iterator[tuple[Effect, Term]]:
+def _variants(
+    policy: ir.Policy, rule: ir.Rule, terms: list[Term], *, by_effect: bool
+) -> Iterator[tuple[Effect, Term]]:
     """The terms of each effect that a rule can have."""
-    if rule.effect is not Effect.REQUIRE_HUMAN:
+    if rule.effect is not Effect.REQUIRE_HUMAN or not by_effect:
         yield from ((rule.effect, term) for term in terms)
         return
     axis = Axis(AxisKind.SET, ir.APPROVED)

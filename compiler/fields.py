@@ -90,7 +90,7 @@ def _max_bytes(type_: ast.TextType) -> int:
             "GOV207",
             f"a text is at most 1 to {TEXT_BYTES_MAX} bytes long, not `{type_.max_bytes.text}`",
             type_.max_bytes.span,
-            f"write `max {TEXT_BYTES}`",
+            f"write `max {TEXT_BYTES_MAX if size > TEXT_BYTES_MAX else TEXT_BYTES}`",
         )
     return int(size)
 
@@ -117,7 +117,7 @@ def _members(names: tuple[ast.Name, ...], limit: int, what: str) -> tuple[str, .
 def _number_shape(type_: ast.NumberType, units: Units) -> dict[str, Any]:
     unit = units.declare(type_.unit) if type_.unit else ONE
     step = _step(type_, unit, units)
-    lo, hi = (_end(end, step, unit, units) for end in (type_.low, type_.high))
+    lo, hi = (_end(end, type_.step, step, unit, units) for end in (type_.low, type_.high))
     if lo > hi:
         raise RefusalError(
             "GOV207",
@@ -162,17 +162,32 @@ def _step(type_: ast.NumberType, unit: Unit, units: Units) -> Fraction:
     return step
 
 
-def _end(end: ast.Number, step: Fraction, unit: Unit, units: Units) -> int:
+def _end(
+    end: ast.Number, written: ast.Number | None, step: Fraction, unit: Unit, units: Units
+) -> int:
     value = in_unit(end, unit, units)
     steps = value / step
     if steps.denominator == 1:
         return steps.numerator
+    if written is None:
+        raise RefusalError(
+            "GOV207",
+            f"`{shortened(end.span)}` is not whole, and the range has no step",
+            end.span,
+            _finer(value),
+        )
     raise RefusalError(
         "GOV207",
         f"`{shortened(end.span)}` is no multiple of the step {measure.decimal_text(step)}",
         end.span,
         "make the step divide both ends of the range",
     )
+
+
+def _finer(value: Fraction) -> str:
+    """The step that a range without one needs for this end."""
+    digits = next((n for n in range(1, 19) if (value * 10**n).denominator == 1), None)
+    return "write whole ends" if digits is None else f"write `step 0.{'1':0>{digits}}`"
 
 
 def in_unit(number: ast.Number, unit: Unit, units: Units) -> Fraction:

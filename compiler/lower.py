@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from govlang.compiler import desugar, ir
 from govlang.compiler.check import Checker
-from govlang.compiler.checked import Accept, Checked
+from govlang.compiler.checked import ACCEPTABLE, Accept, Checked
 from govlang.compiler.desugar import Draft
 from govlang.compiler.effects import Effects, milliseconds
 from govlang.compiler.flow import Fields
@@ -252,23 +252,29 @@ class _Lowering:
 
     def _accepts(self, names: set[str], tables: dict[str, tuple[str, ...]]) -> tuple[Accept, ...]:
         found: list[Accept] = []
-        findings = [code for code in CODES if code.startswith("GOV3")]
         for one in self._all(ast.AcceptDecl):
-            if one.code.text not in findings:
-                self.found.error(
-                    "GOV229",
-                    f"`gov verify` has no finding `{one.code.text}`",
-                    one.code.span,
-                    help=did_you_mean(one.code.text, findings) or f"write {listed(findings, 12)}",
-                )
+            if one.code.text not in ACCEPTABLE:
+                self._refuse_accept(one.code)
             for name in one.names:
                 rows = tables.get(name.text, (name.text,))
                 if name.text not in names and name.text not in tables and name.text != "default":
                     near = (*sorted(names), *tables) if len(self.found) < SUGGESTIONS_MAX else ()
                     refusal = unknown("rule or property", name, near)
                     self.found.add(replace(refusal.diagnostic, code="GOV229"))
-                found += [Accept(one.code.text, row, one.because.value, one.span) for row in rows]
+                found += [Accept(one.code.text, row, one.because.value, name.span) for row in rows]
         return tuple(found)
+
+    def _refuse_accept(self, code: ast.Name) -> None:
+        known = code.text in CODES and code.text.startswith("GOV3")
+        self.found.error(
+            "GOV229",
+            f"`{code.text}` cannot be accepted in a policy"
+            if known
+            else f"`gov verify` has no finding `{code.text}`",
+            code.span,
+            help=(None if known else did_you_mean(code.text, ACCEPTABLE))
+            or f"write {listed(ACCEPTABLE, 12)}",
+        )
 
 
 def _fields(scope: Scope) -> tuple[ir.Field, ...]:

@@ -1,7 +1,8 @@
 """Ways to tell entries apart by one axis, and what each would leave to be tested.
 
 In: what entries allow of an axis, as ranges.  Out: the values or intervals that an entry belongs
-to, and costs.  What always holds: an entry belongs to at most `COPIES_MAX` of them, or to none.
+to, and costs.  What always holds: an entry belongs to at most as many of them as it may have copies,
+or to none.
 """
 
 from __future__ import annotations
@@ -35,22 +36,24 @@ class Plan:
         return not self.sharp, self.cost, self.breakpoints is not None, self.axis
 
 
-def few_values(allowed: Ranges) -> list[int] | None:
+def few_values(allowed: Ranges, copies: int = COPIES_MAX) -> list[int] | None:
     """The values of an entry, if they are few enough to be copied."""
-    if sum(hi - lo + 1 for lo, hi in allowed) > COPIES_MAX:
+    if sum(hi - lo + 1 for lo, hi in allowed) > copies:
         return None
     return [value for lo, hi in allowed for value in range(lo, hi + 1)]
 
 
-def parts_of(allowed: Ranges, breakpoints: Sequence[int]) -> list[int] | None:
+def parts_of(
+    allowed: Ranges, breakpoints: Sequence[int], copies: int = COPIES_MAX
+) -> list[int] | None:
     """The intervals that an entry touches, if they are few enough to be copied."""
     touched: list[int] = []
     for lo, hi in allowed:
         first, last = bisect_right(breakpoints, lo), bisect_right(breakpoints, hi)
-        if last - first >= COPIES_MAX:
+        if last - first >= copies:
             return None
         touched += [p for p in range(first, last + 1) if not touched or p > touched[-1]]
-        if len(touched) > COPIES_MAX:
+        if len(touched) > copies:
             return None
     return touched
 
@@ -60,12 +63,12 @@ def quantiles(ends: Sequence[int], parts: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(ends[i * len(ends) // parts] for i in range(1, parts)))
 
 
-def cost_of_values(allowed: Sequence[Ranges]) -> tuple[float, int]:
+def cost_of_values(allowed: Sequence[Ranges], copies: int = COPIES_MAX) -> tuple[float, int]:
     """Entries to be tested behind a switch, and those it does not tell apart."""
     sizes: dict[int, int] = {}
     rest = 0
     for one in allowed:
-        values = few_values(one)
+        values = few_values(one, copies)
         if values is None:
             rest += 1
         else:
@@ -74,12 +77,14 @@ def cost_of_values(allowed: Sequence[Ranges]) -> tuple[float, int]:
     return _average(sizes), rest
 
 
-def cost_of_parts(allowed: Sequence[Ranges], breakpoints: Sequence[int]) -> tuple[float, int]:
+def cost_of_parts(
+    allowed: Sequence[Ranges], breakpoints: Sequence[int], copies: int = COPIES_MAX
+) -> tuple[float, int]:
     """The same for a split."""
     sizes: dict[int, int] = {}
     rest = 0
     for one in allowed:
-        touched = parts_of(one, breakpoints)
+        touched = parts_of(one, breakpoints, copies)
         if touched is None:
             rest += 1
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from front import check, errors
 
@@ -44,6 +46,7 @@ def test_a_type_is_a_column(type_: str, wanted: ir.Field) -> None:
 FAULTS = [
     ("number in 0..1 step 0.3", "GOV207", "1", "no multiple of the step 0.3"),
     ("number in 0.05..1 step 0.1", "GOV207", "0.05", "no multiple"),
+    ("number in 0..1.25", "GOV207", "1.25", "is not whole, and the range has no step"),
     ("number in 5..1", "GOV207", "number in 5..1", "is empty"),
     ("number in 0..1 step 0", "GOV207", "0", "more than 0"),
     ("number in 0..10 h step 1 min", "GOV207", "1 min", "no finite decimal in `h`"),
@@ -80,3 +83,20 @@ def test_a_type_that_makes_no_sense_is_refused(
     assert found[0].span.text == caret
     assert message in found[0].message
     assert found[0].help
+
+
+@pytest.mark.parametrize(
+    ("type_", "help_"),
+    [
+        ("number in 0..1.25", "write `step 0.01`"),
+        ("number in 0.5..1", "write `step 0.1`"),
+        ("text max 70000", "write `max 65535`"),
+        ("text max 0", "write `max 256`"),
+    ],
+)
+def test_the_way_out_is_what_can_be_written(type_: str, help_: str) -> None:
+    (error,) = errors(f"input {{ x : {type_} }}")
+    assert error.help == help_
+    word, value = help_.removeprefix("write `").removesuffix("`").split()
+    kept = re.sub(r" max \d+", "", type_)
+    assert declared(f"{kept} {word} {value}")

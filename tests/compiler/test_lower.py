@@ -89,6 +89,12 @@ def test_an_acceptance_names_a_code_and_rules_rows_or_properties() -> None:
         ("GOV302", "default", "gap"),
     ]
     assert codes('rule abc deny\naccept GOV999 on abd because "x"') == ["GOV229", "GOV229"]
+    for code in ("GOV307", "GOV308", "GOV309", "GOV311"):
+        (refused,) = errors(f'rule abc deny\naccept {code} on abc because "x"')
+        assert refused.code == "GOV229"
+        assert refused.message == f"`{code}` cannot be accepted in a policy"
+        assert (refused.help or "").startswith("write `GOV301`, `GOV302`")
+        assert "GOV307" not in (refused.help or "")
     assert (
         errors('rule abc deny\naccept GOV302 on abd because "x"')[0].help == "did you mean `abc`?"
     )

@@ -1,0 +1,264 @@
+"""The body of `POLICY_decide`: the statements of a program in C.
+
+In: a program, the names of its files.  Out: lines.
+
+What always holds: every local has a value before it is read; a static function is called in the
+declaration of a local only, so that its arguments are computed once and on every way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, assert_never
+
+from govlang.compiler.c_expressions import CHEAP, Expressions, bracketed, cost
+from govlang.compiler.c_names import CNames, Scope, comment
+from govlang.compiler.c_numbers import c_type, constant
+from govlang.compiler.program import (
+    Condition,
+    Decide,
+    Gather,
+    Load,
+    Mark,
+    Number,
+    Program,
+    Read,
+    Refuse,
+    Slot,
+    Start,
+    Statement,
+    Store,
+    Switch,
+    Truth,
+    Value,
+    Variable,
+    Way,
+    When,
+)
+from govlang.compiler.program_walk import all_reads, all_writes, writes
+from govlang.compiler.steps_gather import BEST, ranks_of
+from govlang.compiler.steps_logic import YES
+from govlang.compiler.steps_terms import width
+
+_INDENT: Final = "    "
+
+
+class Statements:
+    """Prints the statements of a program; `called` are the kinds of the helpers that they call."""
+
+    def __init__(
+        self, program: Program, names: CNames, refuse: str, helpers: Mapping[str, str]
+    ) -> None:
+        self._program = program
+        self._names = names
+        self._refuse = refuse
+        self._read = frozenset(all_reads(program.body))
+        self._firsts = _firsts(program.body)
+        self._declared: set[Slot] = set()
+        self._because = {rule.id: rule.because for rule in program.policy.rules}
+        self._scope = Scope(names.file, {"request", "params", "outcome"})
+        slots = program.slots
+        self._locals = {s.name: self._scope.fresh(s.name.removeprefix("step.")) for s in slots}
+        self._helpers = helpers
+        self._values: list[str] = []
+        self._expressions = Expressions(self._locals, self._call)
+        self.called: set[str] = set()
+
+    def lines(self) -> Iterator[str]:
+        """The body behind the tests of pointers."""
+        for slot in self._program.slots:
+            if slot in self._read and slot not in self._firsts:
+                zero = constant(0, slot.width, mask=slot.mask)
+                yield f"{_INDENT}{c_type(slot.width, mask=slot.mask)} {self._locals[slot.name]} = {zero};"
+        yield from self._block(self._program.body)
+
+    def _call(self, kind: str, *arguments: str) -> str:
+        """A local that has the value of a static function; it is declared before the statement."""
+        self.called.add(kind)
+        name = self._scope.fresh("value")
+        self._values.append(
+            f"const int64_t {name} = {self._helpers[kind]}({', '.join(arguments)});"
+        )
+        return name
+
+    def _before(self) -> list[str]:
+        """The declarations of what was called since the last time."""
+        values, self._values = self._values, []
+        return values
+
+    # --- statements --------------------------------------------------------------------------------
+
+    def _block(self, body: Sequence[Statement]) -> Iterator[str]:
+        for one in body:
+            yield from (f"{_INDENT}{line}" for line in self._statement(one))
+
+    def _statement(self, one: Statement) -> Iterator[str]:
+        match one:
+            case Load():
+                yield from self._load(one)
+            case Refuse(condition=condition, number=number):
+                yield from self._refused(self._test(condition), number)
+            case Start(slot=slot, value=value):
+                if slot in self._read:
+                    yield from self._start(slot, value)
+            case Decide(slot=slot, condition=condition, rule=rule):
+                text = self._expressions.condition(condition)
+                yield from (*self._about(rule), *self._before(), self._set(slot, text))
+            case Gather():
+                yield from self._gathered(one)
+            case Mark(slot=slot, condition=condition, mask=mask):
+                text = self._marked(condition, constant(mask, slot.width, mask=True), slot.width)
+                yield from (*self._before(), f"{self._locals[slot.name]} |= {text};")
+            case When():
+                yield from self._when(one)
+            case Switch():
+                yield from self._switch(one)
+            case Store():
+                yield from self._store(one)
+            case _:
+                assert_never(one)
+
+    def _test(self, condition: Condition) -> str:
+        return self._expressions.test(condition)
+
+    def _start(self, slot: Slot, value: Value) -> Iterator[str]:
+        if slot.name == BEST:
+            ranks = ranks_of(self._program.policy)
+            form = f"(4 - effect) << {ranks.shift} | rule" if ranks.joined else "rule << 3 | effect"
+            yield f"/* Of {form} the least decides. */"
+        text = self._expressions.value(value, mask=slot.mask)
+        yield from (*self._before(), self._set(slot, text))
+
+    def _set(self, slot: Slot, text: str) -> str:
+        """A slot gets a value; the first one declares it, where it is always the first."""
+        name = self._locals[slot.name]
+        if slot not in self._firsts or slot in self._declared:
+            return f"{name} = {text};"
+        self._declared.add(slot)
+        const = "const " if self._firsts[slot] else ""
+        return f"{const}{c_type(slot.width, mask=slot.mask)} {name} = {text};"
+
+    def _about(self, rule: str) -> Iterator[str]:
+        if rule:
+            because = self._because.get(rule)
+            yield f"/* {comment(rule)}{': ' + comment(because) if because else ''} */"
+
+    def _marked(self, condition: Condition, bits: str, width: int) -> str:
+        if isinstance(condition, Truth):
+            return bits
+        return f"{bracketed(self._test(condition))} ? {bits} : {constant(0, width, mask=True)}"
+
+    def _store(self, one: Store) -> Iterator[str]:
+        cell = one.cell
+        text = self._expressions.value(one.value, mask=cell.mask)
+        if width(one.value) > cell.width:
+            text = f"({c_type(cell.width, mask=cell.mask)}){bracketed(text)}"
+        yield from (*self._before(), f"outcome->{self._names.cells[cell.name]} = {text};")
+
+    # --- gathering ---------------------------------------------------------------------------------
+
+    def _gathered(self, one: Gather) -> Iterator[str]:
+        """A slot takes a value; a computed one is computed once, and only where it is wanted."""
+        name, test = self._locals[one.slot.name], None
+        if not isinstance(one.condition, Truth):
+            test = self._test(one.condition)
+        if isinstance(one.value, Number | Read):
+            value = self._expressions.value(one.value)
+            yield from (*self._before(), f"{name} = {self._better(name, value, one)};")
+            return
+        yield from (*self._before(), "{" if test is None else f"if ({test}) {{")
+        value = self._expressions.value(one.value)
+        wanted = replace(one, condition=YES)
+        held = self._scope.fresh("value")
+        yield from (f"{_INDENT}{line}" for line in self._before())
+        yield f"{_INDENT}const {c_type(one.slot.width, mask=False)} {held} = {value};"
+        yield f"{_INDENT}{name} = {self._better(name, held, wanted)};"
+        yield "}"
+
+    def _better(self, name: str, value: str, one: Gather) -> str:
+        """What a slot holds once it was offered a value."""
+        always, text = isinstance(one.condition, Truth), bracketed(value)
+        if one.way is Way.LAST:
+            test = f"{bracketed(self._test(one.condition))} ? {text} : {name}"
+            return value if always else test
+        better = f"{text} {'<' if one.way is Way.LEAST else '>'} {name}"
+        if not always:
+            sign = "&" if cost(one.condition) <= CHEAP else "&&"
+            condition = bracketed(self._expressions.condition(one.condition))
+            better = f"{condition} {sign} ({better})"
+            better = f"({better}) != 0" if sign == "&" else better
+        return f"({better}) ? {text} : {name}"
+
+    # --- reading and branching ---------------------------------------------------------------------
+
+    def _load(self, load: Load) -> Iterator[str]:
+        """A variable that nothing reads is only checked; one that may hold anything is not."""
+        one, name = load.variable, self._locals[load.slot.name]
+        outside = _outside(one, name)
+        if outside is None and load.slot not in self._read:
+            return
+        struct = "params" if one.param else "request"
+        text = f"{struct}->{self._names.members[one.name]}"
+        if one.has:
+            has = [self._locals[self._program.variables[index].name] for index in one.has]
+            test = " & ".join(has)
+            absent = constant(one.absent, one.width, mask=one.mask)
+            text = f"({f'({test})' if len(has) > 1 else test} != 0) ? {text} : {absent}"
+        yield self._set(load.slot, text)
+        if outside is not None:
+            yield from self._refused(outside, load.number)
+
+    def _refused(self, test: str, number: int) -> Iterator[str]:
+        yield from (*self._before(), f"if ({test}) {{")
+        yield from (f"{_INDENT}return {self._refuse}(outcome, {number}, -1);", "}")
+
+    def _when(self, one: When) -> Iterator[str]:
+        test = self._test(one.condition)
+        yield from (*self._before(), f"if ({test}) {{", *self._block(one.then))
+        if one.otherwise:
+            yield from ("} else {", *self._block(one.otherwise))
+        yield "}"
+
+    def _switch(self, one: Switch) -> Iterator[str]:
+        yield f"switch ({self._locals[one.slot.name]}) {{"
+        for values, body in one.parts:
+            yield from (f"case {constant(v, one.slot.width, mask=False)}:" for v in values)
+            yield from self._part(body)
+        yield from ("default:", f"{_INDENT}break;", "}")
+
+    def _part(self, body: Sequence[Statement]) -> Iterator[str]:
+        """What is declared in a part stands in braces."""
+        lines = [*self._block(body), f"{_INDENT}break;"]
+        if any(line.startswith(f"{_INDENT}const ") for line in lines):
+            yield from (f"{_INDENT}{{", *(f"{_INDENT}{line}" for line in lines), f"{_INDENT}}}")
+        else:
+            yield from lines
+
+
+def _firsts(body: Sequence[Statement]) -> dict[Slot, bool]:
+    """Slots that get their first value on every way; whether it is their only one."""
+    times = Counter(all_writes(body))
+    found: dict[Slot, bool | None] = {}
+    for one in body:
+        branches = isinstance(one, When | Switch)
+        for slot in writes(one):
+            found.setdefault(slot, None if branches else times[slot] == 1)
+    return {slot: single for slot, single in found.items() if single is not None}
+
+
+def _outside(one: Variable, name: str) -> str | None:
+    """The test that a variable is outside its domain; None where it cannot be."""
+    if one.mask:
+        outside = ((1 << one.width) - 1) & ~one.hi
+        shown = constant(outside, one.width, mask=True)
+        zero = constant(0, one.width, mask=True)
+        return f"({name} & {shown}) != {zero}" if outside else None
+    least, most = -(1 << one.width - 1), (1 << one.width - 1) - 1
+    tests = [f"{name} < {constant(one.lo, one.width, mask=False)}"] if one.lo > least else []
+    if one.hi < most:
+        tests.append(f"{name} > {constant(one.hi, one.width, mask=False)}")
+    if len(tests) > 1:
+        return f"({tests[0]}) || ({tests[1]})"
+    return tests[0] if tests else None
