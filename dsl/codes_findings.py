@@ -94,4 +94,28 @@ FINDINGS: Final[dict[str, Page]] = {
         "gov verify policy.gov --timeout 0.001",
         "Give it more time with `--timeout S`, or make the condition simpler.",
     ),
+    "GOV310": Page(
+        "two solvers that contradict each other",
+        "With `--cross-check` cvc5 is asked every question that Z3 was asked. Of the question that is named "
+        "one of them says that it can hold and the other that it cannot, so one of them is wrong and nothing "
+        "that rests on it is proved.",
+        "gov verify policy.gov --cross-check",
+        "Write the question with `--smt2 DIR`, ask a third solver, and report it to the solver that is wrong.",
+    ),
+    "GOV311": Page(
+        "an `accept` that accepts nothing",
+        "`gov verify` has no finding of this code on this name: what was accepted once is mended, or "
+        "the code is another one. This is a note, under `--strict` too.",
+        "input { risk : number in 0..9 }\nrule a when risk < 5 allow\n"
+        'accept GOV302 on a because "It was covered once"',
+        "Remove the `accept`: it would hide a later finding.",
+    ),
+    "GOV312": Page(
+        "a condition with more parts than are looked at",
+        "Of a condition that is no plain list of tests joined by `and`, at most 400 parts are asked whether "
+        "they are always true or always false (GOV304); of the others nothing is known. Everything else "
+        "is proved of the whole condition.",
+        "a rule with hundreds of `or` and `not` in its `when`",
+        "Split the rule into several, or leave it: this is a note.",
+    ),
 }

@@ -191,8 +191,10 @@ MEANING: Final[dict[str, Page]] = {
         "Join files, or put rows into one CSV.",
     ),
     "GOV229": Page(
-        "an `accept` of what does not exist",
-        "`accept` names a code that `gov help` knows and a rule, a table or a property of this policy.",
+        "an `accept` of what does not exist or cannot be accepted",
+        "`accept` names a finding that a policy can be kept with, GOV301 to GOV306, and a rule, a table, a "
+        "property of this policy or `default`. A table that differs from its policy (GOV307) or an open "
+        "question (GOV309) cannot be accepted, and what became looser (GOV308) only on the command line.",
         'rule a deny\naccept GOV302 on b because "moved"',
         "Remove the `accept` with the rule it was for, or correct the name.",
     ),

@@ -89,6 +89,13 @@ BUNDLES: dict[str, Page] = {
         'policy.observe({"event": "restart"})',
         "Send requests to `decide` or `commit`; pass facts in as fields `from runtime`.",
     ),
+    "GOV416": Page(
+        "C or WebAssembly that is not of the documented form",
+        "What `gov build` writes for the edge keeps to a small part of C and of WebAssembly, so that it "
+        "can be read back and proved equal to the policy. Anything else is refused with its line or offset.",
+        "a policy.wasm with a changed byte, a policy.c edited by hand",
+        "Build the policy again with `gov build`; change the policy, never what it compiles to.",
+    ),
 }
 
 EVIDENCE: dict[str, Page] = {
@@ -140,6 +147,13 @@ EVIDENCE: dict[str, Page] = {
         "one that was noted, or was cut before that record.",
         "gov evidence verify data --head sha256:…",
         "Compare with a copy from the time of the note.",
+    ),
+    "GOV508": Page(
+        "a ledger that is closed",
+        "After an append that failed nobody knows what reached the disk, so the ledger takes no more "
+        "records until it is opened again; that adopts a whole record and drops a torn one.",
+        "`append` after `append` raised GOV501, or after `close`",
+        "Open the ledger again, and record the decision there before it is used.",
     ),
 }
 
@@ -270,6 +284,12 @@ COMMAND: dict[str, Page] = {
         "PyArrow (extra `batch`); a service that only decides needs none of them.",
         "gov verify, after `pip install govlang`",
         'Install the extra that the message names, as in `pip install "govlang[verify]"`.',
+    ),
+    "GOV714": Page(
+        "more tests are missing than were written",
+        "`gov test --generate` writes at most 1 000 tests at a time.",
+        "gov test --generate p.gov, where p.gov has thousands of rules",
+        "Put the tests that were written into the policy, and generate again.",
     ),
 }
 

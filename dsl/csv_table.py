@@ -34,12 +34,13 @@ class _Text:
 
 def read_rows(table: ast.Table, source: Source) -> tuple[ast.TableRow, ...]:
     """The rows of the file, in its order."""
-    limits.check(source)
+    if source.text.strip():
+        limits.check(source)
     found = Diagnostics(limits.MAX_ERRORS)
     result = Result(table.limit, table.has_because, table.span)
     lines = list(_lines(source, found))
     found.raise_errors()
-    if not lines:
+    if not lines or not source.text.strip():
         raise fail(
             "GOV115",
             f"`{source.name}` has no headings",

@@ -53,7 +53,7 @@ def find_dead_parameters(context: Context) -> None:
     ]
     for _ in range(ROUNDS_MAX):
         solver = context.session.fresh(known)
-        verdict = solver.check()
+        verdict = context.session.check(solver)
         if verdict == z3.unsat:
             return
         if verdict != z3.sat:

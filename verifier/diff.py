@@ -26,7 +26,15 @@ from govlang.compiler.ir import Effect
 from govlang.compiler.obligations import argument
 from govlang.compiler.requests import read_sample, write_request
 from govlang.verifier.beyond import unseen_changes
-from govlang.verifier.changes import Change, Side, change_of, differs, looser, with_starts
+from govlang.verifier.changes import (
+    Change,
+    Side,
+    change_of,
+    differs,
+    looser,
+    obligations_changed,
+    with_starts,
+)
 from govlang.verifier.columns import Point
 from govlang.verifier.defaults import at_defaults, defaults_differ
 from govlang.verifier.encode import Term
@@ -44,6 +52,7 @@ from govlang.verifier.options import FINDINGS_A_KIND, Context, Options, Replay
 from govlang.verifier.outcome import Decision
 from govlang.verifier.regions import Region, regions
 from govlang.verifier.shapes import Box
+from govlang.verifier.smtlib import Watch
 from govlang.verifier.solve import Absent, Found, Open, forget, solver_name
 
 __all__ = ["DiffReport", "diff"]
@@ -96,6 +105,7 @@ def diff(
     no_looser: bool = False,
     replay_old: Replay | None = None,
     replay_new: Replay | None = None,
+    watch: Watch | None = None,
 ) -> DiffReport:
     """Every kind of request whose outcome changed; with `no_looser` looser ones are errors."""
     start = perf_counter()
@@ -104,7 +114,7 @@ def diff(
     try:
         merged = merge(old, new)
         declarations = merged.changes
-        search = _Search(old, new, merged, options, (replay_old, replay_new))
+        search = _Search(old, new, merged, options, (replay_old, replay_new), watch)
         findings = (*map(_unseen, unseen_changes(old, new)), *_found(search))
     except CannotMergeError as error:
         findings = (_finding(str(error), (), None, Severity.ERROR),)
@@ -130,7 +140,8 @@ def _found(search: _Search) -> Iterator[Finding]:
         yield one
     if defaults_differ(*search.policies):
         old, new = map(at_defaults, search.policies)
-        own = _Search(old, new, merge(old, new), search.context.options, search.replays)
+        context = search.context
+        own = _Search(old, new, merge(old, new), context.options, search.replays, context.watch)
         for one in own.findings():
             if one.message not in known:
                 yield replace(one, message=f"with the defaults of each version: {one.message}")
@@ -188,12 +199,13 @@ class _Search:
         merged: Merged,
         options: Options,
         replays: tuple[Replay | None, Replay | None],
+        watch: Watch | None = None,
     ) -> None:
         self.policies = (old, new)
         self.merged = merged
         self.replays = replays
         # both versions' rules in one index: OLD's first
-        self.context = Context(merged.space, options)
+        self.context = Context(merged.space, options, watch=watch)
         self.seen: dict[Change, Point] = {}
         self.is_full = False
         self.spans = {
@@ -333,6 +345,9 @@ class _Search:
             )
         )
         message = f"{_said(a, by_a)} became {_said(b, by_b)}: {change.direction}"
+        if change.old == change.new:
+            others = obligations_changed(*(self._decided(one, point) for one in self.policies))
+            message = f"{_said(a, by_a)} stays, but {others}: {change.direction}"
         finding = _finding(message, rules, change, Severity.NOTE)
         for policy, replay in zip((old, new), self.replays, strict=True):
             request, runtime, params = self._json(policy, point)

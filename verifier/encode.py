@@ -23,6 +23,7 @@ from govlang.compiler.ir import Effect, Ranges
 from govlang.verifier import ranges
 from govlang.verifier.columns import ColumnKind, Columns, argument_equal
 from govlang.verifier.shapes import Box
+from govlang.verifier.smtlib import total
 
 Term = Any
 """A Z3 expression; the library ships no types."""
@@ -229,7 +230,7 @@ class Encoder:
                 return z3.IntVal(value)
             case ir.FieldValue(name=name) if name in columns.members:
                 bits = enumerate(columns.members[name])
-                return z3.Sum([z3.If(variables[n], 1 << i, 0) for i, n in bits] or [z3.IntVal(0)])
+                return total([z3.If(variables[n], 1 << i, 0) for i, n in bits])
             case ir.FieldValue(name=name):
                 return variables[columns.value[name]]
             case ir.ParamValue(name=name):

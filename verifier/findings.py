@@ -26,6 +26,8 @@ PROPERTY: Final = "GOV306"
 TRANSLATION: Final = "GOV307"
 DIFF: Final = "GOV308"
 UNDECIDED: Final = "GOV309"
+UNNEEDED: Final = "GOV311"
+UNSEEN: Final = "GOV312"
 
 KIND_OF_CODE: Final[Mapping[str, str]] = {
     CONFLICT: "conflict",

@@ -17,6 +17,7 @@ import z3
 from govlang.compiler import ir
 from govlang.compiler.ir import Effect
 from govlang.verifier.encode import Encoder, Term
+from govlang.verifier.smtlib import total
 
 PERMITS = frozenset({Effect.ALLOW, Effect.REQUIRE_HUMAN})
 Fires = Callable[[ir.Rule], Term]
@@ -104,7 +105,7 @@ class Decision:
         yield from self._first(guards, false())
         guarded = any_of(self.standing[rule.id] for rule in guards)
         others = [rule for rule in self.rules if rule.kind is not ir.RuleKind.GUARD]
-        count = z3.Sum([z3.If(self.standing[r.id], 1, 0) for r in others] or [z3.IntVal(0)])
+        count = total([z3.If(self.standing[r.id], 1, 0) for r in others])
         for rule in others:
             yield rule.id, z3.And(self.standing[rule.id], count == 1, z3.Not(guarded))
 

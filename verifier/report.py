@@ -17,16 +17,10 @@ from typing import Final
 from govlang.compiler import ir
 from govlang.compiler.checked import Accept
 from govlang.compiler.core import core_json, snapshot
+from govlang.verifier.acceptance import accepted, unneeded
 from govlang.verifier.assumptions import assumptions_can_hold, find_dead_parameters
 from govlang.verifier.conflicts import find_conflicts
-from govlang.verifier.findings import (
-    KIND_OF_CODE,
-    UNDECIDED,
-    Finding,
-    Report,
-    Severity,
-    status_of,
-)
+from govlang.verifier.findings import Finding, Report, Severity, status_of
 from govlang.verifier.gaps import find_gaps
 from govlang.verifier.options import Context, Options, Progress, Replay
 from govlang.verifier.properties import find_refuted_properties, settle_guards
@@ -61,8 +55,9 @@ def verify(
         find_gaps(context)
         find_refuted_properties(context)
         settle_guards(context)
+        context.findings += unneeded(policy, accepts, context.findings)
     findings = tuple(
-        _strict(_accepted(one, accepts, options), options) for one in _ordered(context.findings)
+        _strict(accepted(one, accepts, options), options) for one in _ordered(context.findings)
     )
     return Report(
         policy.name,
@@ -85,21 +80,6 @@ def _ordered(findings: Sequence[Finding]) -> list[Finding]:
         return rank[one.severity], one.code, *place
 
     return sorted(findings, key=key)
-
-
-def _accepted(one: Finding, accepts: Sequence[Accept], options: Options) -> Finding:
-    """A finding that the source or the command line accepts is a recorded warning."""
-    because = next((a.because for a in accepts if a.code == one.code and a.rule in one.names), None)
-    kinds = {kind.upper() for kind in options.accept_kinds}
-    if because is None and {one.code, KIND_OF_CODE.get(one.code, "").upper()} & kinds:
-        because = "accepted on the command line"
-    if because is None or one.code == UNDECIDED:
-        return one
-    return replace(one, severity=min(one.severity, Severity.WARNING, key=_weight), accepted=because)
-
-
-def _weight(severity: Severity) -> int:
-    return {Severity.NOTE: 0, Severity.WARNING: 1, Severity.ERROR: 2}[severity]
 
 
 def _strict(one: Finding, options: Options) -> Finding:

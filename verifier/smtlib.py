@@ -1,20 +1,48 @@
-"""Questions to the solver and whole policies as SMT-LIB 2.6 text, and a second solver that answers again.
+"""Questions to the solver, told as SMT-LIB 2.6 text, and a second solver that answers again.
 
-In: the assertions of a solver and the literals that were assumed, or a policy.  Out: text that any SMT solver
+In: the assertions of a solver and the literals that were assumed.  Out: the verdict, text that any SMT solver
 reads; cvc5's verdict on a question (from the extra `cross-check`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import z3
 
-from govlang.compiler import ir
-
 Watch = Callable[[str, str], None]
 """Told each question as SMT-LIB and the verdict on it: `sat`, `unsat` or `unknown`."""
+
+_STATUS: Final = "(set-info :status unknown)"
+
+
+@dataclass(frozen=True, slots=True)
+class SecondAnswer:
+    """What the second solver says: `sat`, `unsat`, or `unknown` and why."""
+
+    verdict: str
+    why: str = ""
+
+
+def ask(solver: Any, literals: Sequence[Any], watch: Watch | None) -> Any:
+    """Z3's verdict on what a solver holds together with literals: every question goes through here."""
+    verdict = solver.check(*literals)
+    if watch is not None:
+        watch(smtlib(solver, literals), str(verdict))
+    return verdict
+
+
+def total(parts: Sequence[Any]) -> Any:
+    """A sum of integers; of one part alone Z3 makes `(+ a)`, which is no SMT-LIB."""
+    match parts:
+        case []:
+            return z3.IntVal(0)
+        case [one]:
+            return one
+        case _:
+            return z3.Sum(parts)
 
 
 def smtlib(solver: Any, literals: Sequence[Any]) -> str:
@@ -36,8 +64,16 @@ def second_version() -> str:
     return str(cvc5.__version__)
 
 
-def second_verdict(text: str, timeout_s: float) -> str:
-    """What cvc5 says of a question: `sat`, `unsat` or `unknown`.
+def question_file(text: str, verdict: str, about: str) -> str:
+    """A question as a file that any SMT solver takes; one that disagrees with the verdict says so itself."""
+    status = _STATUS.replace("unknown", verdict)
+    version = z3.get_version_string()
+    head = f"; {about}: z3 {version} says {verdict}\n(set-logic ALL)\n"
+    return head + text.replace(_STATUS, status, 1)
+
+
+def second_answer(text: str, timeout_s: float) -> SecondAnswer:
+    """What cvc5 says of a question.
 
     Raises:
         ModuleNotFoundError: cvc5 is not installed.
@@ -48,30 +84,20 @@ def second_verdict(text: str, timeout_s: float) -> str:
     solver.setOption("tlimit-per", str(max(1, int(timeout_s * 1000))))
     parser = cvc5.InputParser(solver)
     parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, f"(set-logic ALL)\n{text}", "question")
-    symbols, verdict = parser.getSymbolManager(), "unknown"
-    while not (command := parser.nextCommand()).isNull():
-        answer = str(command.invoke(solver, symbols)).strip()
-        if answer in {"sat", "unsat"}:
-            verdict = answer
-    return verdict
+    symbols = parser.getSymbolManager()
+    answers: list[str] = []
+    try:
+        while not (command := parser.nextCommand()).isNull():
+            answers.append(str(command.invoke(solver, symbols)).strip())
+    except RuntimeError as error:
+        return SecondAnswer("unknown", f"cvc5 does not read it: {error}")
+    return _read(next((answer for answer in answers if answer), ""), timeout_s)
 
 
-def policy_smtlib(policy: ir.Policy) -> str:
-    """A policy as constraints: its models are the valid requests with what the policy makes of them.
-
-    `fires RULE` says that a rule's condition holds, `decision EFFECT` what the outcome is; the columns of the
-    request are `c0`, `c1`, … in the order of the fields, counted in steps.
-    """
-    from govlang.verifier.columns import Columns
-    from govlang.verifier.encode import Encoder
-    from govlang.verifier.outcome import Decision
-
-    encoder = Encoder(Columns(policy))
-    fires = {rule.id: z3.Bool(f"fires {rule.id}") for rule in policy.rules}
-    decision = Decision(encoder, policy.rules, lambda rule: fires[rule.id])
-    solver = z3.Solver()
-    solver.add(*encoder.validity())
-    solver.add(*(fires[r.id] == encoder.condition(r.condition) for r in policy.rules))
-    solver.add(*(z3.Bool(f"decision {e.word}") == term for e, term in decision.effect.items()))
-    text: str = solver.to_smt2()
-    return text
+def _read(answer: str, timeout_s: float) -> SecondAnswer:
+    """The first thing that cvc5 says of a question is the verdict, or what keeps it from one."""
+    if answer in {"sat", "unsat"}:
+        return SecondAnswer(answer)
+    if "TIMEOUT" in answer:
+        return SecondAnswer("unknown", f"cvc5 reached the time limit of {timeout_s:g} s")
+    return SecondAnswer("unknown", f"cvc5 gave up: {answer}")

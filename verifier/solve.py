@@ -19,7 +19,7 @@ import z3
 from govlang.verifier.columns import Columns, Point
 from govlang.verifier.concretize import Failure, Unrealisable, Unsearched, realise
 from govlang.verifier.encode import Encoder, Term
-from govlang.verifier.smtlib import Watch, smtlib
+from govlang.verifier.smtlib import Watch, ask
 
 LEMMAS_MAX: Final = 200  # rounds of refining texts before a question stays open
 SKIPS_MAX: Final = 10  # models without known texts, before a question stays open
@@ -139,7 +139,7 @@ class Session:
 
     def _round(self, literals: Sequence[Term], claim: Claim, skipped: int) -> Answer | Failure:
         """One model, and texts for it: such as are at hand, for it or another model, or searched."""
-        verdict = self._check(self._solver, literals)
+        verdict = self.check(self._solver, literals)
         if verdict == z3.unsat:
             return Open(UNFOUND) if skipped else Absent()
         if verdict != z3.sat:
@@ -161,7 +161,7 @@ class Session:
         self._solver.push()
         try:
             self._solver.add(*self.encoder.at_hand())
-            if self._check(self._solver, literals) != z3.sat:
+            if self.check(self._solver, literals) != z3.sat:
                 return None
             point = realise(self.encoder, self._solver.model(), search=False)
             return point if isinstance(point, Point) else None
@@ -179,20 +179,17 @@ class Session:
         self._solver.push()
         try:
             self._solver.add(*terms)
-            verdict = self._check(self._solver)
+            verdict = self.check(self._solver)
             if verdict == z3.unknown:
                 return Open(f"the solver gave up: {self._solver.reason_unknown()}")
             return bool(verdict == z3.sat)
         finally:
             self._solver.pop()
 
-    def _check(self, solver: Any, literals: Sequence[Term] = ()) -> Any:
+    def check(self, solver: Any, literals: Sequence[Term] = ()) -> Any:
         """The verdict on one question."""
         self.queries += 1
-        verdict = solver.check(*literals)
-        if self.watch is not None:
-            self.watch(smtlib(solver, literals), str(verdict))
-        return verdict
+        return ask(solver, literals, self.watch)
 
     def core(self, fixed: Sequence[Term], soft: Sequence[Term]) -> list[int] | None:
         """Indexes of a smallest part of `soft` that contradicts `fixed`; None if nothing does.
@@ -208,7 +205,7 @@ class Session:
 
         def contradicts(chosen: Iterable[int]) -> bool:
             late = monotonic() > deadline
-            return not late and bool(self._check(solver, [names[i] for i in chosen]) == z3.unsat)
+            return not late and bool(self.check(solver, [names[i] for i in chosen]) == z3.unsat)
 
         if not contradicts(range(len(soft))):
             return None

@@ -11,7 +11,7 @@ they are so everywhere, with the same constant.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Final
 
@@ -23,7 +23,7 @@ from govlang.compiler.ir import Ranges
 from govlang.dsl.source import Span
 from govlang.verifier import ranges
 from govlang.verifier.columns import Point
-from govlang.verifier.findings import VACUOUS, Finding, Severity, undecided
+from govlang.verifier.findings import UNSEEN, VACUOUS, Finding, Severity, undecided
 from govlang.verifier.firing import report_at_work
 from govlang.verifier.options import Context
 from govlang.verifier.outcome import Decision
@@ -68,6 +68,7 @@ class _Parts:
             if i not in silent and rule.kind is not ir.RuleKind.GUARD
         ]
         self.open: dict[int, str] = {}
+        self.cut: list[int] = []  # rules of which parts are left
 
     def report(self) -> None:
         """Add a finding for each outermost vacuous part."""
@@ -82,6 +83,7 @@ class _Parts:
                 self._add(found[0][0], sorted({p.rule for p, _ in found}), values.pop() is True)
         for i, why in self.open.items():
             self.context.findings.append(undecided(_finding(self.context, [i], "", None), why))
+        self.context.findings += [_unseen(self.context, i) for i in self.cut]
 
     def _add(self, part: Part, rules: Sequence[int], value: bool) -> None:  # noqa: FBT001
         shown = part.node.span.text.strip() if part.node.span else describe(part.node)
@@ -113,6 +115,8 @@ class _Parts:
             if verdict is None:
                 inner = [((*path, k), one, node.span) for k, one in enumerate(children(node))]
                 stack += inner[::-1]
+        if stack:
+            self.cut.append(i)
 
     # --- by interval arithmetic ----------------------------------------------------------------
 
@@ -320,6 +324,15 @@ def _finding(context: Context, rules: Sequence[int], message: str, span: Span | 
         "remove it, or write what was meant",
         span=span or own[0].span,
     )
+
+
+def _unseen(context: Context, i: int) -> Finding:
+    said = (
+        f"of the condition of `{context.judge.rules[i].id}` only {PARTS_MAX} parts were looked at"
+    )
+    help_line = "split the rule, if every part should be known to matter"
+    found = _finding(context, [i], said, None)
+    return replace(found, code=UNSEEN, severity=Severity.NOTE, help=help_line)
 
 
 # --- overrides -------------------------------------------------------------------------------------

@@ -85,9 +85,9 @@ def test_spans_lie_in_the_csv_file() -> None:
         ('zone,battery,speed\nur"ban,_,3 m/s\n', ["GOV115 2:1"]),
         ("zone,battery,speed\nurban,>= kg,x y\na,b\n", ["GOV110 2:13", "GOV114 3:1"]),
         ("zone,battery,speed\nurban,_,throttle retry 3 s\n", ["GOV114 2:9"]),
-        ("", ["GOV102 1:1"]),
-        ("\n\n", ["GOV102 1:1"]),
         (",,\n", ["GOV115 1:1"]),
+        ("", ["GOV115 1:1"]),
+        (" \n\n", ["GOV115 1:1"]),
     ],
 )
 def test_what_is_wrong_is_reported_at_its_cell(csv: str, wanted: list[str]) -> None:

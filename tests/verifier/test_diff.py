@@ -214,3 +214,32 @@ def test_limits_of_an_input_and_of_an_output_of_one_name_are_not_compared() -> N
     report = diff(old, check(field + body.format("2.5")).policy, no_looser=True)
     assert report.is_looser
     assert report.status == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("deny", "deny do wipe", "deny by `r` stays, but `do wipe` is new: stricter"),
+        ("deny do wipe", "deny", "deny by `r` stays, but `do wipe` is gone: looser"),
+        (
+            "throttle retry 1 s",
+            "throttle retry 2 s",
+            "throttle by `r` stays, but `retry` differs: stricter",
+        ),
+        (
+            "limit x to 3",
+            "limit x to 4 do wipe",
+            "limit by `r` stays, but `limit x` differs, `do wipe` is new: looser",
+        ),
+        (
+            'require human from "a" expires 1 min',
+            'require human from "a", "b"',
+            "require human by `r` stays, but `require human` differs, `expires` is gone: looser",
+        ),
+        ("deny", 'deny remedy "less" with x = 1', "deny by `r` stays, but `remedy` is new: other"),
+    ],
+)
+def test_a_change_of_obligations_alone_names_them(old: str, new: str, said: str) -> None:
+    head = "combine most_restrictive\ndefault allow\naction wipe\ninput { x : number in 0..9 }\nrule r when x > 5 "
+    report = diff(*(check(head + body.replace(" do", " and do")).policy for body in (old, new)))
+    assert [f.message for f in report.findings if " stays" in f.message] == [said]

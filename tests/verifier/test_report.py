@@ -12,8 +12,11 @@ from ir_strategies import random_policy
 
 from govlang.compiler import interpret, ir
 from govlang.compiler.checked import Accept
+from govlang.compiler.frontend import compile_source
 from govlang.compiler.ir import Effect
 from govlang.compiler.requests import read_sample
+from govlang.dsl.source import Source
+from govlang.verifier import vacuous
 from govlang.verifier.findings import Finding, Status
 from govlang.verifier.options import FINDINGS_A_RULE, Options
 from govlang.verifier.report import verify
@@ -58,6 +61,66 @@ def test_a_stricter_rule_of_a_higher_tier_is_no_conflict_but_an_overlap() -> Non
     shown = one(verify(tiered, options=Options(overlaps=True)).findings, "GOV301")
     assert shown.severity == "note"
     assert "settled by their tiers" in shown.message
+
+
+def unneeded(*accepts: Accept, own: ir.Policy = CLASH) -> list[str]:
+    report = verify(own, accepts=accepts, options=Options(strict=True))
+    found = [f for f in report.findings if f.code == "GOV311"]
+    assert all((f.severity, f.accepted) == ("note", None) for f in found)
+    return [f.message for f in found]
+
+
+def test_what_no_finding_needs_is_a_note_even_if_strict() -> None:
+    clash, idle = Accept("GOV301", "high", "x"), Accept("GOV302", "low", "x")
+    assert unneeded(clash) == []
+    assert unneeded(clash, idle) == [
+        "`accept GOV302 on low` accepts nothing: there is no such finding"
+    ]
+    assert unneeded(Accept("GOV305", "default", "x"), own=policy(ALLOW)) == []
+    whole = policy(replace(ALLOW, condition=within(0, 100)))
+    assert len(unneeded(Accept("GOV305", "default", "x"), own=whole)) == 1
+    assert unneeded(Accept("GOV302", "left out", "x")) == []
+
+
+def test_one_row_that_needs_it_is_enough_for_a_table() -> None:
+    header = 'language 1\npolicy p version "1"\ndefault allow\ninput { x : number in 0..9 }\n'
+    table = "table t(x) -> decision {\n| x | decision |\n| < 5 | deny |\n| < 4 | deny |\n| _ | allow |\n}\n"
+    checked = compile_source(Source("p.gov", f'{header}{table}accept GOV302 on t because "x"\n'))
+    report = verify(checked.policy, accepts=checked.accepts)
+    assert [f.code for f in report.findings if f.code in {"GOV302", "GOV311"}] == ["GOV302"]
+    checked = compile_source(Source("p.gov", f'{header}{table}accept GOV306 on t because "x"\n'))
+    found = one(verify(checked.policy, accepts=checked.accepts).findings, "GOV311")
+    assert found.message.startswith("`accept GOV306 on t` accepts nothing")
+    assert found.span is not None
+    assert found.span.text == "t"
+
+
+def test_what_stayed_open_is_not_called_unneeded() -> None:
+    source = (
+        'language 1\npolicy p version "1"\ndefault deny\n'
+        "input {\n  a : number in 2..1_000_000\n  b : number in 2..1_000_000\n}\n"
+        'rule hard when a * b == 998_244_353 allow\naccept GOV302 on hard because "x"\n'
+    )
+    checked = compile_source(Source("p.gov", source))
+    report = verify(checked.policy, accepts=checked.accepts, options=Options(timeout_s=0.001))
+    assert {f.code for f in report.findings if "hard" in f.names} >= {"GOV309"}
+    assert [f for f in report.findings if f.code == "GOV311"] == []
+
+
+def test_parts_of_a_condition_that_nobody_looked_at_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = [
+        ir.conjunction([within(10 * i, 10 * i + 5), within(10 * i, 10 * i + 5, "y")])
+        for i in range(3)
+    ]
+    many = policy(replace(ALLOW, condition=ir.disjunction(parts)), fields=(number(), number("y")))
+    monkeypatch.setattr(vacuous, "PARTS_MAX", 10)  # one, three of its parts, and two of each
+    assert not [f for f in verify(many).findings if f.code == "GOV312"]
+    monkeypatch.setattr(vacuous, "PARTS_MAX", 9)
+    found = one(verify(many, options=Options(strict=True)).findings, "GOV312")
+    assert (found.severity, found.rules) == ("note", ("low",))
+    assert found.message == "of the condition of `low` only 9 parts were looked at"
 
 
 def test_what_the_source_accepts_is_a_recorded_warning() -> None:

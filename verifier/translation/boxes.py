@@ -71,7 +71,7 @@ def meet_boxes(a: Box, b: Box) -> Box | None:
     return found
 
 
-def covered(box: Box, others: Sequence[Box], domain: Domain) -> bool:
+def covered(box: Box, others: Sequence[Box], domain: Domain, pieces_max: int = _PIECES_MAX) -> bool:
     """Whether every point of a box lies in one of the others.
 
     Raises:
@@ -85,7 +85,7 @@ def covered(box: Box, others: Sequence[Box], domain: Domain) -> bool:
         pending = pieces
         if not pending:
             return True
-        if len(pending) > _PIECES_MAX:
+        if len(pending) > pieces_max:
             raise TooManyBoxesError
     return not pending
 

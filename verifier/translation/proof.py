@@ -48,3 +48,31 @@ class TableProof:
     obligations: tuple[Obligation, ...]
     refutation: Refutation | None
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeRefutation:
+    """What differs; with variables and both outcomes unless the artefact shows it by itself.
+
+    `request` is there where the variables are those of a request; an outcome is what is returned, and
+    the cells by name.
+    """
+
+    what: str
+    variables: dict[str, int] | None = None
+    request: dict[str, Any] | None = None
+    runtime: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, int] = field(default_factory=dict)
+    expected: tuple[int, dict[str, int]] | None = None
+    found: tuple[int, dict[str, int]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArtefactProof:
+    """The result for C or WebAssembly: `refutation` exactly if the verdict is `refuted`."""
+
+    what: str
+    verdict: Verdict
+    obligations: tuple[Obligation, ...]
+    refutation: EdgeRefutation | None
+    seconds: float

@@ -18,6 +18,7 @@ import z3
 
 from govlang.compiler import ir
 from govlang.native.layout import ColumnKind
+from govlang.verifier.smtlib import Watch, ask, total
 from govlang.verifier.translation.source import ClassColumn, Layout
 from govlang.verifier.translation.tree import Spans, Tree, spans_of
 
@@ -46,15 +47,17 @@ class Candidate:
 class Solver:
     """One solver for all questions about a table; what is valid is asserted once."""
 
-    def __init__(self, layout: Layout, timeout_s: float) -> None:
+    def __init__(self, layout: Layout, timeout_s: float, watch: Watch | None = None) -> None:
+        """`watch` is told every question."""
         self.layout = layout
+        self.watch = watch
         self.solver: Any = z3.Solver()
         self.set_timeout(timeout_s)
         self.words: dict[int, Any] = {}
         self.bits: dict[int, list[Any]] = {}
         self.cells: dict[tuple[str, int], Any] = {}
         self.known: dict[Tree, Any] = {}
-        for number, column in enumerate(layout.decoded.columns):
+        for number, column in enumerate(layout.columns):
             self._declare(number, column.kind)
         for one in layout.policy.fields:
             self._tie(one)
@@ -188,7 +191,7 @@ class Solver:
             return self.words[number]
         if number in self.bits:
             weights = [-(2**63) if i == 63 else 2**i for i in range(len(self.bits[number]))]
-            return z3.Sum(
+            return total(
                 [z3.If(bit, w, 0) for bit, w in zip(self.bits[number], weights, strict=True)]
             )
         name, part, column = self._class_column(number)
@@ -201,7 +204,7 @@ class Solver:
 
     def answer(self, claims: Sequence[Any]) -> Answer:
         """Whether some valid request satisfies all the claims."""
-        found = self.solver.check(*claims)
+        found = ask(self.solver, claims, self.watch)
         if found == z3.unsat:
             return Answer.NONE
         return Answer.SOME if found == z3.sat else Answer.UNKNOWN
@@ -227,7 +230,7 @@ class Solver:
         self.solver.add(*claims)
         try:
             for _ in range(_TRIES):
-                if self.solver.check() != z3.sat:
+                if ask(self.solver, (), self.watch) != z3.sat:
                     return
                 model = self.solver.model()
                 yield from self._candidates(model)

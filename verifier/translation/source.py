@@ -1,7 +1,8 @@
-"""The policy's side of the proof: its conditions and expressions as trees over the table's columns.
+"""The policy's side of the proof: its conditions and expressions as trees over columns.
 
-In: the policy, and a table whose schema was found equal to it.  Out: `Layout` (which column holds
-what, and what its words can be) and the trees of conditions and expressions.
+In: the policy, and the columns of a table, or of an artefact of the edge, whose schema was found
+equal to it.  Out: `Layout` (which column holds what, and what its words can be) and the trees of
+conditions and expressions.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final, assert_never
 
 from govlang.compiler import ir
 from govlang.native.layout import MASK64, ColumnKind, signed
-from govlang.verifier.translation.decode import Automaton, Decoded
+from govlang.verifier.translation.decode import Automaton, Column, Decoded
 from govlang.verifier.translation.texts import Cell, Samples, find_cells
 from govlang.verifier.translation.tree import (
     FALSE,
@@ -64,18 +65,21 @@ class TextModel:
 
 
 class Layout:
-    """Which column of a table holds what of a policy."""
+    """Which column holds what of a policy: the words of a table, or the variables of an artefact."""
 
-    def __init__(self, policy: ir.Policy, decoded: Decoded) -> None:
+    def __init__(
+        self, policy: ir.Policy, columns: Sequence[Column], texts: Mapping[str, TextModel]
+    ) -> None:
         self.policy = policy
-        self.decoded = decoded
+        self.columns = columns
+        self.texts = texts
         self.fields = {one.name: one for one in policy.fields}
         names = [one.name for one in policy.fields]
         self.value: dict[str, int] = {}
         self.has: dict[str, int] = {}
         self.equal: dict[tuple[str, str], int] = {}
         self.param: dict[str, int] = {}
-        for number, column in enumerate(decoded.columns):
+        for number, column in enumerate(columns):
             match column.kind:
                 case ColumnKind.RANGE | ColumnKind.SET:
                     self.value[names[column.source]] = number
@@ -90,11 +94,6 @@ class Layout:
                     pass
                 case _:
                     assert_never(column.kind)
-        self.texts = {
-            one.name: _text_model(one, _own(decoded.automata, number), patterns)
-            for number, (one, patterns) in enumerate(_patterns(policy))
-            if one.is_text
-        }
         self.domain = self._domain()
 
     def _domain(self) -> Domain:
@@ -103,7 +102,7 @@ class Layout:
         }
         spans: list[Spans | None] = []
         members: list[int] = []
-        for number, column in enumerate(self.decoded.columns):
+        for number, column in enumerate(self.columns):
             is_set = column.kind is ColumnKind.SET
             members.append(len(self.policy.fields[column.source].members) if is_set else 0)
             if column.kind is ColumnKind.CLASS:
@@ -190,21 +189,36 @@ _COMPARE: Final = {
 }
 
 
+def table_layout(policy: ir.Policy, decoded: Decoded) -> Layout:
+    """Which column of a table holds what of a policy.
+
+    Raises:
+        TooManyTextsError: a text cannot be walked.
+    """
+    texts = {
+        one.name: text_model(one, _own(decoded.automata, number), patterns)
+        for number, (one, patterns) in enumerate(patterns_read(policy))
+        if one.is_text
+    }
+    return Layout(policy, decoded.columns, texts)
+
+
 def _own(automata: Sequence[Automaton], number: int) -> list[Automaton]:
     return [automaton for automaton in automata if automaton.field == number]
 
 
-def _patterns(policy: ir.Policy) -> Iterator[tuple[ir.Field, tuple[ir.Pattern, ...]]]:
+def patterns_read(policy: ir.Policy) -> Iterator[tuple[ir.Field, tuple[ir.Pattern, ...]]]:
     """Every input field with the patterns that decisions hold it against."""
     found: dict[str, dict[ir.Pattern, None]] = {one.name: {} for one in policy.fields}
-    for condition in _conditions(policy):
+    for condition in conditions_read(policy):
         for atom in ir.atoms(condition):
             if isinstance(atom, ir.TextTest):
                 found[atom.name].update(dict.fromkeys(atom.patterns))
     yield from ((one, tuple(found[one.name])) for one in policy.fields)
 
 
-def _conditions(policy: ir.Policy) -> Iterator[ir.BoolExpr]:
+def conditions_read(policy: ir.Policy) -> Iterator[ir.BoolExpr]:
+    """Every condition that a decision depends on, those inside expressions too."""
     yield from (assumption.condition for assumption in policy.assumptions)
     for rule in policy.rules:
         yield rule.condition
@@ -224,9 +238,14 @@ def expressions(rule: ir.Rule) -> Iterator[ir.IntExpr]:
             yield value
 
 
-def _text_model(
+def text_model(
     one: ir.Field, automata: Sequence[Automaton], patterns: tuple[ir.Pattern, ...]
 ) -> TextModel:
+    """The class columns of a field, held against the patterns that decisions hold it against.
+
+    Raises:
+        TooManyTextsError: there are too many states.
+    """
     columns = []
     samples = Samples(patterns, one.separator) if len(automata) > 1 else None
     for automaton in automata:

@@ -24,6 +24,7 @@ from govlang.compiler import ir
 from govlang.compiler.ir import Effect
 from govlang.native.errors import TableError
 from govlang.native.table import Table
+from govlang.verifier.smtlib import Watch
 from govlang.verifier.translation.boxes import (
     Box,
     TooManyBoxesError,
@@ -43,7 +44,7 @@ from govlang.verifier.translation.records import (
 )
 from govlang.verifier.translation.regions import Block, Occurrence, TooManyWaysError, Walks
 from govlang.verifier.translation.solve import Answer, Solver
-from govlang.verifier.translation.source import Layout
+from govlang.verifier.translation.source import Layout, table_layout
 from govlang.verifier.translation.texts import TooManyTextsError
 from govlang.verifier.translation.tree import FALSE, TRUE, OddColumnError, Tree, arithmetic, integer
 from govlang.verifier.translation.witness import Witnesses
@@ -51,8 +52,18 @@ from govlang.verifier.translation.witness import Witnesses
 __all__ = ["Obligation", "Refutation", "TableProof", "Verdict", "prove_table"]
 
 
-def prove_table(policy: ir.Policy, table: bytes, *, snapshot: str, timeout_s: float) -> TableProof:
-    """Prove that `table` decides as `policy` says; `timeout_s` bounds each question to the solver."""
+def prove_table(
+    policy: ir.Policy,
+    table: bytes,
+    *,
+    snapshot: str,
+    timeout_s: float,
+    watch: Watch | None = None,
+) -> TableProof:
+    """Prove that `table` decides as `policy` says.
+
+    `timeout_s` bounds each question to the solver, of which `watch` is told every one.
+    """
     start = perf_counter()
     obligations: list[Obligation] = []
     refutation: Refutation | None
@@ -62,7 +73,7 @@ def prove_table(policy: ir.Policy, table: bytes, *, snapshot: str, timeout_s: fl
         refutation = Refutation(str(error))
         obligations.append(Obligation("load", Verdict.REFUTED, "engine", 1, (str(error),)))
     else:
-        refutation = _Proof(policy, Decoded(table), snapshot, timeout_s, obligations).run()
+        refutation = _Proof(policy, Decoded(table), snapshot, timeout_s, obligations, watch).run()
     verdict = Verdict.PROVED
     if refutation is not None:
         verdict = Verdict.REFUTED
@@ -87,6 +98,7 @@ class _Proof:
     snapshot: str
     timeout_s: float
     obligations: list[Obligation]
+    watch: Watch | None = None
     layout: Layout = field(init=False)
     doubts: list[_Doubt] = field(default_factory=list)
     mismatches: list[Mismatch] = field(default_factory=list)
@@ -105,7 +117,7 @@ class _Proof:
 
     def _by_structure(self) -> None:
         try:
-            self.layout = Layout(self.policy, self.decoded)
+            self.layout = table_layout(self.policy, self.decoded)
             self._texts()
             self._assumptions()
             if not self.mismatches:
@@ -120,7 +132,7 @@ class _Proof:
 
     def _solver(self) -> Solver:
         if self.known_solver is None:
-            self.known_solver = Solver(self.layout, self.timeout_s)
+            self.known_solver = Solver(self.layout, self.timeout_s, self.watch)
         return self.known_solver
 
     # --- obligations -----------------------------------------------------------------------------

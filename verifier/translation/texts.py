@@ -14,7 +14,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from govlang.compiler import ir
@@ -23,6 +24,8 @@ from govlang.verifier.translation.decode import Automaton
 
 STATES_MAX: Final = 400_000
 EXAMPLES_MAX: Final = 3
+_KEPT: Final = 64
+"""How many walks are remembered: the automata of a policy with many texts."""
 
 
 class TooManyTextsError(Exception):
@@ -144,7 +147,7 @@ _LIKED: Final = bytes(
 )
 _TAIL: Final = bytes(range(0x80, 0xC0))
 # What may follow in UTF-8: bytes and the state after them; state 0 stands between characters.
-_FOLLOWS: Final[dict[int, tuple[tuple[bytes, int], ...]]] = {
+FOLLOWS: Final[dict[int, tuple[tuple[bytes, int], ...]]] = {
     0: (
         (_LIKED, 0),
         (bytes(range(0xC2, 0xE0)), 1),
@@ -165,7 +168,7 @@ _FOLLOWS: Final[dict[int, tuple[tuple[bytes, int], ...]]] = {
 }
 
 
-def _segment(state: str, byte: int) -> str | None:
+def segment_after(state: str, byte: int) -> str | None:
     """Where a path stands: what its last segment has so far, `x` for anything proper."""
     if byte in (0x00, 0x5C):
         return None
@@ -196,10 +199,19 @@ def find_cells(
     Raises:
         TooManyTextsError: there are too many states.
     """
+    bare = None if automaton is None else replace(automaton, field=0, column=0)
+    return list(_cells(one, bare, tuple(patterns)))
+
+
+@lru_cache(maxsize=_KEPT)
+def _cells(
+    one: ir.Field, automaton: Automaton | None, patterns: tuple[ir.Pattern, ...]
+) -> tuple[Cell, ...]:
+    """The table, the C file and the module of a policy have the same automata: one walk is enough."""
     matcher = Matcher(ord(one.separator))
     for number, pattern in enumerate(patterns):
         matcher.add(pattern, number)
-    return _Walk(one, automaton, matcher).cells()
+    return tuple(_Walk(one, automaton, matcher).cells())
 
 
 class _Walk:
@@ -262,13 +274,13 @@ class _Walk:
     def _after(self, place: _Place) -> Iterator[tuple[int, _Place]]:
         """A byte for every way to go on."""
         special = self._special(place)
-        for group, utf8 in _FOLLOWS[place.utf8]:
+        for group, utf8 in FOLLOWS[place.utf8]:
             usual = next((byte for byte in group if byte not in special), None)
             chosen = [byte for byte in group if byte in special]
             for byte in chosen if usual is None else [usual, *chosen]:
                 segment = place.segment
                 if self.field.kind is ir.Kind.PATH:
-                    found = _segment(segment, byte)
+                    found = segment_after(segment, byte)
                     if found is None:
                         continue
                     segment = found

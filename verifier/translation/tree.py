@@ -97,8 +97,8 @@ def spans_of(values: Iterable[int]) -> Spans:
 class Domain:
     """What the words of each column can be; None for a set, whose words are masks."""
 
-    spans: tuple[Spans | None, ...]
-    members: tuple[int, ...]  # how many members a set has; 0 for the others
+    spans: Sequence[Spans | None]
+    members: Sequence[int]  # how many members a set has; 0 for the others
 
     def inside(self, column: int, spans: Spans) -> Tree:
         """The word of a column lies in one of the spans."""
@@ -116,10 +116,7 @@ class Domain:
 
     def any_of(self, column: int, mask: int) -> Tree:
         """A set shares a member with a mask."""
-        bits = self._bits(column, mask)
-        if len(bits) <= ANY_BITS_MAX:
-            return self.disj([self.has_bit(column, bit) for bit in bits])
-        return ("any", column, sum(1 << bit for bit in bits))
+        return self.disj([self.has_bit(column, bit) for bit in self._bits(column, mask)])
 
     def all_of(self, column: int, mask: int) -> Tree:
         """A set has every member of a mask."""
@@ -150,7 +147,7 @@ class Domain:
                 return self.inside(load[1], _spans_where(op, const[1], flipped=flipped))
         if op == "eq":
             a, b = sorted((a, b), key=repr)
-        return (op, a, b)
+        return _at_most(a, b) if op == "lt" else (op, a, b)
 
     def truth(self, tree: Tree) -> Tree:
         """The condition that an integer is not 0; a condition as it is."""
@@ -203,7 +200,7 @@ class Domain:
             case "lt":
                 return ("le", tree[2], tree[1])
             case "le":
-                return ("lt", tree[2], tree[1])
+                return _at_most(tree[2], tree[1])
             case _:
                 return ("not", tree)
 
@@ -220,6 +217,13 @@ class Domain:
         if TRUE in flat or any(self.spans[c] == spans for c, spans in columns.items()):
             return TRUE
         return _joined("or", flat, columns, FALSE)
+
+
+def _at_most(a: Tree, b: Tree) -> Tree:
+    """`a < b`; beside a constant it is an `a ≤ b`, so that there is one form of it."""
+    if a[0] == "const":
+        return ("le", ("const", a[1] + 1), b)
+    return ("le", a, ("const", b[1] - 1)) if b[0] == "const" else ("lt", a, b)
 
 
 def _gathered(
@@ -240,10 +244,24 @@ def _gathered(
 
 def _joined(word: str, flat: dict[Tree, None], columns: dict[int, Spans], neutral: Tree) -> Tree:
     found = [one for one in flat if one not in (TRUE, FALSE)]
+    if word == "or" and len(found) > ANY_BITS_MAX:
+        found = _with_any(found)
     found += [("in", column, spans) for column, spans in columns.items()]
     if not found:
         return neutral
     return found[0] if len(found) == 1 else (word, *sorted(found, key=repr))
+
+
+def _with_any(parts: Sequence[Tree]) -> list[Tree]:
+    """The parts, with one `any` for each set of which many members are named."""
+    masks: dict[int, int] = {}
+    for part in parts:
+        if part[0] in ("bit", "any"):
+            mask = 1 << part[2] if part[0] == "bit" else part[2]
+            masks[part[1]] = masks.get(part[1], 0) | mask
+    many = {column: mask for column, mask in masks.items() if mask.bit_count() > ANY_BITS_MAX}
+    found = [part for part in parts if part[0] not in ("bit", "any") or part[1] not in many]
+    return found + [("any", column, mask) for column, mask in many.items()]
 
 
 _LOW: Final = -(2**70)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from govlang.compiler import ir
 from govlang.compiler.text_match import matches
 from govlang.verifier.translation.decode import Automaton
 from govlang.verifier.translation.source import ClassColumn
-from govlang.verifier.translation.texts import Samples, find_cells
+from govlang.verifier.translation.texts import Samples, _cells, find_cells
 
 PATTERNS = st.lists(
     st.builds(ir.Pattern, st.sampled_from(list(ir.PatternKind)), st.text("ab./é*", max_size=5)),
@@ -88,3 +89,13 @@ def test_samples_never_rule_out_a_pattern_that_a_column_decides() -> None:
     cells = find_cells(field, column, patterns)
     decided = ClassColumn(0, tuple(patterns), tuple(cells)).decided()
     assert set(decided) <= set(may)
+
+
+def test_one_automaton_is_walked_once_whatever_column_it_feeds() -> None:
+    _cells.cache_clear()
+    field, column = one_field(ir.Kind.TEXT, 3), by_length((0, 1, 2))
+    first = find_cells(field, column, [])
+    assert find_cells(field, replace(column, field=7, column=9), []) == first
+    assert _cells.cache_info().misses == 1
+    assert find_cells(one_field(ir.Kind.TEXT, 1), column, []) != first
+    assert find_cells(field, by_length((0, 1, 1)), []) != first

@@ -1,0 +1,122 @@
+"""Artefacts of random policies are proved, and what is wrong with one is shown."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from ir_scale import indexed_policy, interval_policy, overlapping_policy, stabbing_policy
+from ir_strategies import random_policy
+from machine_mutation import SNAPSHOT
+from wasm_policies import Module
+
+from govlang.compiler import ir
+from govlang.verifier.translation import machine
+from govlang.verifier.translation.edge_expected import expected_answer, first_stray, refused
+from govlang.verifier.translation.machine import Artefact
+from govlang.verifier.translation.machine_proof import artefact_interface, prove_artefact
+from govlang.verifier.translation.proof import ArtefactProof, Verdict
+from govlang.verifier.translation.wasm_read import read_wasm
+
+
+def proved(policy: ir.Policy, artefact: Artefact | None = None) -> ArtefactProof:
+    read = artefact or read_wasm(Module(policy).data)
+    return prove_artefact(policy, read, what="WebAssembly", snapshot=SNAPSHOT, timeout_s=10)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_random_policy_is_proved(seed: int) -> None:
+    proof = proved(random_policy(random.Random(seed)))
+    assert proof.verdict is Verdict.PROVED, [o for o in proof.obligations if o.failed]
+    assert proof.refutation is None
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("hundreds", range(10, 20))
+def test_many_random_policies_are_proved(hundreds: int) -> None:
+    for seed in range(100 * hundreds, 100 * hundreds + 100):
+        proof = proved(random_policy(random.Random(seed)))
+        assert proof.verdict is Verdict.PROVED, (seed, [o for o in proof.obligations if o.failed])
+
+
+@pytest.mark.parametrize(
+    "make", [indexed_policy, overlapping_policy, interval_policy, stabbing_policy]
+)
+def test_hundreds_of_rules_are_proved(make: Callable[[int], ir.Policy]) -> None:
+    assert proved(make(300)).verdict is Verdict.PROVED
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "make", [indexed_policy, overlapping_policy, interval_policy, stabbing_policy]
+)
+def test_two_thousand_rules_are_proved(make: Callable[[int], ir.Policy]) -> None:
+    assert proved(make(2000)).verdict is Verdict.PROVED
+
+
+def small() -> ir.Policy:
+    risk = ir.Field("risk", ir.Kind.NUMBER, 0, 100)
+    high = ir.Rule("high", ir.InRanges("risk", ((90, 100),)), ir.Effect.DENY)
+    fine = ir.Rule("fine", ir.InRanges("risk", ((0, 50),)), ir.Effect.ALLOW)
+    return ir.Policy("small", "1", 1, ir.Combine.STRICT, ir.Default.DENY, (risk,), (high, fine))
+
+
+def test_a_different_interface_is_refuted_by_itself() -> None:
+    policy = small()
+    read = read_wasm(Module(policy).data)
+    proof = proved(policy, replace(read, unset={"risk": 5}))
+    assert proof.verdict is Verdict.REFUTED
+    assert proof.refutation is not None
+    assert "risk" in proof.refutation.what
+    assert proof.refutation.variables is None
+
+
+def test_another_policy_is_refuted_by_a_request() -> None:
+    policy = small()
+    other = replace(policy.rules[0], condition=ir.InRanges("risk", ((91, 100),)))
+    read = read_wasm(Module(policy).data)
+    proof = proved(replace(policy, rules=(other, policy.rules[1])), replace(read, schema=b""))
+    assert proof.verdict is Verdict.REFUTED
+    assert proof.refutation is not None
+    assert proof.refutation.request == {"risk": 90}
+
+
+def test_a_refutation_that_the_engine_does_not_confirm_is_none() -> None:
+    policy = small()
+    other = replace(policy.rules[0], condition=ir.InRanges("risk", ((91, 100),)))
+    read = replace(read_wasm(Module(policy).data), schema=b"")
+    changed = replace(policy, rules=(other, policy.rules[1]))
+    engine = Engine(changed, read)
+    proof = prove_artefact(
+        changed, read, what="WebAssembly", snapshot=SNAPSHOT, timeout_s=5, run=engine.run
+    )
+    assert engine.asked > 0
+    assert proof.verdict is Verdict.UNDECIDED
+
+
+class Engine:
+    """An engine that always says what the policy says, whatever was decoded."""
+
+    def __init__(self, policy: ir.Policy, read: Artefact) -> None:
+        self.policy = policy
+        self.interface = artefact_interface(policy, read)
+        self.asked = 0
+
+    def run(self, variables: dict[str, int]) -> tuple[int, dict[str, int]]:
+        self.asked += 1
+        number = first_stray(self.interface, variables)
+        if number is not None:
+            return refused(self.policy, self.interface, number)
+        return expected_answer(self.policy, self.interface, variables, {})
+
+
+def test_code_that_is_not_followed_is_undecided() -> None:
+    policy = small()
+    read = read_wasm(Module(policy).data)
+    shifted = machine.Binary(machine.Op.SHL, 32, machine.Const(32, 1), machine.Cell(32, "risk"))
+    name = next(iter(read.decide.locals))
+    body = (machine.Set(name, shifted), *read.decide.body)
+    proof = proved(policy, replace(read, decide=replace(read.decide, body=body)))
+    assert proof.verdict is Verdict.UNDECIDED

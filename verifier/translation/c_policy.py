@@ -1,0 +1,167 @@
+"""What the C of a policy must show a host, by docs/edge.md: names, types, constants, what null leaves.
+
+In: a policy, and the artefact that was read of its C text.  Out: the names that members must have; what
+differs of the rest, in words.
+
+What always holds: names are formed here from the policy alone, in the order of the page, so that a
+constant with another name or value than the page says is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import count, takewhile
+
+from govlang.compiler import ir
+from govlang.compiler.interpret import DEFAULT_RULE, INVALID_REQUEST
+from govlang.verifier.translation.c_names import Documented, NameScope, legal
+from govlang.verifier.translation.edge_interface import edge_interface
+from govlang.verifier.translation.machine import Artefact
+
+_MASKS = ("out.limited.", "out.dos.", "out.remedies.", "out.roles")
+_OWN = ("request_t", "params_t", "outcome_t", "decide", "commit", "int_has_32_bits")
+_OWN_CAPITALS = ("H", "REQUEST_UNSET", "PARAMS_DEFAULT")
+
+
+def names_of(policy: ir.Policy) -> Callable[[Collection[str]], Documented]:
+    """The names of a policy's variables and cells, once the members of its request are known.
+
+    Into how many classes and columns a text is told apart is not for the policy to say.
+    """
+
+    def names(members: Collection[str]) -> Documented:
+        columns = {
+            name: 0
+            for one in policy.fields
+            for name in takewhile(lambda name: legal(name) in members, _columns(one))
+        }
+        interface = edge_interface(policy, columns, columns)
+        variables, cells = interface.variables, interface.cells
+        return Documented([v.name for v in variables], [c.name for c in cells], policy.name)
+
+    return names
+
+
+def _columns(one: ir.Field) -> Iterator[str]:
+    return (f"class.{one.name}.{number}" for number in count()) if one.is_text else iter(())
+
+
+def constant_mismatches(policy: ir.Policy, artefact: Artefact) -> Iterator[str]:
+    """Where constants and types of a header, or what a null pointer leaves, are not what the page says."""
+    wanted = constants(policy, [*artefact.variables], [*artefact.scans])
+    for name in {**wanted, **artefact.constants}:
+        if name not in wanted:
+            yield f"the constant `{name}` is one too many"
+        elif artefact.constants.get(name) != wanted[name]:
+            yield f"the constant `{name}`"
+    for cell in artefact.cells:
+        if artefact.null.get(cell) != neutral(policy, cell):
+            yield f"the cell `{cell}` after a null pointer"
+    for name in (*artefact.variables, *artefact.cells):
+        if (name in artefact.unsigned) is not _is_mask(policy, name):
+            yield f"the type of `{name}`"
+
+
+def _is_mask(policy: ir.Policy, name: str) -> bool:
+    """Whether a variable or a cell holds bits, and so has no sign."""
+    if name.startswith(_MASKS):
+        return True
+    sets = {one.name for one in policy.fields if one.kind is ir.Kind.SET}
+    sets |= {f"param.{one.field.name}" for one in policy.params if one.field.kind is ir.Kind.SET}
+    return name in sets
+
+
+def neutral(policy: ir.Policy, cell: str) -> int:
+    """What a cell of the outcome holds where a step is refused before anything is known."""
+    match cell.split("."):
+        case ["out", "decision"]:
+            return int(ir.Effect.DENY)
+        case ["out", "rule"]:
+            return len(policy.rules) + 1
+        case ["out", "invalid" | "expires" | "retry"]:
+            return -1
+        case ["out", "lo", name]:
+            return policy.target(name).lo
+        case ["out", "hi", name]:
+            return policy.target(name).hi
+        case _:
+            return 0
+
+
+# --- constants -------------------------------------------------------------------------------------
+
+
+def constants(policy: ir.Policy, variables: Sequence[str], texts: Sequence[str]) -> dict[str, int]:
+    """The constants of the header, in its order.
+
+    `variables` are all variables by their documented names, `texts` the fields that a function takes.
+    """
+    return dict(_Named(policy, variables, texts).all())
+
+
+class _Named:
+    """Gives the names of the file out in the order of the page."""
+
+    def __init__(self, policy: ir.Policy, variables: Sequence[str], texts: Sequence[str]) -> None:
+        self.policy = policy
+        self.variables = variables
+        self.lower = legal(policy.name)
+        self.upper = self.lower.upper()
+        self.scope = NameScope({f"{self.lower}_{part}" for part in _OWN})
+        self.scope.taken |= {f"{self.upper}_{part}" for part in _OWN_CAPITALS}
+        for name in texts:
+            self.scope.give(f"{self.lower}_classify_{name}")
+
+    def all(self) -> Iterator[tuple[str, int]]:
+        """Every constant with its value."""
+        rules = [*(rule.id for rule in self.policy.rules), DEFAULT_RULE, INVALID_REQUEST]
+        assumptions = [str(number) for number in range(len(self.policy.assumptions))]
+        yield from self.group("decision", "", [effect.word for effect in ir.Effect])
+        yield from self.group("rule", "rule", rules)
+        yield from self.group("variable", "variable", self.variables)
+        yield from self.group("assumption", "assumption", assumptions, len(self.variables))
+        yield from self.group("target", "limited", self.targets())
+        yield from self.group("duty", "do", [do.action for do in self.duties()])
+        yield from self.group("remedy", "remedy", [*self.remedies().values()])
+        for name, one in self.fields():
+            if one.kind is ir.Kind.ENUM:
+                yield from self.group(f"{name}_member", name, one.members)
+            elif one.kind is ir.Kind.SET:
+                yield from ((self.name(name, m), 1 << bit) for bit, m in enumerate(one.members))
+
+    def group(
+        self, tag: str, kind: str, names: Iterable[str], first: int = 0
+    ) -> Iterator[tuple[str, int]]:
+        """The constants of an `enum`, behind its tag."""
+        listed = [*names]
+        if listed:
+            self.scope.give(f"{self.lower}_{tag}")
+        yield from ((self.name(kind, name), number) for number, name in enumerate(listed, first))
+
+    def name(self, kind: str, name: str) -> str:
+        """`POLICY_KIND_NAME`, in capitals."""
+        words = legal(f"{kind}_{name}" if kind else name).upper()
+        return self.scope.give(f"{self.upper}_{words}")
+
+    def targets(self) -> Iterable[str]:
+        """The targets of all limits, in the order in which rules name them first."""
+        return dict.fromkeys(limit.target for rule in self.policy.rules for limit in rule.limits)
+
+    def duties(self) -> Iterable[ir.Do]:
+        """The distinct duties in the order of the rules."""
+        return dict.fromkeys(do for rule in self.policy.rules for do in rule.dos)
+
+    def remedies(self) -> dict[ir.Remedy, str]:
+        """The distinct remedies, and the first rule that gives each."""
+        found: dict[ir.Remedy, str] = {}
+        for rule in self.policy.rules:
+            if rule.remedy is not None:
+                found.setdefault(rule.remedy, rule.id)
+        return found
+
+    def fields(self) -> Iterator[tuple[str, ir.Field]]:
+        """What may have members: fields, parameters, arguments of actions."""
+        yield from ((one.name, one) for one in self.policy.fields)
+        yield from ((one.field.name, one.field) for one in self.policy.params)
+        for action in self.policy.actions:
+            yield from ((f"{action.name}_{one.name}", one) for one in action.parameters)

@@ -1,0 +1,358 @@
+"""The proof that an artefact of the edge means its policy, from what was decoded of its bytes or text.
+
+In: the policy, a decoded artefact, the name of the policy's meaning.  Out: a verdict, what was proved
+and how, and for a refutation variables on which the two differ.
+
+The proof is cut along the structure: whatever lies outside its domain is refused (one case a variable);
+on everything else the step is run symbolically, what it gathers is put into the words of the policy,
+rule by rule, and every cell of the outcome is held against what the policy says, by its form and where
+that does not tell by the solver.  Nothing here knows how artefacts are made.
+
+What always holds: `proved` means that every obligation was proved; `refuted` comes with variables that
+were run on both sides, or with a part of the artefact that differs for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from govlang.compiler import ir
+from govlang.verifier.smtlib import Watch
+from govlang.verifier.translation.c_policy import constant_mismatches
+from govlang.verifier.translation.cases import Case, invalid_case, valid_case
+from govlang.verifier.translation.edge_expected import refused
+from govlang.verifier.translation.edge_interface import (
+    Interface,
+    edge_interface,
+    interface_mismatches,
+)
+from govlang.verifier.translation.gathered import UNSET, Gathered
+from govlang.verifier.translation.guards import Guards
+from govlang.verifier.translation.integers import const
+from govlang.verifier.translation.machine import Artefact
+from govlang.verifier.translation.machine_solve import MachineSolver, Rules
+from govlang.verifier.translation.machine_witness import Difference, MachineWitnesses, Run
+from govlang.verifier.translation.meaning import Meaning, normal_condition
+from govlang.verifier.translation.paths import FREE, Path
+from govlang.verifier.translation.proof import ArtefactProof, EdgeRefutation, Obligation, Verdict
+from govlang.verifier.translation.reading import Plain
+from govlang.verifier.translation.scan_proof import class_counts, prove_scans
+from govlang.verifier.translation.schema_read import schema_mismatches
+from govlang.verifier.translation.solve import Answer
+from govlang.verifier.translation.source import Layout
+from govlang.verifier.translation.symbolic import Leaf, Reader, Symbolic
+from govlang.verifier.translation.tree import FALSE, TRUE, Tree
+from govlang.verifier.translation.words import OddCodeError
+
+
+def prove_artefact(
+    policy: ir.Policy,
+    artefact: Artefact,
+    *,
+    what: str,
+    snapshot: str,
+    timeout_s: float,
+    run: Run | None = None,
+    watch: Watch | None = None,
+) -> ArtefactProof:
+    """Prove that an artefact (`what`: "C" or "WebAssembly") decides as `policy` says.
+
+    `timeout_s` bounds each question to the solver; `run` is the real engine, which is asked before
+    anything is called refuted.
+    """
+    start = perf_counter()
+    proof = _Proof(policy, artefact, what, snapshot, timeout_s, run, watch)
+    refutation = proof.run()
+    verdict = Verdict.PROVED
+    if refutation is not None:
+        verdict = Verdict.REFUTED
+    elif any(one.verdict is not Verdict.PROVED for one in proof.obligations):
+        verdict = Verdict.UNDECIDED
+    seconds = perf_counter() - start
+    return ArtefactProof(what, verdict, tuple(proof.obligations), refutation, seconds)
+
+
+def artefact_interface(policy: ir.Policy, artefact: Artefact) -> Interface:
+    """What a policy whose texts have the classes of an artefact shows a host."""
+    empty = {
+        f"class.{scan.field}.{k}": automaton.classes[0]
+        for scan in artefact.scans.values()
+        for k, automaton in enumerate(scan.columns)
+    }
+    return edge_interface(policy, class_counts(artefact.scans), empty)
+
+
+Pair = tuple[Tree, Tree]
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """Something that was not proved: claims that a request must satisfy to show it, or a variable."""
+
+    what: str
+    solver: MachineSolver | None = None
+    claims: tuple[Any, ...] = ()
+    variable: int | None = None
+
+
+@dataclass(slots=True)
+class _Proof:
+    policy: ir.Policy
+    artefact: Artefact
+    what: str
+    snapshot: str
+    timeout_s: float
+    engine: Run | None
+    watch: Watch | None
+    obligations: list[Obligation] = field(default_factory=list)
+    bare: list[str] = field(default_factory=list)
+    doubts: list[_Doubt] = field(default_factory=list)
+    interface: Interface = field(init=False)
+    layout: Layout = field(init=False)
+    guards: Guards = field(init=False)
+    solvers: dict[Rules, MachineSolver] = field(default_factory=dict)
+
+    def run(self) -> EdgeRefutation | None:
+        """Prove all obligations; what refutes them, if something does."""
+        scans = prove_scans(self.policy, self.artefact)
+        self.obligations += scans.obligations
+        self.bare += [
+            fault.refutation().what for fault in scans.faults if fault.verdict is Verdict.REFUTED
+        ]
+        if not self.bare:
+            self._interface()
+        if not self.bare:
+            self.layout = Layout(
+                self.policy, [one.column for one in self.interface.variables], scans.texts
+            )
+            self._refusals()
+            self._step()
+        if all(one.verdict is Verdict.PROVED for one in self.obligations):
+            return None
+        return self._refutation()
+
+    # --- what stands between policy and host -------------------------------------------------------
+
+    def _interface(self) -> None:
+        scans = self.artefact.scans
+        self.interface = artefact_interface(self.policy, self.artefact)
+        self._compare("interface", interface_mismatches(self.interface, self.artefact))
+        if self.what == "C":
+            self._compare("constants", constant_mismatches(self.policy, self.artefact))
+        if self.artefact.schema:
+            columns = {scan.field: len(scan.columns) for scan in scans.values()}
+            found = schema_mismatches(self.artefact.schema, self.policy, self.snapshot, columns)
+            self._compare("schema", (mismatch.what for mismatch in found))
+
+    def _compare(self, name: str, found: Iterator[str]) -> None:
+        failed = list(found)
+        self.bare += failed
+        verdict = Verdict.REFUTED if failed else Verdict.PROVED
+        self.obligations.append(
+            Obligation(name, verdict, "comparison", max(1, len(failed)), tuple(failed))
+        )
+
+    def _report(self, name: str, method: str, count: int, failed: Sequence[str]) -> None:
+        verdict = Verdict.UNDECIDED if failed else Verdict.PROVED
+        self.obligations.append(Obligation(name, verdict, method, count, tuple(failed)))
+
+    # --- invalid requests --------------------------------------------------------------------------
+
+    def _refusals(self) -> None:
+        """Where a variable is the first one outside its domain, the step is refused by its number."""
+        failed, count = [], 0
+        for number, one in enumerate(self.interface.variables):
+            case = invalid_case(self.interface, number)
+            if case is None:
+                continue
+            count += 1
+            if self._differing(case, case.start, number):
+                failed.append(one.name)
+                self.doubts.append(_Doubt(f"`{one.name}` outside its domain", variable=number))
+        self._report("refusals", "symbolic run", count, failed)
+
+    def _differing(self, case: Case, start: Path, number: int) -> list[tuple[Tree, Pair | None]]:
+        """Where a step that starts like this is not seen to be refused by its number."""
+        step = Symbolic(case.words, case.variable, Plain(case.words), start)
+        try:
+            step.run(self.artefact.decide)
+        except OddCodeError:
+            return [(TRUE, None)]
+        domain = case.words.domain
+        returned, cells = refused(self.policy, self.interface, number)
+        found: list[tuple[Tree, Pair | None]] = [
+            (domain.conj([one.path.tree(domain), *one.given, one.condition]), None)
+            for one in step.undefined
+        ]
+        for leaf in step.leaves:
+            where = domain.conj([leaf.path.tree(domain), *leaf.given])
+            found += (
+                (where, pair)
+                for pair in _pairs(leaf, Plain(case.words), returned, cells)
+                if pair[0] != pair[1]
+            )
+        return [(where, pair) for where, pair in found if where != FALSE]
+
+    # --- valid requests ------------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        """On all variables in their domains, the outcome is that of the policy."""
+        case = valid_case(self.interface, self.layout.domain.spans, self.layout.domain.members)
+        start: Path | None = FREE
+        self.guards = Guards(case.words, case.spans, case.members)
+        broken = []
+        for number, assumption in enumerate(self.policy.assumptions):
+            tree = normal_condition(self.layout.condition(assumption.condition), case.words)
+            assert start is not None
+            if not self._is_refused(case, start, tree, number):
+                broken.append(assumption.text)
+            start = start.narrowed(start.simplified(tree, case.words.domain), case.words.domain)
+            if start is None:
+                break
+        self._report("assumptions", "symbolic run, solver", len(self.policy.assumptions), broken)
+        if start is not None:
+            self._outcome(case, start)
+
+    def _is_refused(self, case: Case, start: Path, assumed: Tree, number: int) -> bool:
+        """Where an assumption is the first one broken, the step is refused by its number."""
+        domain = case.words.domain
+        broken = start.narrowed(start.simplified(domain.neg(assumed), domain), domain)
+        if broken is None:
+            return True
+        what = f"assumption `{self.policy.assumptions[number].text}`"
+        whole = broken.tree(domain)
+        self.solvers.clear()
+        found = self._differing(case, broken, len(self.interface.variables) + number)
+        proved = [self._impossible(what, domain.conj([whole, one]), pair) for one, pair in found]
+        return all(proved)
+
+    def _outcome(self, case: Case, start: Path) -> None:
+        """Where all assumptions hold, every cell is what the policy says."""
+        self.solvers.clear()
+        domain = case.words.domain
+        conditions = (
+            normal_condition(self.layout.condition(rule.condition), case.words)
+            for rule in self.policy.rules
+        )
+        self.guards = Guards(
+            case.words,
+            case.spans,
+            case.members,
+            rules=[start.within(condition, domain) for condition in conditions],
+            raw=len(case.spans),
+            approved=self.layout.value.get(ir.APPROVED),
+            same=partial(self._same, start.tree(domain)),
+        )
+        meaning = Meaning(self.layout, self.interface, self.guards)
+        step = Symbolic(case.words, case.variable, self.guards, start)
+        try:
+            step.run(self.artefact.decide)
+            self._defined(step)
+            self._cells(step.leaves, meaning.cells())
+        except OddCodeError as error:
+            self._report("outcome", "none", 1, (str(error),))
+
+    def _same(self, where: Tree, ours: Tree, theirs: Tree) -> bool:
+        """Whether the solver proves two conditions the same."""
+        solver = self._solver(Rules.FREE)
+        claims = [solver.condition(where), solver.unlike(ours, theirs)]
+        return solver.answer(claims) is Answer.NONE
+
+    def _solver(self, rules: Rules) -> MachineSolver:
+        if rules not in self.solvers:
+            self.solvers[rules] = MachineSolver(
+                self.layout, self.guards, self.timeout_s, rules, self.watch
+            )
+        return self.solvers[rules]
+
+    def _impossible(self, what: str, condition: Tree, pair: Pair | None = None) -> bool:
+        """Whether no valid request satisfies a condition on which two integers differ; else a doubt."""
+        if condition == FALSE:
+            return True
+        for rules in Rules:
+            solver = self._solver(rules)
+            if solver.answer(_claims(solver, condition, pair)) is Answer.NONE:
+                return True
+        spelt = self._solver(Rules.SPELT)
+        self.doubts.append(_Doubt(what, spelt, tuple(_claims(spelt, condition, pair))))
+        return False
+
+    def _defined(self, step: Symbolic) -> None:
+        """Nothing that the language leaves undefined can happen."""
+        failed, domain = [], self.guards.words.domain
+        for one in step.undefined:
+            tree = domain.conj([one.path.tree(domain), *one.given, one.condition])
+            if not self._impossible(f"what happens at {one.at}", tree):
+                failed.append(one.at)
+        self._report("defined", "intervals, solver", max(1, len(step.undefined)), failed)
+
+    def _cells(self, leaves: Sequence[Leaf], expected: dict[str, Tree]) -> None:
+        """Every cell of every way, and what is returned."""
+        wrong: list[str] = []
+        domain = self.guards.words.domain
+        for leaf in leaves:
+            where = domain.conj([leaf.path.tree(domain), *leaf.given])
+            pairs = _pairs(leaf, self.guards, 0, expected)
+            for name, (ours, theirs) in zip(["what is returned", *expected], pairs, strict=True):
+                if ours != theirs and not self._impossible(name, where, (ours, theirs)):
+                    wrong.append(name)
+        count = len(self.policy.rules) + len(expected) + 1
+        self._report("outcome", "boxes, normal form, solver", count, wrong)
+
+    # --- refutation ------------------------------------------------------------------------------
+
+    def _refutation(self) -> EdgeRefutation | None:
+        if self.bare:
+            return EdgeRefutation(f"{self.bare[0]} differs")
+        witnesses = MachineWitnesses(self.policy, self.interface, self.artefact, self.engine)
+        for what, found in self._attempts(witnesses):
+            if found is not None:
+                return _refuted(what, found)
+        return None
+
+    def _attempts(self, witnesses: MachineWitnesses) -> Iterator[tuple[str, Difference | None]]:
+        """What may be wrong, and variables that show it, if the search finds some."""
+        for doubt in self.doubts[:_DOUBTS_MAX]:
+            if doubt.variable is not None:
+                yield doubt.what, witnesses.by_straying(doubt.variable)
+            elif doubt.solver is not None:
+                yield doubt.what, witnesses.by_claim(doubt.solver, doubt.claims, None)
+        first = next(o for o in self.obligations if o.verdict is not Verdict.PROVED)
+        yield first.failed[0] if first.failed else first.name, witnesses.by_probing()
+
+
+_DOUBTS_MAX = 12
+
+
+def _pairs(
+    leaf: Leaf, reader: Reader, returned: int, cells: Mapping[str, int | Tree]
+) -> list[Pair]:
+    """What is to be returned and stored, each with what is."""
+    found = [(const(returned), leaf.returned)]
+    for name, wanted in cells.items():
+        value = leaf.cells.get(name, UNSET)
+        tree = reader.read(value, leaf.path) if isinstance(value, Gathered) else value
+        found.append((const(wanted) if isinstance(wanted, int) else wanted, tree))
+    return found
+
+
+def _claims(solver: MachineSolver, condition: Tree, pair: Pair | None) -> list[Any]:
+    if pair is None or UNSET in pair:
+        return [solver.condition(condition)]
+    return [solver.condition(condition), solver.unequal(*pair)]
+
+
+def _refuted(what: str, found: Difference) -> EdgeRefutation:
+    return EdgeRefutation(
+        what,
+        found.variables,
+        found.request,
+        found.runtime or {},
+        found.params or {},
+        found.expected,
+        found.found,
+    )

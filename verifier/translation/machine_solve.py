@@ -1,0 +1,179 @@
+"""The solver's part of the proof of an artefact: names, tables, words and wrap-around as formulas.
+
+In: trees of both sides over variables and names.  Out: verdicts and requests, as in `solve.py`.
+
+Names stand for what was gathered: a column of its own for the first of several conditions, an integer
+for the least or greatest value, a rule that stands.  What they mean is asserted when they are met, once
+and for all.  Rules are met as plain truth values (`Rules.FREE`), which proves most things quickly, or
+spelt out as their conditions (`Rules.SPELT`), which has the last word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+import z3
+
+from govlang.verifier.smtlib import Watch, total
+from govlang.verifier.translation.gathered import Way
+from govlang.verifier.translation.guards import Guards
+from govlang.verifier.translation.solve import Solver
+from govlang.verifier.translation.source import Layout
+from govlang.verifier.translation.tree import Tree
+
+
+class Rules(Enum):
+    """What the solver knows of when a rule fires: nothing, or its condition."""
+
+    FREE = "free"
+    SPELT = "spelt"
+
+
+class MachineSolver(Solver):
+    """One solver for questions about an artefact, whose variables are in their domains."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        guards: Guards,
+        timeout_s: float,
+        rules: Rules,
+        watch: Watch | None = None,
+    ) -> None:
+        super().__init__(layout, timeout_s, watch)
+        self.guards = guards
+        self.rules = rules
+        self.standing = {name: tree for tree, name in guards.names.items()}
+        self._tie_pairs()
+
+    def _tie_pairs(self) -> None:
+        """A pair counts as different where one of its texts is absent."""
+        for (left, right), column in self.layout.equal.items():
+            for name in (left, right):
+                if name in self.layout.has:
+                    absent = self.words[self.layout.has[name]] == 0
+                    self.solver.add(z3.Implies(absent, self.words[column] == 0))
+
+    # --- columns ---------------------------------------------------------------------------------
+
+    def _inside(self, number: int, spans: Any) -> Any:
+        self._meet(number)
+        return super()._inside(number, spans)
+
+    def _load(self, number: int) -> Any:
+        self._meet(number)
+        return super()._load(number)
+
+    def _meet(self, number: int) -> None:
+        """Declare a column that is no variable of the policy."""
+        count = len(self.layout.columns)
+        if number < count or number in self.words or number in self.bits:
+            return
+        if number in self.guards.firsts:
+            self._meet_first(number, self.guards.firsts[number])
+            return
+        spans = self.guards.spans[number]
+        if spans is None:
+            members = range(self.guards.members[number])
+            self.bits[number] = [z3.Bool(f"b{number}_{i}") for i in members]
+        else:
+            word = self.words[number] = z3.Int(f"w{number}")
+            self.solver.add(z3.Or(*(z3.And(lo <= word, word <= hi) for lo, hi in spans)))
+
+    def _meet_first(self, number: int, conditions: Sequence[Tree]) -> None:
+        word = self.words[number] = z3.Int(f"first{number}")
+        found = z3.IntVal(len(conditions))
+        for i in range(len(conditions) - 1, -1, -1):
+            found = z3.If(self.condition(conditions[i]), z3.IntVal(i), found)
+        self.solver.add(word == found)
+
+    # --- trees -----------------------------------------------------------------------------------
+
+    def _condition(self, tree: Tree) -> Any:
+        match tree[0]:
+            case "rule":
+                if self.rules is Rules.SPELT:
+                    return self.condition(self.guards.rules[tree[1]])
+                return z3.Bool(f"rule{tree[1]}")
+            case "stand":
+                found = z3.Bool(f"stand{tree[1]}")
+                self.solver.add(found == self.condition(self.standing[tree]))
+                return found
+            case "bit" | "any":
+                self._meet(tree[1])
+                return super()._condition(tree)
+            case "below":
+                self._meet(tree[1])
+                self._meet(tree[2])
+                one, other = self.words[tree[1]], self.words[tree[2]]
+                cases = (z3.And(other == i, one < n) for i, n in enumerate(tree[3]) if n)
+                return z3.Or(*cases)
+            case _:
+                return super()._condition(tree)
+
+    def _integer(self, tree: Tree) -> Any:
+        match tree[0]:
+            case "map":
+                self._meet(tree[1])
+                return _table(self.words[tree[1]], tree[2], 0, len(tree[2]))
+            case "cases":
+                found = z3.IntVal(tree[2])
+                for condition, value in tree[1]:
+                    found = z3.If(self.condition(condition), z3.IntVal(value), found)
+                return found
+            case "word":
+                parts = [z3.If(self.condition(c), weight, 0) for weight, c in tree[1]]
+                return total(parts)
+            case "wrap":
+                half = 1 << (tree[1] - 1)
+                return (self.integer(tree[2]) + half) % (2 * half) - half
+            case "trunc":
+                return _truncated(self.integer(tree[1]), tree[2])
+            case "rem":
+                term = self.integer(tree[1])
+                return term - tree[2] * _truncated(term, tree[2])
+            case "gathered":
+                return self._gathered(tree)
+            case "unset":
+                return z3.Int("unset")  # anything, so that it is never proved equal
+            case _:
+                return super()._integer(tree)
+
+    def _gathered(self, tree: Tree) -> Any:
+        found = z3.Int(f"gathered{tree[1]}")
+        lo, hi = self.guards.words.span(tree)
+        self.solver.add(lo <= found, found <= hi)
+        way, start, pairs = self.guards.gathers[tree]
+        best = self.integer(start)
+        for condition, value in pairs:
+            term = self.integer(value)
+            better = term < best if way is Way.LEAST else term > best
+            best = z3.If(z3.And(self.condition(condition), better), term, best)
+        self.solver.add(found == best)
+        return found
+
+    # --- questions -------------------------------------------------------------------------------
+
+    def unlike(self, ours: Tree, theirs: Tree) -> Any:
+        """The claim that two conditions differ."""
+        return z3.Xor(self.condition(ours), self.condition(theirs))
+
+    def unequal(self, ours: Tree, theirs: Tree) -> Any:
+        """The claim that two integers differ."""
+        return self.integer(ours) != self.integer(theirs)
+
+
+def _table(word: Any, values: Sequence[int], first: int, end: int) -> Any:
+    """The value of a table, by halves."""
+    if all(value == values[first] for value in values[first:end]):
+        return z3.IntVal(values[first])
+    middle = (first + end) // 2
+    return z3.If(
+        word < middle, _table(word, values, first, middle), _table(word, values, middle, end)
+    )
+
+
+def _truncated(term: Any, divisor: int) -> Any:
+    return z3.If(term >= 0, term / divisor, -((-term) / divisor))
