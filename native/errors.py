@@ -33,3 +33,12 @@ class BundleError(CodedError):
 
 class TableError(CodedError):
     """A compiled table, its parameters or its columns cannot be used."""
+
+
+class ArtefactError(CodedError):
+    """A C file or a WebAssembly module is not of the documented form; `at` is the offset or the line."""
+
+    def __init__(self, at: str, why: str) -> None:
+        super().__init__("GOV416", f"{at}: {why}", "build the policy again with `gov build`")
+        self.at = at
+        self.why = why

@@ -146,7 +146,7 @@ typedef struct {
 
 static void decide_row(batch *b, uint32_t i, int64_t row, const gov_output *to) {
     gov_outcome out;
-    for (uint32_t c = 0; c < b->table->n_columns; c++) b->words[c] = b->rows.column[c][i];
+    for (uint32_t c = 0; c < b->table->n_columns; c++) b->words[c] = gov_words_of(&b->rows, c)[i];
     gov_decide_valid(b->table, b->words, b->scratch, &out);
     gov_put(to, row, out.decision, (int32_t)out.rule);
 }
@@ -181,7 +181,7 @@ static void decide_block(batch *b, int64_t start, uint32_t count, uint32_t ahead
         const uint32_t inputs = b->table->policy->inputs;
         for (uint32_t k = 0; k < p->n_tests || k < inputs; k++) {
             if (k < inputs && ahead) fetch_ahead(&b->rows.inputs[k], start + count, ahead);
-            if (k < p->n_tests) gov_apply(&p->tests[k], b->rows.column[p->tests[k].column], b->fired, count);
+            if (k < p->n_tests) gov_apply(&p->tests[k], gov_words_of(&b->rows, p->tests[k].column), b->fired, count);
         }
         gov_look_up(&p->outcomes, b->fired, to, start, count);
         decide_rest(b, start, count, to);
@@ -196,7 +196,7 @@ static void decide_block(batch *b, int64_t start, uint32_t count, uint32_t ahead
 /* What the folded tests leave of the active entries. */
 static void begin_masks(batch *b, plan *p) {
     for (uint32_t k = 0; k < p->n_constant; k++)
-        gov_apply(&p->constant[k], b->rows.column[p->constant[k].column], &p->active, 1);
+        gov_apply(&p->constant[k], gov_words_of(&b->rows, p->constant[k].column), &p->active, 1);
     b->plan = p;
 }
 

@@ -5,6 +5,9 @@
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3")
+#define UNENTANGLED _Pragma("GCC ivdep") /* what a loop writes it does not read */
+#else
+#define UNENTANGLED
 #endif
 
 GOV_CLONES int gov_any_outside(const int64_t *restrict words, uint32_t count, int64_t lo, int64_t hi) {
@@ -13,14 +16,22 @@ GOV_CLONES int gov_any_outside(const int64_t *restrict words, uint32_t count, in
     return outside != 0;
 }
 
-GOV_CLONES int gov_any_outside_4(const int64_t *const words[4], uint32_t count, const int64_t lo[4],
-                                 const int64_t hi[4]) {
-    const int64_t *restrict a = words[0], *restrict b = words[1], *restrict c = words[2], *restrict d = words[3];
-    const int64_t la = lo[0], lb = lo[1], lc = lo[2], ld = lo[3], ha = hi[0], hb = hi[1], hc = hi[2], hd = hi[3];
+#define COPY(k)                                                                                                   \
+    const int64_t v##k = from##k[i];                                                                              \
+    to##k[i] = v##k;                                                                                              \
+    outside |= -(int64_t)((v##k < lo##k) | (v##k > hi##k));
+#define COPIED(k)                                                                                                 \
+    const int64_t *from##k = from[k], lo##k = lo[k], hi##k = hi[k];                                               \
+    int64_t *to##k = to[k];
+
+GOV_CLONES int gov_copy_4(const int64_t *const from[4], int64_t *const to[4], uint32_t count, const int64_t lo[4],
+                          const int64_t hi[4]) {
     int64_t outside = 0;
-    for (uint32_t i = 0; i < count; i++)
-        outside |= -(int64_t)((a[i] < la) | (a[i] > ha) | (b[i] < lb) | (b[i] > hb) | (c[i] < lc) | (c[i] > hc) |
-                              (d[i] < ld) | (d[i] > hd));
+    COPIED(0) COPIED(1) COPIED(2) COPIED(3)
+    UNENTANGLED
+    for (uint32_t i = 0; i < count; i++) {
+        COPY(0) COPY(1) COPY(2) COPY(3)
+    }
     return outside != 0;
 }
 

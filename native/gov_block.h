@@ -6,7 +6,7 @@
 #include "gov_batch.h"
 #include "gov_fast.h"
 
-#define GOV_ROWS 512
+#define GOV_ROWS 256 /* a block of six columns, as it came and as it was copied, fits a first cache of 32 KiB */
 #define GOV_STRIDE (GOV_ROWS + 8) /* words between columns: another power of two would crowd the same cache sets */
 
 /* Vector units differ between machines: the same C is compiled for several and chosen at load. */
@@ -22,12 +22,16 @@ typedef struct {
     const gov_table *table;
     const gov_input *inputs;
     gov_texts *texts;           /* by field */
-    int64_t *buffers;           /* GOV_STRIDE words a column */
-    const int64_t **column;     /* words of the block, by column: a buffer or the input itself */
-    uint32_t *plain, n_plain;   /* columns that lie in the input itself, still to be checked */
+    int64_t *buffers;           /* the block's words, GOV_STRIDE a column */
+    uint32_t *plain, n_plain;   /* fields whose input holds steps as they stand, still to be copied and checked */
+    uint8_t there[GOV_ROWS];    /* 1: the row has a value; of the field at hand, if its input has nulls */
     uint8_t bad[GOV_ROWS];      /* 1: the row is invalid */
     int any_bad;
 } gov_rows;
+
+static inline int64_t *gov_words_of(const gov_rows *r, uint32_t column) {
+    return r->buffers + (size_t)column * GOV_STRIDE;
+}
 
 /* Memory and constants for all blocks; -1: not enough memory.  Always followed by gov_rows_end. */
 int gov_rows_begin(gov_rows *rows, const gov_table *table, const gov_input *inputs);
@@ -46,8 +50,9 @@ typedef struct {
 
 int gov_any_outside(const int64_t *words, uint32_t count, int64_t lo, int64_t hi);
 
-/* The same of four columns at once: several streams of memory are read faster than one after the other. */
-int gov_any_outside_4(const int64_t *const words[4], uint32_t count, const int64_t lo[4], const int64_t hi[4]);
+/* The same of four columns while they are copied: several streams of memory are read faster than one after the other. */
+int gov_copy_4(const int64_t *const from[4], int64_t *const to[4], uint32_t count, const int64_t lo[4],
+               const int64_t hi[4]);
 void gov_apply(const gov_test *test, const int64_t *words, uint64_t *fired, uint32_t count);
 
 /* Outcomes of masks: by lowest fired bit (64: none) and whether one permits; of few entries, by the mask itself. */

@@ -1,6 +1,9 @@
 /* Reading columns into words, a block at a time; the rule for each value is that of native/request.py.
 
-   INVARIANT: offsets, codes and lengths come from the caller; each is checked before it is followed. */
+   INVARIANT: offsets, codes and lengths come from the caller; each is checked before it is followed.
+   INVARIANT: a word is checked in the engine's own buffer or on its way there, and whether a row has a value is read
+   once: no word passes unchecked because another thread writes into the caller's memory meanwhile.  (Bytes of texts
+   are not copied: any bytes at all have a class.) */
 
 #include "gov_block.h"
 #include "gov_number.h"
@@ -22,7 +25,8 @@ static inline void spoil(gov_rows *r, uint32_t i) {
     r->any_bad = 1;
 }
 
-static inline int64_t *buffer_of(gov_rows *r, uint32_t column) { return r->buffers + (size_t)column * GOV_STRIDE; }
+/* Whether row i of the block has a value, as read_with_nulls found it. */
+static inline int is_there(const gov_rows *r, const gov_input *in, uint32_t i) { return !in->valid || r->there[i]; }
 
 /* --- numbers ----------------------------------------------------------------------------------------------------- */
 
@@ -56,7 +60,7 @@ static void mark_outside(gov_rows *r, const int64_t *words, uint32_t count, int6
         if (words[i] < lo || words[i] > hi) spoil(r, i);
 }
 
-/* Integers that are steps as they stand need no copy. */
+/* Integers that are steps as they stand: copied and checked in one pass, several columns at once. */
 static int is_plain(const gov_field *f, const gov_input *in) {
     const int whole = f->kind != GOV_NUMBER || (f->step_num == 1 && f->step_den == 1);
     return whole && in->type == GOV_I64 && !in->valid;
@@ -77,7 +81,7 @@ static void scale(gov_rows *r, const gov_field *f, const gov_input *in, int64_t 
 }
 
 static void read_integers(gov_rows *r, const gov_field *f, const gov_input *in, int64_t start, uint32_t count) {
-    int64_t *words = buffer_of(r, f->column);
+    int64_t *words = gov_words_of(r, f->column);
     if (!widen(in, start, words, count)) return;
     const int unit = f->kind != GOV_NUMBER || (f->step_num == 1 && f->step_den == 1);
     if (unit && in->type != GOV_U64) mark_outside(r, words, count, f->lo, f->hi);
@@ -88,7 +92,7 @@ static void read_doubles(gov_rows *r, const gov_field *f, const gov_input *in, i
     double wide[GOV_ROWS];
     const double *values = (const double *)in->values + start;
     uint8_t odd[GOV_ROWS];
-    int64_t *words = buffer_of(r, f->column);
+    int64_t *words = gov_words_of(r, f->column);
     if (in->type == GOV_F32) {
         for (uint32_t i = 0; i < count; i++) wide[i] = ((const float *)in->values)[start + i];
         values = wide;
@@ -106,7 +110,7 @@ static void read_doubles(gov_rows *r, const gov_field *f, const gov_input *in, i
 /* --- bools, members, sets ---------------------------------------------------------------------------------------- */
 
 static void read_bools(gov_rows *r, const gov_field *f, const gov_input *in, int64_t start, uint32_t count) {
-    int64_t *words = buffer_of(r, f->column);
+    int64_t *words = gov_words_of(r, f->column);
     const uint8_t *values = in->values;
     for (uint32_t i = 0; i < count; i++) {
         const int64_t bit = in->first + start + i;
@@ -115,7 +119,7 @@ static void read_bools(gov_rows *r, const gov_field *f, const gov_input *in, int
 }
 
 static void read_members(gov_rows *r, const gov_field *f, const gov_input *in, int64_t start, uint32_t count) {
-    int64_t *words = buffer_of(r, f->column);
+    int64_t *words = gov_words_of(r, f->column);
     if (!widen(in, start, words, count)) return;
     const int64_t *remap = in->remap;
     const uint64_t size = (uint64_t)in->remap_size;
@@ -148,9 +152,9 @@ static int read_set(const gov_rows *r, const gov_field *f, const gov_input *in, 
 }
 
 static void read_sets(gov_rows *r, const gov_field *f, const gov_input *in, int64_t start, uint32_t count) {
-    int64_t *words = buffer_of(r, f->column);
+    int64_t *words = gov_words_of(r, f->column);
     for (uint32_t i = 0; i < count; i++)
-        if (has_value(in, start + i) && !read_set(r, f, in, start + i, &words[i])) spoil(r, i);
+        if (is_there(r, in, i) && !read_set(r, f, in, start + i, &words[i])) spoil(r, i);
 }
 
 /* --- texts ------------------------------------------------------------------------------------------------------- */
@@ -187,10 +191,10 @@ static void read_texts(gov_rows *r, uint32_t field, int64_t start, uint32_t coun
     const gov_texts *known = &r->texts[field];
     for (uint32_t i = 0; i < count; i++) {
         uint32_t local[CLASSES_KEPT], *classes = local;
-        if (!has_value(in, start + i)) {
+        if (!is_there(r, in, i)) {
             for (uint32_t k = 0; k < f->classifiers; k++) {
                 const uint32_t column = r->table->classifiers[f->first_classifier + k].column;
-                buffer_of(r, column)[i] = r->table->base[column];
+                gov_words_of(r, column)[i] = r->table->base[column];
             }
             continue;
         }
@@ -204,14 +208,14 @@ static void read_texts(gov_rows *r, uint32_t field, int64_t start, uint32_t coun
         }
         if (!ok) spoil(r, i);
         for (uint32_t k = 0; ok && k < f->classifiers; k++)
-            buffer_of(r, r->table->classifiers[f->first_classifier + k].column)[i] = classes[k];
+            gov_words_of(r, r->table->classifiers[f->first_classifier + k].column)[i] = classes[k];
     }
 }
 
 static void compare_texts(gov_rows *r, uint32_t column, int64_t start, uint32_t count) {
     const gov_column *c = &r->table->columns[column];
     const gov_input *a = &r->inputs[c->source], *b = &r->inputs[c->other];
-    int64_t *words = buffer_of(r, column);
+    int64_t *words = gov_words_of(r, column);
     for (uint32_t i = 0; i < count; i++) {
         int64_t from[2] = {0, 0}, to[2] = {0, 0};
         const int has_a = a->type != GOV_MISSING && has_value(a, start + i);
@@ -232,16 +236,15 @@ static void fill(int64_t *words, int64_t value) {
 }
 
 /* Rows without a value: implied or absent if the field may be, else invalid. */
-static void read_nulls(gov_rows *r, const gov_field *f, const gov_input *in, int64_t start, uint32_t count) {
-    if (!in->valid) return;
-    int64_t *has = f->has_column == GOV_NONE ? NULL : buffer_of(r, f->has_column);
+static void read_nulls(gov_rows *r, const gov_field *f, uint32_t count) {
+    int64_t *has = f->has_column == GOV_NONE ? NULL : gov_words_of(r, f->has_column);
     for (uint32_t i = 0; i < count; i++) {
-        const int there = has_value(in, start + i);
+        const int there = r->there[i];
         if (has) has[i] = there || (f->flags & GOV_IMPLIED);
         if (there) continue;
         if (!(f->flags & (GOV_OPTIONAL | GOV_IMPLIED))) spoil(r, i);
         if (f->column != GOV_NONE)
-            buffer_of(r, f->column)[i] = f->flags & GOV_IMPLIED ? f->implied : r->table->base[f->column];
+            gov_words_of(r, f->column)[i] = f->flags & GOV_IMPLIED ? f->implied : r->table->base[f->column];
     }
 }
 
@@ -251,8 +254,7 @@ static void read_values(gov_rows *r, uint32_t field, int64_t start, uint32_t cou
     switch (f->kind) {
     case GOV_NUMBER: case GOV_TIME: case GOV_DURATION:
         if (is_plain(f, in)) {
-            r->column[f->column] = (const int64_t *)in->values + start;
-            r->plain[r->n_plain++] = f->column;
+            r->plain[r->n_plain++] = field;
         } else if (in->type == GOV_F32 || in->type == GOV_F64) {
             read_doubles(r, f, in, start, count);
         } else {
@@ -271,25 +273,32 @@ static void read_with_nulls(gov_rows *r, uint32_t field, int64_t start, uint32_t
     uint8_t before[GOV_ROWS];
     const int any = r->any_bad;
     memcpy(before, r->bad, count);
+    for (uint32_t i = 0; i < count; i++) r->there[i] = (uint8_t)has_value(&r->inputs[field], start + i);
     read_values(r, field, start, count);
     for (uint32_t i = 0; i < count; i++)
-        if (!has_value(&r->inputs[field], start + i)) r->bad[i] = before[i];
+        if (!r->there[i]) r->bad[i] = before[i];
     if (any) r->any_bad = 1;
-    read_nulls(r, &r->table->fields[field], &r->inputs[field], start, count);
+    read_nulls(r, &r->table->fields[field], count);
 }
 
-/* Words that were not copied: four columns at a time, one of them twice if they do not come out even. */
-static void check_plain(gov_rows *r, uint32_t count) {
+static const int64_t *plain_words(const gov_rows *r, uint32_t field, int64_t start) {
+    return (const int64_t *)r->inputs[field].values + start;
+}
+
+/* Copies and checks the plain columns: four at a time, one of them twice if they do not come out even. */
+static void read_plain(gov_rows *r, int64_t start, uint32_t count) {
     for (uint32_t i = 0; i < r->n_plain; i += 4) {
-        const int64_t *words[4];
-        int64_t lo[4], hi[4];
+        const int64_t *from[4];
+        int64_t *words[4], lo[4], hi[4];
         for (uint32_t k = 0; k < 4; k++) {
-            const uint32_t column = r->plain[i + k < r->n_plain ? i + k : i];
-            words[k] = r->column[column];
-            lo[k] = r->table->columns[column].lo;
-            hi[k] = r->table->columns[column].hi;
+            const uint32_t field = r->plain[i + k < r->n_plain ? i + k : i];
+            const gov_field *f = &r->table->fields[field];
+            from[k] = plain_words(r, field, start);
+            words[k] = gov_words_of(r, f->column);
+            lo[k] = f->lo;
+            hi[k] = f->hi;
         }
-        if (!gov_any_outside_4(words, count, lo, hi)) continue;
+        if (!gov_copy_4(from, words, count, lo, hi)) continue;
         for (uint32_t k = 0; k < 4; k++) mark_outside(r, words[k], count, lo[k], hi[k]);
     }
 }
@@ -310,7 +319,7 @@ void gov_rows_read(gov_rows *r, int64_t start, uint32_t count) {
             read_values(r, i, start, count);
         }
     }
-    check_plain(r, count);
+    read_plain(r, start, count);
     for (uint32_t c = 0; c < t->policy->request_columns; c++)
         if (t->columns[c].kind == GOV_COLUMN_EQUAL) compare_texts(r, c, start, count);
 }
@@ -336,18 +345,14 @@ int gov_rows_begin(gov_rows *r, const gov_table *t, const gov_input *inputs) {
     r->inputs = inputs;
     r->texts = calloc(t->policy->inputs + 1u, sizeof *r->texts);
     r->buffers = malloc(((size_t)t->n_columns + 1) * GOV_STRIDE * sizeof *r->buffers);
-    r->column = malloc((t->n_columns + 1u) * sizeof *r->column);
-    r->plain = malloc((t->n_columns + 1u) * sizeof *r->plain);
-    if (!r->texts || !r->buffers || !r->column || !r->plain) return -1;
-    for (uint32_t c = 0; c < t->n_columns; c++) {
-        r->column[c] = buffer_of(r, c);
-        fill(buffer_of(r, c), t->base[c]);
-    }
+    r->plain = malloc((t->policy->inputs + 1u) * sizeof *r->plain);
+    if (!r->texts || !r->buffers || !r->plain) return -1;
+    for (uint32_t c = 0; c < t->n_columns; c++) fill(gov_words_of(r, c), t->base[c]);
     for (uint32_t i = 0; i < t->policy->inputs; i++) {
         const gov_field *f = &t->fields[i];
         const int there = inputs[i].type != GOV_MISSING;
-        if (f->has_column != GOV_NONE) fill(buffer_of(r, f->has_column), there || (f->flags & GOV_IMPLIED));
-        if (!there && (f->flags & GOV_IMPLIED) && f->column != GOV_NONE) fill(buffer_of(r, f->column), f->implied);
+        if (f->has_column != GOV_NONE) fill(gov_words_of(r, f->has_column), there || (f->flags & GOV_IMPLIED));
+        if (!there && (f->flags & GOV_IMPLIED) && f->column != GOV_NONE) fill(gov_words_of(r, f->column), f->implied);
         if (know_texts(r, i) != 0) return -1;
     }
     return 0;
@@ -361,5 +366,4 @@ void gov_rows_end(gov_rows *r) {
     free(r->texts);
     free(r->plain);
     free(r->buffers);
-    free((void *)(uintptr_t)r->column);
 }

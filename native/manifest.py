@@ -90,10 +90,15 @@ class Accepted(_Part):
 
 
 class Cost(_Part):
-    """The worst case of one decision: `steps + steps_per_byte × text bytes` table steps."""
+    """The worst case of one decision: `steps + steps_per_byte × text bytes` table steps.
+
+    So with the instructions of the WebAssembly module, its scans included; None without a module.
+    """
 
     steps: Count
     steps_per_byte: Count
+    instructions: Count | None = None
+    instructions_per_byte: Count | None = None
 
 
 class NoLooser(_Part):

@@ -12,6 +12,7 @@ rounds.  The C encoder follows this file; the interpreter and every message come
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -186,7 +187,18 @@ def _in_range(column: Column, steps: int, raw: Any) -> int:
     return steps
 
 
+def _plain(raw: Any) -> Any:
+    """An object that stands for an integer (`__index__`, as NumPy's) as one; anything else as it is."""
+    if isinstance(raw, int | float | Decimal | str) or not hasattr(type(raw), "__index__"):
+        return raw
+    try:
+        return operator.index(raw)
+    except TypeError:  # one that only sometimes is an integer, as NumPy's arrays
+        return raw
+
+
 def _read_integer(column: Column, raw: Any) -> int:
+    raw = _plain(raw)
     if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal) or not _is_whole(raw):
         raise _wrong(column, "a whole number of milliseconds", raw)
     return _in_range(column, int(raw), raw)
@@ -205,6 +217,7 @@ def _is_whole(raw: float | Decimal) -> bool:
 
 
 def _read_number(column: Column, raw: Any) -> int:
+    raw = _plain(raw)
     if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal):
         raise _wrong(column, "a number", raw)
     if not _is_finite(raw):

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import tables
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -52,6 +53,18 @@ numbers = st.builds(
     st.sampled_from(list(Rounding)),
 )
 names = st.sampled_from(["urban", "rural", "sea", "", "é", "\udc80", Name("rural"), Zone.RURAL])
+
+
+class Index:
+    """An object that stands for an integer, as NumPy's."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+
 junk = st.one_of(
     st.none(), st.booleans(), st.text(max_size=3), st.lists(st.integers(), max_size=2),
     st.just({}), st.just(b"1"), st.just(1j), st.just(object), names,
@@ -105,6 +118,8 @@ def number_cases(draw: st.DrawFn) -> tuple[Field, Any]:
             st.floats(),
             st.integers(-(2**70), 2**70),
             st.decimals(),
+            st.integers(-(2**63), 2**63 - 1).map(np.int64),
+            st.integers(-(2**70), 2**70).map(Index),
             st.sampled_from(
                 [10**400, -(10**400), 1e400, -0.0, Decimal("1e400"), Decimal("NaN"), 5e-324]
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +29,10 @@ FLAG = Field("ok", Kind.BOOL, 0, 1, origin=Origin.RUNTIME)
         (TENTHS, Decimal("0.30"), 3),
         (TENTHS, -0.0, 0),
         (TENTHS, 100.0, 1000),
+        (TENTHS, np.int64(3), 30),
+        (TENTHS, np.uint8(3), 30),
+        (TENTHS, np.float64(0.1), 1),
+        (Field("t", Kind.TIME, 0, 9), np.int16(7), 7),
         (ENUM, "rural", 1),
         (SET, ["pii"], 2),
         (SET, [], 0),
@@ -54,6 +59,12 @@ def test_values_are_read(field: Field, raw: Any, steps: int | str) -> None:
         (TENTHS, Decimal("NaN"), "must be a finite number"),
         (TENTHS, 10**400, "a number of more than 25 digits"),
         (TENTHS, True, "must be a number, not true"),
+        (TENTHS, np.bool_(True), "must be a number, not a bool"),
+        (TENTHS, np.float32(3), "must be a number, not a float32"),
+        (TENTHS, np.array([3, 4]), "must be a number, not a ndarray"),
+        (TENTHS, np.uint64(2**64 - 1), "must be in 0..100 kg"),
+        (ENUM, np.int64(1), "must be one of urban, rural, not a int64"),
+        (Field("t", Kind.TIME, 0, 9), np.float32(3), "milliseconds, not a float32"),
         (TENTHS, "3", "must be a number, not the text `3`"),
         (TENTHS, None, "must be a number, not null"),
         (ENUM, "sea", "must be one of urban, rural"),
