@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from govlang.native.schema import Field
+    from govlang.native.request import Column
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def clock_fields(fields: Sequence[Field], time_zone: str, now_ms: int) -> dict[str, Any]:
+def clock_fields(fields: Sequence[Column], time_zone: str, now_ms: int) -> dict[str, Any]:
     """Values of the clock's fields that the policy declares; none at a time that no calendar has.
 
     A request that lacks them is invalid, so an unknown time is never taken for another.

@@ -79,7 +79,7 @@ class Outcome(Decided):
             "decision": self.decision.value,
             "rule_id": self.rule_id,
             "reason": self.reason,
-            "obligations": [_plain(one) for one in self.obligations],
+            "obligations": [as_json(one) for one in self.obligations],
             "matched": list(self.matched),
             "policy_snapshot": self.policy_snapshot,
             "params_hash": self.params_hash,
@@ -97,14 +97,14 @@ class Outcome(Decided):
         return f"Outcome({self.decision.value} by {self.rule_id!r})"
 
 
-def _plain(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """Exact decimals as the JSON numbers that people read back as the same decimal."""
     match value:
         case Decimal():
             return float(value)
         case dict():
-            return {name: _plain(one) for name, one in value.items()}
+            return {name: as_json(one) for name, one in value.items()}
         case list():
-            return [_plain(one) for one in value]
+            return [as_json(one) for one in value]
         case _:
             return value

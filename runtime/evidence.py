@@ -21,6 +21,8 @@ TOPIC: Final = "topic"
 AGENT: Final = "agent"
 APPROVED: Final = "approved"
 CARRIED: Final = frozenset({TOPIC, AGENT, APPROVED})
+FORGED: Final = "from the wrong side"
+"""Where `input_hash` has what such an invalid request carried; no field is called so."""
 LABELLED: Final = frozenset({"bool", "enum", "text", "path", "key"})
 
 
@@ -31,6 +33,8 @@ class Column(Protocol):
     def name(self) -> str: ...
     @property
     def kind(self) -> str: ...
+    @property
+    def origin(self) -> str: ...
     @property
     def private(self) -> bool: ...
 
@@ -81,7 +85,9 @@ def record_body(
 ) -> dict[str, Any]:
     """The record without the links that the ledger adds (`seq`, `prev`)."""
     known = {column.name: column for column in columns}
-    shown = _shown(known, {**runtime, **request}, salt)
+    counted, forged = _by_origin(known, request, runtime)
+    shown = _shown(known, counted, salt)
+    hashed = shown | ({FORGED: _shown(known, forged, salt)} if forged else {})
     required = verdict.decision == "require_human"
     granted = {"approval_granted": _text(verdict.approval_granted)} if required else {}
     return {
@@ -99,8 +105,22 @@ def record_body(
         "agent": _clean(circumstances.agent) or _plain_text(shown.get(AGENT)),
         "approver": _clean(circumstances.approver),
         "delegation": [_clean(one) for one in circumstances.delegation],
-        "input_hash": digest(rfc8785.dumps(_canonical(shown))),
+        "input_hash": digest(rfc8785.dumps(_canonical(hashed))),
     }
+
+
+def _by_origin(
+    known: Mapping[str, Column], request: Mapping[str, Any], runtime: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values that count, each from its own side, and those that the other side gave."""
+    counted: dict[str, Any] = {}
+    forged: dict[str, Any] = {}
+    for values, is_request in ((request, True), (runtime, False)):
+        for name, value in values.items():
+            column = known.get(name)
+            fits = column is None or (column.origin == "request") is is_request
+            (counted if fits else forged)[name] = value
+    return counted, forged
 
 
 def labels(known: Mapping[str, Column], shown: Mapping[str, Any]) -> dict[str, str]:

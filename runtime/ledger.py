@@ -99,6 +99,7 @@ class Ledger:
         """
         self._files = ledger_files(place)
         self._lock = Lock()
+        self._failed = False
         self._file = _open_exclusively(self._files.records)
         try:
             self.head = self._settle()
@@ -127,9 +128,12 @@ class Ledger:
         `salt` is what private fields of this record were hashed with; it is kept apart.
 
         Raises:
-            EvidenceError: GOV501 the disk refused; nothing counts as written.
+            EvidenceError: GOV501 the disk refused; nothing counts as written · GOV508 the ledger is closed,
+                by `close` or by an append that failed.
         """
         with self._lock:
+            if self._file.closed:
+                raise self._shut()
             seq = self.head.count + 1
             line = rfc8785.dumps({**body, "seq": seq, "prev": self.head.hash})
             try:
@@ -140,6 +144,7 @@ class Ledger:
                 os.fsync(self._file.fileno())
                 self.head = self._write_head(Head(seq, digest(line)))
             except BaseException as error:
+                self._failed = True
                 self.close()  # what reached the disk is unknown: the next writer settles it
                 if isinstance(error, OSError):
                     raise _unwritable(self._files.records, error) from None
@@ -181,6 +186,13 @@ class Ledger:
         if _links(line) != (head.count + 1, head.hash):
             raise self._broken(f"has a record {head.count + 1} that does not follow the one before")
         return Head(head.count + 1, digest(line))
+
+    def _shut(self) -> EvidenceError:
+        since = " since a record could not be written" if self._failed else ""
+        why = f"`{self._files.records}` is closed{since}, nothing was recorded"
+        return EvidenceError(
+            "GOV508", why, "open the ledger again: that settles what is on the disk"
+        )
 
     def _broken(self, why: str) -> EvidenceError:
         help_line = "keep it, run `gov evidence verify` on it, and begin a new ledger"

@@ -115,7 +115,8 @@ class Policy(Decider):
         """Decide whole columns (Arrow table or record batch, or a mapping of Arrow and NumPy columns).
 
         The columns must not change until it returns: C reads them where they lie, other threads run
-        meanwhile.  Without `now_ms` every row of a policy that reads the clock is invalid.
+        meanwhile.  (Which value counts is open if one does; no number out of range ever does.)
+        Without `now_ms` every row of a policy that reads the clock is invalid.
 
         Raises:
             TableError: GOV412, a column is missing or unknown, of a type that its field cannot take, or of

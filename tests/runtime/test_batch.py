@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -375,3 +377,23 @@ def test_timestamps_in_milliseconds_are_times() -> None:
     policy = one_field(SINCE, over("since", 1000))
     column = pa.array([5, 1000], pa.timestamp("ms"))
     assert ids(policy.decide_batch({"since": column})) == [MISS, HIT]
+
+
+def test_what_another_thread_writes_meanwhile_is_checked_or_not_seen() -> None:
+    policy = one_field(SPEED, over("speed", 100))
+    speed = np.zeros(1 << 18, dtype=np.int64)  # 0 misses, 201 is out of range: nothing may hit
+    decided = threading.Event()
+
+    def write() -> None:
+        while not decided.is_set():
+            speed[:] = 201
+            speed[:] = 0
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        try:
+            found = [policy.decide_batch({"speed": speed}).rules for _ in range(200)]
+        finally:
+            decided.set()
+        writing.result()
+    assert {int(rule) for rules in found for rule in np.unique(rules)} <= {BY_DEFAULT, BY_INVALID}

@@ -14,6 +14,7 @@ class Field:
     name: str
     kind: str
     private: bool = False
+    origin: str = "request"
 
 
 FIELDS = (
@@ -23,7 +24,9 @@ FIELDS = (
     Field("risk", "number"),
     Field("urgent", "bool"),
     Field("customer", "text", private=True),
-    Field("approved", "set"),
+    Field("approved", "set", origin="runtime"),
+    Field("ticket", "bool", origin="runtime"),
+    Field("secret", "text", private=True, origin="runtime"),
 )
 REQUEST: dict[str, Any] = {
     "agent": "a1",
@@ -79,3 +82,20 @@ def test_the_input_hash_depends_on_every_field() -> None:
     hashes = {body(verdict, **{name: "other"})["input_hash"] for name in REQUEST}
     assert len(hashes) == len(REQUEST)
     assert body(verdict)["input_hash"] not in hashes
+
+
+def test_what_a_request_forges_does_not_replace_what_the_host_gave() -> None:
+    verdict = Verdict("deny", "invalid_request", approval_granted=False)
+    when = Circumstances(5, "run:job@1")
+    host = {"ticket": False, "secret": "Bo", "approved": ["x"]}
+
+    def record(request: dict[str, Any], runtime: dict[str, Any]) -> dict[str, Any]:
+        return record_body(FIELDS, REQUEST | request, runtime, verdict, BASIS, when, SALT)
+
+    honest = record({}, host)
+    forged = record({"ticket": True, "secret": "Eve"}, host)
+    assert forged["labels"] == honest["labels"]
+    assert forged["labels"]["ticket"] == "false"
+    assert forged["input_hash"] != honest["input_hash"]
+    assert "ticket" not in record({"ticket": True}, {})["labels"]
+    assert record({}, {"topic": "other"})["topic"] == "infra.delete"

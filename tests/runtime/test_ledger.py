@@ -184,9 +184,18 @@ def test_a_full_disk_counts_as_not_written(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(EvidenceError, match="GOV501"):
             ledger.append({"n": 1})
         assert ledger.head.count == 1
+        with pytest.raises(EvidenceError, match=r"GOV508.* since a record could not be written"):
+            ledger.append({"n": 1})
     monkeypatch.undo()
     fill(tmp_path, 1)
     assert audit(tmp_path).intact
+
+
+def test_a_ledger_that_was_closed_takes_no_record(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.append({"n": 0})
+    with pytest.raises(EvidenceError, match=r"GOV508.* is closed, nothing was recorded"):
+        ledger.append({"n": 1})
 
 
 def test_the_salts_are_kept_apart_and_can_be_deleted(tmp_path: Path) -> None:
@@ -219,7 +228,7 @@ def test_a_writer_that_was_interrupted_writes_no_more(
         patch.setattr(os, "fsync", interrupt)
         with pytest.raises(KeyboardInterrupt):
             ledger.append({"i": 2})
-    with pytest.raises(ValueError, match="closed file"):
+    with pytest.raises(EvidenceError, match="GOV508"):
         ledger.append({"i": 3})
     with Ledger(tmp_path) as again:
         assert again.append({"i": 3}).count == 3

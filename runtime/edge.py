@@ -1,0 +1,253 @@
+"""`EdgePolicy`: a policy as its WebAssembly module decides, in a Python host on wasmtime.
+
+In: the bytes of `policy.wasm` (or a bundle that holds it), parameters; then requests as dicts.  Out:
+outcomes like those of `Policy`, but for `matched`, which modules do not tell.  This is how a board or a
+browser sees a policy.  A service is better served by `Policy`: a decision here takes about 0.2 ms, nearly
+all of it in wasmtime's Python layer, which sets one global after the other.
+
+What always holds: an invalid request is an outcome (deny by `invalid_request`), never an exception; what
+the module is given was read by `native/request.py`, and the module checks it again.  A module keeps the
+request in its globals, so one decision at a time is taken under a lock: threads share a policy.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+from zoneinfo import ZoneInfo
+
+from govlang.native.container import BUNDLE_BYTES_MAX
+from govlang.native.errors import ArtefactError, BundleError, CodedError, TableError
+from govlang.native.request import InvalidFieldError, read_request, read_value
+from govlang.runtime.bundle import Bundle, check_signer, read_bundle
+from govlang.runtime.clock import clock_fields
+from govlang.runtime.decision import DECISIONS, Decision, as_json
+from govlang.runtime.edge_engine import Engine, export_name, scanned
+from govlang.runtime.edge_outcome import Answer, gather
+from govlang.runtime.edge_schema import TEXT_KINDS, EdgeField, EdgeSchema, read_schema
+from govlang.runtime.obligations import Obligation
+
+_PART: Final = "policy.wasm"
+_WASM: Final = b"\0asm"
+_DEFAULT: Final = "default"
+_INVALID: Final = "invalid_request"
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeOutcome:
+    """A decision with everything that follows from it."""
+
+    decision: Decision
+    rule_id: str
+    reason: str
+    obligations: tuple[Obligation, ...]
+    policy_snapshot: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The outcome as `Outcome.to_dict` has it, without what a module does not tell."""
+        return {
+            "decision": self.decision.value,
+            "rule_id": self.rule_id,
+            "reason": self.reason,
+            "obligations": [as_json(one) for one in self.obligations],
+            "policy_snapshot": self.policy_snapshot,
+        }
+
+
+class EdgePolicy:
+    """A policy that decides as its WebAssembly module does."""
+
+    def __init__(self, module: bytes, params: Mapping[str, Any] | None = None) -> None:
+        """Load a module.
+
+        Raises:
+            ArtefactError: GOV416 it is no module that `gov build` writes.
+            TableError: GOV411 a parameter is unknown or out of range.
+            ModuleNotFoundError: wasmtime, of the extra `edge`, is not installed.
+        """
+        self.schema: Final[EdgeSchema] = read_schema(module)
+        _check_zone(self.schema.time_zone)
+        self._engine: Final = Engine(module, self.schema)
+        self._scanned: Final = scanned(self.schema)
+        self._lock: Final = threading.Lock()
+        for name, steps in _read_params(self.schema, params or {}):
+            self._engine.write(f"param.{name}", steps)
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path | bytes | Bundle,
+        *,
+        params: Mapping[str, Any] | None = None,
+        public_key: bytes | None = None,
+    ) -> Self:
+        """A policy from a bundle or a bare module: a path, the bytes, or a bundle that is open already.
+
+        `params` are numbers in the declared units; what is left out has its default.  With
+        `public_key` (PEM) only a bundle that is signed by it is taken.
+
+        Raises:
+            CodedError: the file cannot be read or does not add up.
+        """
+        opened = _opened(source, public_key)
+        policy = cls(_module_of(opened) if isinstance(opened, Bundle) else opened, params)
+        if isinstance(opened, Bundle):
+            _check_module(policy.schema, opened)
+        return policy
+
+    def decide(
+        self,
+        request: Mapping[str, Any],
+        *,
+        now_ms: int | None = None,
+        runtime: Mapping[str, Any] | None = None,
+    ) -> EdgeOutcome:
+        """The outcome of a request; `runtime` is the host's part of it."""
+        by_clock = self.schema.time_zone is not None
+        wrong = _misgiven(request, runtime, now_ms if by_clock else None)
+        if wrong is not None:
+            return self._refused(wrong)
+        given = dict(runtime or {})
+        if self.schema.time_zone is not None and now_ms is not None:
+            given = clock_fields(self.schema.fields, self.schema.time_zone, now_ms) | given
+        try:
+            values = read_request(self.schema.fields, request, given)
+        except InvalidFieldError as error:
+            return self._refused(self._unreadable(error))
+        with self._lock:
+            return self._decided(values)
+
+    def _unreadable(self, error: InvalidFieldError) -> str:
+        by_clock = {one.name for one in self.schema.fields if one.origin == "clock"}
+        without = error.field in by_clock and error.why == "is missing"
+        return f"{error} (the host gave no usable `now_ms`)" if without else str(error)
+
+    def _decided(self, values: Mapping[str, int | str]) -> EdgeOutcome:
+        """The module's answer; the lock is held."""
+        for name, value in self._variables(values):
+            self._engine.write(name, value)
+        for one in self._scanned:
+            if one.name not in values:
+                continue
+            if self._engine.classify(one.name, str(values[one.name]).encode()) != 0:
+                return self._refused(f"`{one.name}` is not valid")
+        if self._engine.decide() != 0:
+            return self._refused(self._why(self._engine.read("out.invalid")))
+        return self._answered(values)
+
+    def _variables(self, values: Mapping[str, int | str]) -> Iterator[tuple[str, int]]:
+        """The variables that a request sets, those of absent fields among them; texts set their own."""
+        for one in self.schema.fields:
+            if one.optional:
+                yield f"has.{one.name}", int(one.name in values)
+            if one.kind not in TEXT_KINDS:
+                value = values.get(one.name, one.lo)
+                assert isinstance(value, int)
+                yield export_name(one.name), value
+
+    def _answered(self, values: Mapping[str, int | str]) -> EdgeOutcome:
+        effect, number = self._engine.read("out.decision"), self._engine.read("out.rule")
+        rules = self.schema.rules
+        if not (0 <= effect < len(DECISIONS) and 0 <= number <= len(rules)):
+            raise ArtefactError("function `decide`", f"gave decision {effect} by rule {number}")
+        name, reason = rules[number] if number < len(rules) else (_DEFAULT, "")
+        texts = {name: value for name, value in values.items() if isinstance(value, str)}
+        obligations = gather(Answer(self.schema, self._engine.read, texts), effect)
+        return EdgeOutcome(DECISIONS[effect], name, reason, obligations, self.schema.snapshot)
+
+    def _why(self, number: int) -> str:
+        """What the module found: the variable of this number, or an assumption behind them."""
+        names, assumptions = self._engine.variables, self.schema.assumptions
+        if 0 <= number < len(names):
+            return f"`{names[number]}` is not valid"
+        if number < len(names) + len(assumptions):
+            return f"breaks the assumption `{assumptions[number - len(names)]}`"
+        return "cannot be read"
+
+    def _refused(self, reason: str) -> EdgeOutcome:
+        return EdgeOutcome(Decision.DENY, _INVALID, reason, (), self.schema.snapshot)
+
+
+def _misgiven(request: Any, runtime: Any, now_ms: Any) -> str | None:
+    """What is wrong with what a host gives, before a field of it is read."""
+    if not isinstance(request, Mapping):
+        return "the request must be an object"
+    if runtime is not None and not isinstance(runtime, Mapping):
+        return "the host's part must be an object"
+    if now_ms is not None and type(now_ms) is not int:
+        return "`now_ms` must be a whole number of milliseconds since 1970"
+    return None
+
+
+# --- where a module comes from -------------------------------------------------------------------
+
+
+def _opened(source: str | Path | bytes | Bundle, public_key: bytes | None) -> Bundle | bytes:
+    """The bundle, or the bytes of a bare module."""
+    if isinstance(source, Bundle):
+        if public_key is not None:
+            check_signer(source.parts, public_key)
+        return source
+    data = source if isinstance(source, bytes) else _file(source)
+    if public_key is None and data.startswith(_WASM):
+        return data
+    return read_bundle(data, public_key=public_key)
+
+
+def _file(path: str | Path) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(BUNDLE_BYTES_MAX + 1)
+    except OSError as error:
+        why = (error.strerror or "cannot be read").lower()
+        raise CodedError("GOV400", f"`{path}`: {why}", "give a .wasm or a .govb file") from None
+
+
+def _module_of(bundle: Bundle) -> bytes:
+    module = bundle.parts.get(_PART)
+    if module is None:
+        raise BundleError("GOV404", _PART, "is not in this bundle", "build it with `--emit wasm`")
+    return module
+
+
+def _check_module(schema: EdgeSchema, bundle: Bundle) -> None:
+    """Refuse a module of another policy than the manifest speaks of."""
+    manifest = bundle.manifest
+    named = (schema.policy, schema.version, schema.snapshot)
+    if named != (manifest.policy, manifest.version, manifest.snapshot):
+        raise BundleError(
+            "GOV404",
+            _PART,
+            "is the module of another policy or version",
+            "build the policy again with `gov build`",
+        )
+
+
+def _check_zone(name: str | None) -> None:
+    try:
+        if name is not None:
+            ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise ArtefactError("gov.schema", f"names the time zone `{name}`") from None
+
+
+def _read_params(schema: EdgeSchema, given: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """The parameters that are given, in steps."""
+    known = {one.name: one for one in schema.params}
+    for name, raw in given.items():
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise TableError("GOV411", f"`{name}` is no parameter", f"the parameters: {names}")
+        yield name, _read_param(known[name], raw)
+
+
+def _read_param(one: EdgeField, raw: Any) -> int:
+    try:
+        steps = read_value(one, raw)
+    except InvalidFieldError as error:
+        raise TableError("GOV411", f"the parameter {error}") from None
+    assert isinstance(steps, int)
+    return steps

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from tools import tool
+
+import govlang
+
+PACKAGE = Path(__file__).resolve().parents[2] / "runtime" / "js"
+SOURCES = sorted(PACKAGE.glob("*.mjs"))
+
+
+def test_the_package_depends_on_nothing() -> None:
+    imported = [
+        name
+        for path in SOURCES
+        for name in re.findall(
+            r'^(?:import|export) .* from "(.*)";$', path.read_text(), re.MULTILINE
+        )
+    ]
+    assert imported
+    assert {name for name in imported if not (PACKAGE / name).is_file()} == set()
+    words = "".join(path.read_text() for path in SOURCES)
+    assert not re.search(r"\b(require|fetch|eval|Function)\(|\b(process|document|window)\.", words)
+
+
+def test_the_package_says_what_it_holds() -> None:
+    plain = json.loads((PACKAGE / "package.json").read_text())
+    assert plain["version"] == govlang.__version__
+    assert plain["license"] == "Apache-2.0"
+    assert plain["type"] == "module"
+    assert "dependencies" not in plain
+    named = {*plain["exports"]["."].values(), plain["types"], plain["main"]}
+    assert {PACKAGE / name for name in named} == {
+        PACKAGE / "govlang.mjs",
+        PACKAGE / "govlang.d.mts",
+    }
+    packed = {path for pattern in plain["files"] for path in PACKAGE.glob(pattern)}
+    assert packed == {*SOURCES, PACKAGE / "govlang.d.mts"}
+
+
+USE = """\
+import { ModuleError, Policy, type Outcome, type Obligation } from "govlang";
+
+const policy: Policy = await Policy.load(new Uint8Array(0), { params: { heavy: 0.8 } });
+const compiled: Policy = await Policy.load(await WebAssembly.compile(new ArrayBuffer(8)));
+const outcome: Outcome = policy.decide({ battery: 3n }, { runtime: { approved: new Set(["atc"]) }, nowMs: 3 });
+const effect: "allow" | "limit" | "throttle" | "require_human" | "deny" = outcome.decision;
+const told: string = `${effect} ${outcome.rule_id} ${outcome.reason} ${outcome.policy_snapshot}`;
+function show(one: Obligation): string {
+  if ("do" in one) return `${one.do} ${one.for_ms ?? ""} ${Object.keys(one.args ?? {})}`;
+  if ("limit" in one) return `${one.limit} ${one.from ?? ""} ${one.to}`;
+  if ("require" in one) return `${one.require.join()} ${one.expires_ms ?? ""}`;
+  return "retry_ms" in one ? `${one.retry_ms}` : one.remedy;
+}
+const fields: string[] = policy.schema.fields.map((one) => `${one.name} ${one.hi - one.lo} ${one.kind}`);
+const error: TypeError = new ModuleError("x");
+console.log(told, outcome.obligations.map(show), fields, error, compiled.schema.params[0]!.stepDen);
+// @ts-expect-error a policy is loaded, not made
+new Policy();
+// @ts-expect-error it takes bytes or a module
+Policy.load();
+// @ts-expect-error the names are those of the JSON
+outcome.ruleId;
+// @ts-expect-error times are numbers
+policy.decide({}, { nowMs: "3" });
+// @ts-expect-error there are five effects
+if (outcome.decision === "maybe") console.log(1);
+"""
+
+
+def test_the_types_are_those_of_the_package(tmp_path: Path) -> None:
+    shutil.copytree(PACKAGE, tmp_path / "node_modules" / "govlang")
+    (tmp_path / "use.mts").write_text(USE, "utf-8")
+    node = ("--module", "node16", "--moduleResolution", "node16")
+    strict = ("--noEmit", "--strict", "--skipDefaultLibCheck")
+    done = subprocess.run(
+        [tool("tsc"), *strict, *node, "--target", "es2022", "--lib", "es2022,dom", "use.mts"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == ""
+    assert done.returncode == 0
+
+
+def test_what_is_declared_is_there() -> None:
+    declared = (PACKAGE / "govlang.d.mts").read_text()
+    classes = set(re.findall(r"^export class (\w+)", declared, re.MULTILINE))
+    program = (
+        'import * as all from "./govlang.mjs";\n'
+        "const own = Object.getOwnPropertyNames(all.Policy.prototype);\n"
+        "const made = Object.getOwnPropertyNames(all.Policy);\n"
+        "console.log(JSON.stringify([Object.keys(all), own, made]));\n"
+    )
+    done = subprocess.run(
+        [tool("node"), "--input-type=module", "-e", program],
+        cwd=PACKAGE,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    exported, own, made = json.loads(done.stdout)
+    assert set(exported) == classes
+    assert {*own, *made} >= {"decide", "load"}
+    assert {"decide", "load"} <= set(re.findall(r"^  (?:static )?(\w+)\(", declared, re.MULTILINE))
