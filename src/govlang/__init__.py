@@ -7,15 +7,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from govlang.native.errors import CodedError
     from govlang.runtime.decision import Decision, Outcome
+    from govlang.runtime.edge import EdgeOutcome, EdgePolicy
     from govlang.runtime.policy import Policy
 
 __version__ = "0.1.0"
 
-__all__ = ["CodedError", "Decision", "Outcome", "Policy", "__version__"]
+__all__ = [
+    "CodedError",
+    "Decision",
+    "EdgeOutcome",
+    "EdgePolicy",
+    "Outcome",
+    "Policy",
+    "__version__",
+]
 
 _HOMES = {
     "CodedError": "govlang.native.errors",
     "Decision": "govlang.runtime.decision",
+    "EdgeOutcome": "govlang.runtime.edge",
+    "EdgePolicy": "govlang.runtime.edge",
     "Outcome": "govlang.runtime.decision",
     "Policy": "govlang.runtime.policy",
 }

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -38,11 +39,14 @@ def keys(tmp_path: Path) -> tuple[Path, Path]:
     return private, public
 
 
+EVERYTHING = "table,c,wasm,jsonlogic,smt2,html"
+
+
 def test_a_proved_policy_becomes_a_bundle_with_its_report(
     gov, fits, policy: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    ran = gov("build", policy, "-o", out, "--format", "json", "--emit", "table,jsonlogic,smt2,html")
+    ran = gov("build", policy, "-o", out, "--format", "json", "--emit", EVERYTHING)
     assert ran.code == 0, ran.out
     fits("build", ran.json)
     names = sorted(path.name for path in out.iterdir())
@@ -53,11 +57,19 @@ def test_a_proved_policy_becomes_a_bundle_with_its_report(
         "tiny-1.0.0.report.json",
         "tiny-1.0.0.smt2",
         "tiny-1.0.0.table.bin",
+        "tiny-1.0.0.wasm",
+        "tiny.c",
+        "tiny.h",
     ]
     fits("build", json.loads((out / "tiny-1.0.0.report.json").read_text()))
     bundle = load_bundle(out / "tiny-1.0.0.govb")
     fits("manifest", json.loads(bundle.parts["manifest.json"]))
     assert (out / "tiny-1.0.0.table.bin").read_bytes() == bundle.table
+    assert (out / "tiny-1.0.0.wasm").read_bytes() == bundle.parts["policy.wasm"]
+    assert (out / "tiny.c").read_bytes() == bundle.parts["policy.c"]
+    assert (out / "tiny.h").read_bytes() == bundle.parts["policy.h"]
+    proved = {proof.property.split(":")[0] for proof in bundle.manifest.proofs}
+    assert {"table", "WebAssembly", "C"} <= proved
     assert any(proof.kind == "translation" for proof in bundle.manifest.proofs)
     assert "|fires heavy_in_town|" in (out / "tiny-1.0.0.smt2").read_text()
     page = (out / "tiny-1.0.0.html").read_text()
@@ -241,4 +253,75 @@ def test_a_table_that_differs_from_its_policy_is_refuted_by_a_request(
 
 def test_a_folder_that_cannot_be_written_is_a_coded_error(gov, policy: Path) -> None:
     assert gov("build", policy, "-o", "/dev/null/x").code == 2
-    assert gov("build", policy, "-o", policy.parent, "--emit", "wasm").code == 2
+    assert gov("build", policy, "-o", policy.parent, "--emit", "rust").code == 2
+
+
+def rebuilt(path: Path, changed: dict[str, bytes]) -> None:
+    """The bundle with other parts, their hashes in the manifest made right."""
+    from govlang.native.manifest import artefact
+
+    parts = unpack(path.read_bytes()) | changed
+    manifest = read_manifest(parts["manifest.json"])
+    artefacts = dict(manifest.artefacts) | {name: artefact(part) for name, part in changed.items()}
+    forged = manifest_bytes(manifest.model_copy(update={"artefacts": artefacts}))
+    path.write_bytes(pack(parts | {"manifest.json": forged}))
+
+
+def test_the_module_and_the_c_of_another_policy_are_refuted(
+    gov, fits, policy: Path, tmp_path: Path
+) -> None:
+    assert gov("build", policy, "-o", tmp_path / "one").code == 0
+    other = tmp_path / "other.gov"
+    other.write_text(policy.read_text().replace("load > 2 kg", "load > 3 kg"))
+    assert gov("build", other, "-o", tmp_path / "two").code == 0
+    theirs = unpack((tmp_path / "two/tiny-1.0.0.govb").read_bytes())
+    for names in (("policy.wasm",), ("policy.c", "policy.h")):
+        path = tmp_path / "forged.govb"
+        shutil.copy(tmp_path / "one/tiny-1.0.0.govb", path)
+        rebuilt(path, {name: theirs[name] for name in names})
+        ran = gov("verify", path, "--format", "json")
+        assert ran.code == 1, ran.out
+        fits("verify", ran.json)
+        assert any(finding["code"] == "GOV307" for finding in ran.json["findings"])
+
+
+def test_artefacts_that_were_cut_or_changed_by_hand_are_refused_with_the_place(
+    gov, policy: Path, tmp_path: Path
+) -> None:
+    assert gov("build", policy, "-o", tmp_path).code == 0
+    path = tmp_path / "tiny-1.0.0.govb"
+    honest, parts = path.read_bytes(), unpack(path.read_bytes())
+    loop = parts["policy.c"].replace(b"    return 0;\n", b"    for (;;) {}\n    return 0;\n", 1)
+    for name, content, place in (
+        ("policy.wasm", parts["policy.wasm"][:-1], "offset 0x"),
+        ("policy.c", parts["policy.c"][:-20], "line "),
+        ("policy.c", loop, "line "),
+        ("policy.h", parts["policy.h"].replace(b"enum", b"union", 1), "header line "),
+    ):
+        path.write_bytes(honest)
+        rebuilt(path, {name: content})
+        ran = gov("verify", path)
+        assert ran.code == 2, ran.out
+        assert "GOV416" in ran.out + ran.err
+        assert place in ran.out + ran.err
+
+
+def test_what_is_undecided_for_the_edge_is_left_out_unless_it_was_asked_for(
+    policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from govlang.cli import building
+    from govlang.verifier.report import Options
+
+    def undecided(report: dict[str, Any], *_: object) -> dict[str, Any]:
+        return report | {"status": "undecided"}
+
+    monkeypatch.setattr(building, "prove_edge", undecided)
+    choices = {"tier": None, "key_pem": None, "against": None}
+    built = building.build(policy, Options(), **choices)
+    assert built.report["verification"]["status"] == "proved"
+    assert set(unpack(built.bundle)).isdisjoint({"policy.wasm", "policy.c", "policy.h"})
+    warned = [f for f in built.report["verification"]["findings"] if f["code"] == "GOV309"]
+    assert [finding["severity"] for finding in warned] == ["warning"]
+    asked = building.build(policy, Options(), **choices, emits=("wasm",))
+    assert asked.report["verification"]["status"] == "undecided"
+    assert asked.bundle == b""

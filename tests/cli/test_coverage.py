@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from front import check
 from hypothesis import given
 from hypothesis import strategies as st
 
 from govlang.cli.coverage import condition_atoms, cover
+from govlang.cli.generate import Generated, missing_tests
+from govlang.cli.test import measure
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment
 
@@ -74,3 +77,45 @@ def test_a_rule_of_very_many_conditions_is_measured_in_one_pass() -> None:
     coverage = cover(policy_of(ir.Or(atoms)), [({"a": 1}, {}), ({"a": 0}, {})])
     assert coverage.conditions.covered == coverage.conditions.of == 40_000
     assert coverage.mcdc.covered == 0, "always another one holds"
+
+
+OPTIONAL = """default deny
+input {
+  a : number in 0..5 optional
+  b : bool
+  c : one of x, y optional
+}
+rule high when has a and a > 2 and b allow
+rule low when has c and (c is x or b) and has a and a < 2 deny because "low"
+rule mixed when not has a or (b and a > 2) throttle retry 2 s
+rule none when (has a implies a > 4) and (if has c and b then 1 else 0) == 1 throttle retry 1 s
+"""
+
+
+def test_what_is_generated_covers_optional_fields_too() -> None:
+    bare = check(OPTIONAL)
+    assert missing_tests(bare, measure(bare)).text
+    tested = check(OPTIONAL + missing_tests(bare, measure(bare)).text)
+    found = measure(tested)
+    assert [found.rules.missing, found.conditions.missing, found.mcdc.missing] == [[], [], []]
+    assert missing_tests(tested, found) == Generated("", 0, is_cut=False)
+
+
+def test_generating_in_parts_says_so_and_comes_to_an_end() -> None:
+    text, cuts = OPTIONAL, []
+    while not cuts or cuts[-1]:
+        found = missing_tests(checked := check(text), measure(checked), most=4)
+        assert found.count <= 4
+        text += found.text
+        cuts.append(found.is_cut)
+    assert len(cuts) > 2
+    assert measure(check(text)).mcdc.missing == []
+
+
+def test_a_field_that_is_not_there_makes_no_condition_true_or_false() -> None:
+    policy = check(OPTIONAL).policy
+    found = cover(policy, [({"b": 1}, {})], only="low")
+    never = {(one.index, one.polarity) for one in found.conditions.missing}
+    assert never == {(0, True), (1, True), (1, False), (2, False), (3, True), (4, True), (4, False)}
+    found = cover(policy, [({"b": 1}, {})], only="high")
+    assert (0, False) not in {(one.index, one.polarity) for one in found.mcdc.missing}

@@ -62,6 +62,20 @@ def test_diff_shows_what_changed(gov, fits, policy: Path) -> None:
     assert gov("verify", policy, "--against", policy, "--no-looser").code == 0
 
 
+def test_diff_counts_one_kind_in_the_singular(gov, tmp_path: Path) -> None:
+    for name, bound in (("old", 3), ("new", 4), ("none", 3)):
+        (tmp_path / f"{name}.gov").write_text(
+            'language 1\npolicy p version "1"\ninput { x : number in 0..9 }\ndefault allow\n'
+            f"rule r when x > {bound} deny\n"
+        )
+    assert "changed  1 kind of requests, looser" in gov("diff", *_two(tmp_path, "old", "new")).out
+    assert "same  no outcome changed" in gov("diff", *_two(tmp_path, "old", "none")).out
+
+
+def _two(folder: Path, *names: str) -> list[Path]:
+    return [folder / f"{name}.gov" for name in names]
+
+
 def test_bench_measures_every_backend(gov, fits, policy: Path) -> None:
     ran = gov("bench", policy, "--requests", "200", "--format", "json")
     assert ran.code == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -72,9 +73,30 @@ def test_generated_tests_pass_and_close_the_gap(gov, policy: Path) -> None:
     assert gov("test", "--threshold", "100", policy).code == 0
 
 
+def test_generated_tests_come_as_json_too(gov, fits, policy: Path, monkeypatch) -> None:
+    plain = gov("test", "--generate", policy).out
+    ran = gov("test", "--generate", "--format", "json", policy, policy)
+    assert ran.code == 0
+    for report in ran.lines:
+        fits("generate", report)
+        assert (report["status"], report["text"], report["findings"]) == ("generated", plain, [])
+    monkeypatch.setattr("govlang.cli.generate.missing_tests.__defaults__", (1,))
+    assert "only the first 1 of the missing tests" in gov("test", "--generate", policy).err
+    (note,) = gov("test", "--generate", "--format", "json", policy).json["findings"]
+    assert (note["code"], note["severity"]) == ("GOV714", "note")
+    policy.write_text("rule")
+    ran = gov("test", "--generate", "--format", "json", policy)
+    assert ran.code == 2
+    fits("generate", ran.json)
+    assert gov("test", "--generate", policy).code == 2
+    assert gov("test", "--generate", "--format", "sarif", policy).code == 2
+
+
 def test_a_new_project_checks_verifies_and_passes(gov, tmp_path: Path, monkeypatch) -> None:
-    folder = tmp_path / "my-policy"
-    assert gov("new", folder).code == 0
+    folder = tmp_path / "my policy"
+    made = gov("new", folder)
+    assert made.code == 0
+    assert f"next   cd {shlex.quote(str(folder))} && gov verify" in made.out
     monkeypatch.chdir(folder)
     assert gov("check").code == 0
     assert gov("fmt", "--check", "policy.gov", "tests.gov").code == 0
@@ -98,16 +120,6 @@ def test_several_files_can_be_verified_side_by_side(gov, policy: Path, tmp_path:
     ran = gov("verify", "--jobs", "2", "--format", "json", policy, other, tmp_path / "none.gov")
     assert [line["policy"] for line in ran.lines] == ["tiny", "other", None]
     assert ran.code == 2
-
-
-def test_every_question_can_be_written_and_asked_again(gov, fits, policy: Path) -> None:
-    folder = policy.parent / "questions"
-    ran = gov("verify", "--format", "json", "--smt2", folder, "--cross-check", policy)
-    assert ran.code == 0, ran.out
-    fits("verify", ran.json)
-    told = ran.json["cross_check"]
-    assert told["questions"] == told["confirmed"] == len(list((folder / "tiny").iterdir())) > 0
-    assert all("(check-sat)" in path.read_text() for path in (folder / "tiny").iterdir())
 
 
 def test_a_conflict_is_shown_with_a_request(gov, fits, policy: Path) -> None:

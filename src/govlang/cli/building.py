@@ -1,22 +1,32 @@
 """Builds a bundle: a source in, the bytes of the bundle and a report out; nothing is written here but by `write`.
 
-What always holds: no bundle without a verdict `proved` and without a proof that the table means the policy.
+What always holds: no bundle without a verdict `proved` and without a proof that every artefact in it means the
+policy.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
-from govlang.cli.compiled import Compiled, compile_policy
+from govlang.cli.compiled import (
+    EDGE_RULES_MAX,
+    HEADER,
+    MODULE,
+    SOURCE,
+    Compiled,
+    compile_edge,
+    compile_policy,
+)
 from govlang.cli.formats.exact_json import json_text
-from govlang.cli.formats.findings import Report
+from govlang.cli.formats.findings import Report, error_of
 from govlang.cli.merged import merged_source, read_program
 from govlang.cli.tiers import only_tier
-from govlang.cli.translation import prove_table
+from govlang.cli.translation import KIND, prove_edge, prove_table
 from govlang.cli.verification import verified
 from govlang.compiler.bundle import Contents, bundle_bytes
 from govlang.compiler.checked import Checked
@@ -43,15 +53,22 @@ class Built:
     program: Program
     policy: Policy
     compiled: Compiled
+    edge: Mapping[str, bytes]
     bundle: bytes
     stem: str
     report: dict[str, Any]
 
 
 def build(
-    path: Path, options: Options, *, tier: str | None, key_pem: bytes | None, against: Path | None
+    path: Path,
+    options: Options,
+    *,
+    tier: str | None,
+    key_pem: bytes | None,
+    against: Path | None,
+    emits: tuple[str, ...] = (),
 ) -> Built:
-    """Check, verify, compile, prove.
+    """Check, verify, compile, prove; above 2 000 rules C and WebAssembly only where `emits` names them.
 
     Raises:
         GovError: the source cannot be used.
@@ -76,13 +93,47 @@ def build(
         difference = compared(old, policy, compiled.table, options, no_looser=True)
         report, no_looser = with_difference(report, difference), claim(difference)
     report = prove_table(report, policy, compiled.table, compiled.snapshot, options)
+    edge = _edge(policy, compiled, emits)
+    report, edge = _with_edge(report, policy, edge, compiled, options, emits)
     bundle = b""
     if report["status"] == "proved":
         source = merged_source(program, checked.policy)
-        contents = _contents(policy, compiled, source, report, no_looser, tier)
+        contents = _contents(policy, compiled, edge, source, report, no_looser, tier)
         bundle = bundle_bytes(contents, key_pem)
-    told = _told(report, compiled, bundle) | {"ms": round((perf_counter() - start) * 1000)}
-    return Built(checked, program, policy, compiled, bundle, stem, told)
+    told = _told(report, compiled, edge, bundle) | {"ms": round((perf_counter() - start) * 1000)}
+    return Built(checked, program, policy, compiled, edge, bundle, stem, told)
+
+
+def _with_edge(
+    report: Report,
+    policy: Policy,
+    edge: dict[str, bytes],
+    compiled: Compiled,
+    options: Options,
+    emits: tuple[str, ...],
+) -> tuple[Report, dict[str, bytes]]:
+    """The report with the proofs for the edge; what nobody asked for is left out where it is undecided."""
+    proved = prove_edge(report, policy, edge, compiled.snapshot, options)
+    asked = bool({"c", "wasm"} & set(emits))
+    if asked or (report["status"], proved["status"]) != ("proved", "undecided"):
+        return proved, edge
+    message = (
+        "the bundle holds no C and no WebAssembly: it is undecided whether they mean the policy"
+    )
+    help_line = "name them with `--emit c,wasm` to see what is undecided, or raise `--timeout`"
+    left_out = error_of("GOV309", KIND, message, help_line) | {"severity": "warning"}
+    return report | {"findings": [*report["findings"], left_out]}, {}
+
+
+def _edge(policy: Policy, compiled: Compiled, emits: tuple[str, ...]) -> dict[str, bytes]:
+    """The parts for boards and browsers, if the policy is not too large for them or they are asked for."""
+    small = len(policy.rules) <= EDGE_RULES_MAX
+    wanted = {MODULE: small or "wasm" in emits, SOURCE: small or "c" in emits}
+    if not any(wanted.values()):
+        return {}
+    wanted[HEADER] = wanted[SOURCE]
+    parts = compile_edge(policy, compiled.snapshot)
+    return {name: part for name, part in parts.items() if wanted[name]}
 
 
 def _stem(policy: Policy, tier: str | None) -> str:
@@ -111,6 +162,7 @@ def _proved_of(tier: Checked, options: Options, compiled: Compiled) -> list[dict
 def _contents(
     policy: Policy,
     compiled: Compiled,
+    edge: Mapping[str, bytes],
     source: bytes,
     report: Report,
     no_looser: NoLooser | None,
@@ -133,18 +185,33 @@ def _contents(
         ),
         no_looser=no_looser,
         tier=tier,
-        worst_case=cost(compiled),
+        worst_case=cost(compiled, edge),
+        others=edge,
     )
 
 
-def cost(compiled: Compiled) -> Cost:
-    """The worst case of one decision in table steps."""
+def cost(compiled: Compiled, edge: Mapping[str, bytes]) -> Cost:
+    """The worst case of one decision: steps of the table, instructions of the module."""
     structure = compiled.structure
     fixed = structure.worst_nodes + structure.worst_lookups
-    return Cost(steps=fixed, steps_per_byte=structure.text_columns)
+    table = Cost(steps=fixed, steps_per_byte=structure.text_columns)
+    if MODULE not in edge:
+        return table
+    from govlang.verifier.translation.wasm_read import read_wasm
+
+    module = read_wasm(edge[MODULE])
+    scans = module.scans.values()
+    return table.model_copy(
+        update={
+            "instructions": module.steps + sum(scan.steps for scan in scans),
+            "instructions_per_byte": max((scan.steps_each for scan in scans), default=0),
+        }
+    )
 
 
-def _told(report: Report, compiled: Compiled, bundle: bytes) -> dict[str, Any]:
+def _told(
+    report: Report, compiled: Compiled, edge: Mapping[str, bytes], bundle: bytes
+) -> dict[str, Any]:
     """The report beside the bundle: what may differ from one build to the next stands here."""
     return {
         "policy": report["policy"],
@@ -152,11 +219,12 @@ def _told(report: Report, compiled: Compiled, bundle: bytes) -> dict[str, Any]:
         "snapshot": compiled.snapshot,
         "verification": report,
         "structure": asdict(compiled.structure),
-        "worst_case": cost(compiled).model_dump(),
+        "worst_case": cost(compiled, edge).model_dump(),
         "state_bytes": 0,
         "bytes": {
             "core.json": len(compiled.core),
             "table.bin": len(compiled.table),
+            **{name: len(part) for name, part in edge.items()},
             "bundle": len(bundle),
         },
     }
@@ -173,39 +241,52 @@ def write(built: Built, folder: Path, emits: tuple[str, ...]) -> list[Path]:
         f"{built.stem}.govb": built.bundle,
         f"{built.stem}.report.json": json_text(built.report).encode() + b"\n",
     }
-    contents |= {f"{built.stem}.{name}": data for name, data in (_emit(built, e) for e in emits)}
+    for what in emits:
+        contents |= _emit(built, what)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         write_whole(folder / name, content)
     return [folder / name for name in contents]
 
 
-def _emit(built: Built, what: str) -> tuple[str, bytes]:
+def _emit(built: Built, what: str) -> dict[str, bytes]:
+    """The files of an artefact; a C file is named as it includes its header."""
+    policy, stem = built.policy, built.stem
     match what:
         case "table":
-            return "table.bin", built.compiled.table
+            return {f"{stem}.table.bin": built.compiled.table}
+        case "c":
+            return {f"{policy.name}.h": built.edge[HEADER], f"{policy.name}.c": built.edge[SOURCE]}
+        case "wasm":
+            return {f"{stem}.wasm": built.edge[MODULE]}
         case "jsonlogic":
-            from govlang.compiler.interpret import default_params
-            from govlang.compiler.jsonlogic import export_jsonlogic
-
-            logic = export_jsonlogic(
-                built.policy, default_params(built.policy), decisions_only=True
-            )
-            return "jsonlogic.json", json_text(logic).encode() + b"\n"
+            return {f"{stem}.jsonlogic.json": _jsonlogic(policy)}
         case "smt2":
-            from govlang.verifier.smtlib import policy_smtlib
+            from govlang.verifier.policy_smtlib import policy_smtlib
 
-            return "smt2", policy_smtlib(built.policy).encode()
+            return {f"{stem}.smt2": policy_smtlib(policy).encode()}
         case _:
-            from govlang.cli.html import html_page
-            from govlang.cli.html.tables import definitions, policy_tables
+            return {f"{stem}.html": _page(built)}
 
-            declared = built.program.declarations
-            page = html_page(
-                built.policy,
-                built.compiled.snapshot,
-                list(policy_tables(declared)),
-                list(definitions(declared)),
-                built.report["verification"],
-            )
-            return "html", page.encode()
+
+def _jsonlogic(policy: Policy) -> bytes:
+    from govlang.compiler.interpret import default_params
+    from govlang.compiler.jsonlogic import export_jsonlogic
+
+    logic = export_jsonlogic(policy, default_params(policy), decisions_only=True)
+    return json_text(logic).encode() + b"\n"
+
+
+def _page(built: Built) -> bytes:
+    from govlang.cli.html import html_page
+    from govlang.cli.html.tables import definitions, policy_tables
+
+    declared = built.program.declarations
+    page = html_page(
+        built.policy,
+        built.compiled.snapshot,
+        list(policy_tables(declared)),
+        list(definitions(declared)),
+        built.report["verification"],
+    )
+    return page.encode()

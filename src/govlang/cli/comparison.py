@@ -14,14 +14,21 @@ if TYPE_CHECKING:
     from govlang.cli.subject import Subject
     from govlang.compiler import ir
     from govlang.verifier.report import Options
+    from govlang.verifier.smtlib import Watch
 
 NO_LOOSER = "no_looser"
 
 
 def compared(
-    old: Subject, new: ir.Policy, new_table: bytes, options: Options, *, no_looser: bool
+    old: Subject,
+    new: ir.Policy,
+    new_table: bytes,
+    options: Options,
+    *,
+    no_looser: bool,
+    watch: Watch | None = None,
 ) -> DiffReport:
-    """The difference, each witness replayed on both tables."""
+    """The difference, each witness replayed on both tables; `watch` is told every question."""
     before = old.checked.policy
     old_table = old.bundle.table if old.bundle else compile_policy(before).table
     return diff(
@@ -31,6 +38,7 @@ def compared(
         no_looser=no_looser,
         replay_old=replay_on(old_table),
         replay_new=replay_on(new_table),
+        watch=watch,
     )
 
 

@@ -1,8 +1,9 @@
-"""From a checked policy to its compiled form, in memory: core, snapshot, table, what it costs."""
+"""From a checked policy to its compiled forms, in memory: core, snapshot, table, C and WebAssembly."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from govlang.compiler import ir
 from govlang.compiler.core import core_json, snapshot
@@ -41,3 +42,28 @@ def compile_policy(policy: ir.Policy) -> Compiled:
             error.code, str(error), "split the policy, or its longest condition"
         ) from None
     return Compiled(core, name, table, diagram.report)
+
+
+EDGE_RULES_MAX: Final = 2_000
+"""A bundle of a policy with more rules holds no C and no WebAssembly, unless they are asked for."""
+
+MODULE: Final = "policy.wasm"
+SOURCE: Final = "policy.c"
+HEADER: Final = "policy.h"
+
+
+def compile_edge(policy: ir.Policy, snapshot_name: str) -> dict[str, bytes]:
+    """The parts of a bundle that boards and browsers take: the module, the C file and its header."""
+    from govlang.compiler.c_source import c_files
+    from govlang.compiler.edge_automata import text_scans
+    from govlang.compiler.steps import build_program
+    from govlang.compiler.wasm import wasm_module
+
+    classes = classify_fields(policy)
+    program = build_program(policy, classes)
+    header, source = c_files(program, text_scans(policy, classes))
+    return {
+        MODULE: wasm_module(program, classes, snapshot_name),
+        SOURCE: source.encode(),
+        HEADER: header.encode(),
+    }

@@ -3,6 +3,8 @@
 Rules: a rule fired at least once.  Conditions: every atom of a rule's condition was true once and false once.
 MC/DC (masking form: Chilenski, DOT/FAA/AR-01/18): every atom, once true and once false, decided by itself
 whether its rule fired, that is, with the other atoms as they were, its flip would have flipped the rule.
+An atom that reads a field which is not there has no value: it is neither true nor false, and hides no other (a
+condition reads such a field only behind a `has`, which decides).
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from typing import Any
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment, Value
 
-Valued = tuple[int, bool]
-"""An atom of a condition, by its number, with its value."""
+Valued = tuple[int, bool | None]
+"""An atom of a condition, by its number, with its value if it has one."""
 
 Seen = tuple[Mapping[str, Value], Mapping[str, int]]
 """A request's values and its parameters."""
@@ -98,10 +100,12 @@ def _cover_rule(rule: ir.Rule, environments: list[Environment], coverage: Covera
     fired = any(env.holds(rule.condition) for env in environments)
     coverage.rules.count(Missing(rule.id), covered=fired)
     atoms = list(condition_atoms(rule.condition))
+    reads = [_unguarded(atom) for atom in atoms]
     values: set[Valued] = set()
     decided: set[Valued] = set()
     for env in environments:
-        seen = [env.holds(atom) for atom in atoms]
+        absent = env.fields.keys() - env.values.keys()
+        seen = [None if reads[i] & absent else env.holds(atom) for i, atom in enumerate(atoms)]
         values.update(enumerate(seen))
         decided.update(_deciding(rule.condition, iter(enumerate(seen)))[1])
     for index, atom in enumerate(atoms):
@@ -111,29 +115,36 @@ def _cover_rule(rule: ir.Rule, environments: list[Environment], coverage: Covera
             coverage.mcdc.count(missing, covered=(index, polarity) in decided)
 
 
-def _deciding(condition: ir.BoolExpr, atoms: Iterator[Valued]) -> tuple[bool, list[Valued]]:
+def _unguarded(atom: ir.Atom) -> frozenset[str]:
+    """The fields that an atom reads without asking by itself whether they are there."""
+    return ir.fields_read(atom) - {one.name for one in ir.atoms(atom) if isinstance(one, ir.Has)}
+
+
+def _deciding(condition: ir.BoolExpr, atoms: Iterator[Valued]) -> tuple[bool | None, list[Valued]]:
     """The condition's value, and the atoms whose flip would flip it; `atoms` are its own, in order.
 
     An operand decides where the others leave it to: in a conjunction all of them hold, in a
-    disjunction none.
+    disjunction none. One without a value decides nothing and leaves the others what they are.
     """
     match condition:
         case ir.BoolConst(value=value):
             return value, []
         case ir.Not(operand=operand):
-            value, deciding = _deciding(operand, atoms)
-            return not value, deciding
+            denied, deciding = _deciding(operand, atoms)
+            return None if denied is None else not denied, deciding
         case ir.And(operands=operands) | ir.Or(operands=operands):
             neutral = isinstance(condition, ir.And)
             parts = [_deciding(one, atoms) for one in operands]
-            against = [deciding for value, deciding in parts if value is not neutral]
+            against = [deciding for value, deciding in parts if value is (not neutral)]
             if len(against) > 1:
                 return not neutral, []
+            if not against and any(value is None for value, _ in parts):
+                return None, []
             free = against or [deciding for _, deciding in parts]
             return neutral is not bool(against), [atom for part in free for atom in part]
         case _:
             atom = next(atoms)
-            return atom[1], [atom]
+            return atom[1], [] if atom[1] is None else [atom]
 
 
 def condition_atoms(condition: ir.BoolExpr) -> Iterable[ir.Atom]:

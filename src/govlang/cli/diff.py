@@ -70,7 +70,9 @@ def _closing(report: Report) -> str:
     if report["changed"]:
         mark = click.style("changed", fg="yellow", bold=True)
         about = "looser somewhere" if report["looser"] else "nowhere looser"
-        lines.append(f"{mark}  {len(report['findings'])} kinds of requests, {about}")
+        count = len(report["findings"])
+        kinds = "1 kind" if count == 1 else f"{count} kinds"
+        lines.append(f"{mark}  {kinds} of requests, {about}")
     elif report["status"] == "undecided":
         lines.append(click.style("undecided", fg="yellow", bold=True))
     else:

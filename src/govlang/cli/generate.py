@@ -7,6 +7,7 @@ should decide.  What no valid request reaches gets no test.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from govlang.cli.coverage import Coverage, Missing, atom_text, cover, replaced_atom
@@ -25,29 +26,46 @@ TIMEOUT_S: Final = 10.0
 TESTS_MAX: Final = 1000
 
 
-def missing_tests(checked: Checked, coverage: Coverage) -> str:
-    """The text of the tests; empty if nothing is missing or can be reached."""
-    generator = _Generator(checked.policy)
-    tests = list(generator.tests([*coverage.rules.missing, *coverage.mcdc.missing]))
-    return print_policy(ast.Policy(None, tuple(tests))) if tests else ""
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """Tests as text, empty if nothing is missing or can be reached; `is_cut`: more are missing."""
+
+    text: str
+    count: int
+    is_cut: bool
+
+
+def missing_tests(checked: Checked, coverage: Coverage, most: int = TESTS_MAX) -> Generated:
+    """At most so many tests for what no test reached."""
+    generator = _Generator(checked.policy, most)
+    tests = tuple(generator.tests([*coverage.rules.missing, *coverage.mcdc.missing]))
+    text = print_policy(ast.Policy(None, tests)) if tests else ""
+    return Generated(text, len(tests), generator.is_cut)
 
 
 class _Generator:
     """Finds requests by the solver, each for something that the ones before did not reach."""
 
-    def __init__(self, policy: ir.Policy) -> None:
+    def __init__(self, policy: ir.Policy, most: int) -> None:
         self.policy = policy
+        self.most = most
+        self.is_cut = False
         self.encoder = Encoder(Columns(policy))
-        self.session = Session(self.encoder, TIMEOUT_S)
+        # what a condition says of a field that is not there does not count, so it may read as anything
+        validity = self.encoder.validity(absent_as_lowest=False)
+        self.session = Session(self.encoder, TIMEOUT_S, validity)
         self.seen: list[tuple[Any, Any]] = []
 
     def tests(self, missing: list[Missing]) -> Iterator[ast.Test]:
         """One test for each, unless an earlier one reaches it already."""
         for one in missing:
-            if len(self.seen) >= TESTS_MAX or self._reached(one):
+            if self._reached(one):
                 continue
             point = self._find(one)
             if point is not None:
+                if len(self.seen) >= self.most:
+                    self.is_cut = True
+                    return
                 self.seen.append((point.values, point.params))
                 yield self._test(one, point)
 

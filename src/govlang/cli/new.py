@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 import click
@@ -42,5 +43,5 @@ def command(folder: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode("utf-8"))
         click.echo(f"wrote  {path}")
-    click.echo(f"next   cd {folder} && gov verify && gov test --coverage")
+    click.echo(f"next   cd {quote(str(folder))} && gov verify && gov test --coverage")
     return Exit.OK

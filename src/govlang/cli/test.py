@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from govlang.cli.check import unusable
+from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.findings import Finding, Report, capped, from_coded
-from govlang.cli.formats.output import ALL, format_option, show_reports
+from govlang.cli.formats.output import ALL, PLAIN, format_option, show_reports
+from govlang.cli.formats.text import show_findings
 from govlang.cli.guard import Exit, guarded, worst
 from govlang.cli.options import files_argument, files_or_project
 from govlang.compiler.checked import Checked
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 EMPTY = "GOV711"
 THIN = "GOV712"
+CUT = "GOV714"
 
 
 @click.command(name="test")
@@ -49,7 +52,7 @@ def command(
 ) -> int:
     """Run the `test` blocks of each FILE on its compiled table."""
     if generate:
-        return worst(_generate(path) for path in files_or_project(files))
+        return _generate(files_or_project(files), style)
     sources: list[Source] = []
     measured = coverage or threshold is not None
     reports = [
@@ -141,13 +144,52 @@ def _thin(coverage: Coverage, threshold: float | None) -> Iterator[Finding]:
             yield from_coded(CodedError(THIN, message, help_line)) | {"kind": "coverage"}
 
 
-def _generate(path: Path) -> Exit:
+def _generate(paths: Sequence[Path], style: str) -> Exit:
+    """Print the tests: as text on standard output, what is to be said of them on standard error."""
+    if style not in PLAIN:
+        raise CodedError(
+            "GOV708", f"`--generate` has no format `{style}`", f"use one of: {', '.join(PLAIN)}"
+        )
+    sources: list[Source] = []
+    reports = [_generated(path, sources) for path in paths]
+    for report in reports:
+        if style == "json":
+            click.echo(json_text(report))
+        else:
+            show_findings(report["findings"], sources, err=True)
+            click.echo(report["text"], nl=False)
+    return worst(Exit.UNUSABLE if report["status"] == "unusable" else Exit.OK for report in reports)
+
+
+def _generated(path: Path, sources: list[Source]) -> Report:
     from govlang.cli.generate import missing_tests
     from govlang.cli.subject import open_subject
+    from govlang.compiler.core import core_json, snapshot
 
-    checked = open_subject(path).checked
-    click.echo(missing_tests(checked, measure(checked)), nl=False)
-    return Exit.OK
+    try:
+        checked = open_subject(path).checked
+        found = missing_tests(checked, measure(checked))
+    except (GovError, CodedError, OSError) as error:
+        return unusable(path, error, sources) | {"tests": 0, "text": ""}
+    return {
+        "file": str(path),
+        "policy": checked.policy.name,
+        "version": checked.policy.version,
+        "snapshot": snapshot(core_json(checked.policy)),
+        "status": "generated",
+        "findings": [_cut(found.count)] if found.is_cut else [],
+        "tests": found.count,
+        "text": found.text,
+    }
+
+
+def _cut(count: int) -> Finding:
+    message = f"only the first {count} of the missing tests are written"
+    help_line = "put them into the policy, then ask again"
+    return from_coded(CodedError(CUT, message, help_line)) | {
+        "severity": "note",
+        "kind": "coverage",
+    }
 
 
 def _closing(report: Report) -> str:

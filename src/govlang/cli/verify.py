@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from govlang.cli.questions import Questions
     from govlang.cli.subject import Subject
     from govlang.verifier.report import Options
+    from govlang.verifier.smtlib import Watch
 
 Command = Callable[..., Any]
 CODES = {
@@ -120,7 +121,7 @@ def command(
     )
     sources: list[Source] = list(request.against.sources) if request.against else []
     reports: list[Report] = []
-    for report, own in _each(files_or_project(files), request, jobs):
+    for report, own in _each(_requests(files_or_project(files), request), jobs):
         reports.append(report)
         sources += own
     show_reports(reports, sources, style, closing)
@@ -154,18 +155,26 @@ def verifier_options(
     )
 
 
-def _each(
-    paths: tuple[Path, ...], request: Request, jobs: int
-) -> Iterator[tuple[Report, list[Source]]]:
+def _requests(paths: tuple[Path, ...], request: Request) -> list[tuple[Path, Request]]:
+    """Each file with what is asked of it: everybody's questions go into a folder of their own."""
+    if request.smt2 is None:
+        return [(path, request) for path in paths]
+    from govlang.cli.questions import folders
+
+    own = folders(request.smt2, paths)
+    return [(p, replace(request, smt2=f)) for p, f in zip(paths, own, strict=True)]
+
+
+def _each(asked: list[tuple[Path, Request]], jobs: int) -> Iterator[tuple[Report, list[Source]]]:
     """The report and the sources of each file; several files side by side in so many processes."""
-    if jobs == 1 or len(paths) == 1:
-        yield from (_alone(path, request) for path in paths)
+    if jobs == 1 or len(asked) == 1:
+        yield from (_alone(path, request) for path, request in asked)
         return
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    with ProcessPoolExecutor(min(jobs, len(paths)), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_alone, paths, [request] * len(paths))
+    with ProcessPoolExecutor(min(jobs, len(asked)), mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_alone, *zip(*asked, strict=True))
 
 
 def _alone(path: Path, request: Request) -> tuple[Report, list[Source]]:
@@ -188,45 +197,52 @@ def _verified(subject: Subject, request: Request) -> Report:
     from govlang.cli.baseline import without_known
     from govlang.cli.verification import cached, verified
 
+    questions = _questions(subject, request)
+
+    def watch(stage: str) -> Watch | None:
+        return None if questions is None else questions.stage(stage)
+
     def compute() -> Report:
         table = subject.bundle.table if subject.bundle else None
-        questions = _questions(subject, request)
-        if questions is None:
-            return verified(subject.checked, request.options, table=table)
-        watch = questions.watch
-        return questions.joined(
-            verified(subject.checked, request.options, table=table, watch=watch)
-        )
+        return verified(subject.checked, request.options, table=table, watch=watch("verify"))
 
     report = cached(subject.checked, request.options, compute) if request.cache else compute()
     if subject.bundle is not None:
-        from govlang.cli.translation import prove_table
+        from govlang.cli.translation import prove_edge, prove_table
 
-        bundle, policy = subject.bundle, subject.checked.policy
-        report = prove_table(report, policy, bundle.table, bundle.snapshot, request.options)
+        bundle, policy, options = subject.bundle, subject.checked.policy, request.options
+        report = prove_table(report, policy, bundle.table, bundle.snapshot, options, watch("table"))
+        report = prove_edge(report, policy, bundle.parts, bundle.snapshot, options, watch)
     if request.against is not None:
-        report = _compared(report, subject, request, request.against)
+        report = _compared(report, subject, request, request.against, watch("diff"))
+    if questions is not None:
+        report = questions.joined(report)
     return without_known(report, request.known) if request.known else report
 
 
 def _questions(subject: Subject, request: Request) -> Questions | None:
-    """What is told the verifier's questions, if anybody wants them: a folder a policy."""
+    """What is told the questions to the solver, if anybody wants them."""
     if request.smt2 is None and not request.cross_check:
         return None
     from govlang.cli.questions import Questions
 
-    folder = None if request.smt2 is None else request.smt2 / subject.checked.policy.name
-    timeout_s = request.options.timeout_s
-    return Questions(folder, cross_check=request.cross_check, timeout_s=timeout_s)
+    return Questions(
+        subject.checked.policy.name,
+        request.smt2,
+        cross_check=request.cross_check,
+        timeout_s=request.options.timeout_s,
+    )
 
 
-def _compared(report: Report, subject: Subject, request: Request, old: Subject) -> Report:
+def _compared(
+    report: Report, subject: Subject, request: Request, old: Subject, watch: Watch | None
+) -> Report:
     from govlang.cli.comparison import compared, with_difference
     from govlang.cli.compiled import compile_policy
 
     policy = subject.checked.policy
     table = subject.bundle.table if subject.bundle else compile_policy(policy).table
-    found = compared(old, policy, table, request.options, no_looser=request.no_looser)
+    found = compared(old, policy, table, request.options, no_looser=request.no_looser, watch=watch)
     return with_difference(report, found)
 
 
@@ -239,6 +255,10 @@ def closing(report: Report) -> str:
         for proof in report["proved"]
         if proof["kind"] == "property"
     ]
+    if "cross_check" in report:
+        from govlang.cli.questions import cross_checked
+
+        lines.append(f"  {cross_checked(report['cross_check'])}")
     colour = {"proved": "green", "refuted": "red"}.get(report["status"], "yellow")
     mark = click.style(report["status"], fg=colour, bold=True)
     counts = ", ".join(_counts(report)) or "no findings"
