@@ -18,7 +18,7 @@ sys.path[:] = [
     *(path for path in sys.path if Path(path or ".").resolve() != HERE),
 ]
 
-from benchmarks import machine, ours, plots, report, rows, stages  # noqa: E402
+from benchmarks import edge, machine, ours, plots, report, rows, stages  # noqa: E402
 from benchmarks.generate import KINDS  # noqa: E402
 from benchmarks.measure import Row  # noqa: E402
 from benchmarks.peers import PEERS  # noqa: E402
@@ -75,6 +75,7 @@ def all_rows(*, quick: bool) -> Iterator[Row]:
     yield from rows.column_limit_rows(small)
     yield from ours.decision_rows(small)
     yield from ours.column_rows(small)
+    yield from edge.edge_rows(small)
     yield from rows.peer_rows(small, budget_s)
     for kind in KINDS:
         for size in QUICK_SIZES if quick else OWN_SIZES:

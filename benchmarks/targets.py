@@ -23,6 +23,12 @@ MANY_ROWS = "4 million rows"
 ALL_STAGES = "all stages"
 COLD_START = "gov check, cold start"
 TABLE_BYTES = "table.bin"
+GENERATED = "generated C, struct in"
+SAME_JOB = "the whole job (ranges checked, outcome filled)"
+IN_WASMTIME = "module in wasmtime, a loop inside it"
+IN_NODE = "module in Node, object in"
+CEDAR_WASM = "module in Node, object in; policy set parsed beforehand"
+MODULE_BYTES = "policy.wasm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,7 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
             for rules, limit in STAGES
         ),
         *(growth(figures, kind) for kind in ("cells", "overlap")),
+        *edge(figures),
     ]
 
 
@@ -165,6 +172,25 @@ def ratio(what: str, value: float | None, base: float | None, limit: float) -> V
     found = None if value is None or not base else value / base
     met = found is not None and found <= limit
     return judged(what, f"≤ {limit:g}×", found, lambda v: f"{v:.2f}×", met=met)
+
+
+def edge(figures: Figures) -> list[Verdict]:
+    """Generated C beside the faster of two programmers, the module beside generated C, sizes."""
+    generated = figures.ours("drone_check", 8, GENERATED)
+    inside = figures.ours("drone_check", 8, IN_WASMTIME)
+    hands = [
+        figures.by_hand("drone_check", 8, f"{SAME_JOB}, {form}")
+        for form in ("branchy", "branchless")
+    ]
+    known = [hand for hand in hands if hand is not None]
+    size = figures.ours("drone_check", 8, f"{MODULE_BYTES} of drone_fleet")
+    return [
+        ratio(
+            "generated C beside the faster one by hand", generated, min(known, default=None), 1.2
+        ),
+        ratio("WebAssembly in wasmtime beside generated C", inside, generated, 1.5),
+        most("`policy.wasm` of examples/drone_fleet.gov", size, 2_048, "bytes"),
+    ]
 
 
 def large_table(figures: Figures) -> list[Verdict]:

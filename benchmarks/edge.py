@@ -1,0 +1,190 @@
+"""The edge on the eight rules: generated C beside the same job by hand, the module in wasmtime, sizes, cedar-wasm.
+
+Goes in: the small case. Comes out: rows. C is timed inside C; the module by a loop that is put into it (with wabt),
+which takes requests from a memory into the policy's globals and calls `decide`, so a call into wasmtime is paid once
+for all requests; what stands in JavaScript is timed inside Node. Decisions are compared before a figure counts.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import re
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from time import thread_time_ns
+from typing import Any, Final
+
+import numpy as np
+import wasmtime
+
+from benchmarks.limits import ROUNDS, Timed, rounds
+from benchmarks.measure import Row
+from benchmarks.model import NO_RULE, Request, number, text
+from benchmarks.rows import OPTIMISE, Case, same_decisions
+from benchmarks.small import FIELDS, ZONES
+from benchmarks.source import gov_source
+from benchmarks.targets import CEDAR_WASM, GENERATED, IN_NODE, IN_WASMTIME, MODULE_BYTES, SAME_JOB
+from govlang.cli.compiled import HEADER, MODULE, SOURCE, compile_edge
+from govlang.compiler.frontend import compile_source
+from govlang.dsl.source import Source
+
+HERE: Final = Path(__file__).parent
+JS: Final = HERE / "js"
+NODE_STREAM: Final = 4_000
+DRONE: Final = HERE.parent / "examples" / "drone_fleet.gov"
+SNAPSHOT: Final = "sha256:" + "0" * 64
+COLUMNS: Final = ("battery", "payload", "cpu_load", "wind", "altitude", "zone", "approved")
+FLAGS: Final = ("-std=c99", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared")
+
+
+def edge_rows(case: Case) -> Iterator[Row]:
+    """Times and sizes."""
+    parts = parts_of(gov_source(case.workload))
+    for flags in OPTIMISE:
+        yield from c_rows(case, parts, flags)
+    timed = in_wasmtime(parts[MODULE], case.requests, len(case.workload.rules))
+    same_decisions(case, "module in wasmtime", timed.decisions)
+    yield case.row("govlang", IN_WASMTIME, timed.ns)
+    yield case.row("govlang", MODULE_BYTES, len(parts[MODULE]), "bytes")
+    yield case.row(
+        "govlang",
+        f"{MODULE_BYTES} of drone_fleet",
+        len(parts_of(DRONE.read_text())[MODULE]),
+        "bytes",
+    )
+    yield from node_rows(case, parts[MODULE])
+
+
+def parts_of(source: str) -> dict[str, bytes]:
+    """What `gov build` writes for the edge."""
+    return compile_edge(compile_source(Source("policy.gov", source)).policy, SNAPSHOT)
+
+
+# --- C -------------------------------------------------------------------------------------------
+
+
+def c_rows(case: Case, parts: dict[str, bytes], flags: str) -> Iterator[Row]:
+    """The generated file, and a programmer's two ways to do the same job."""
+    library = compiled(parts, flags)
+    requests = np.array(words(case.requests), dtype="i4")
+    for subject, form, name in (
+        ("govlang", GENERATED, "generated"),
+        ("C by hand", f"{SAME_JOB}, branchy", "branchy"),
+        ("C by hand", f"{SAME_JOB}, branchless", "branchless"),
+    ):
+        run = getattr(library, f"time_{name}")
+        run.restype = ctypes.c_double
+        timed = rounds(
+            lambda out, run=run: run(  # type: ignore[misc]
+                ctypes.c_void_p(requests.ctypes.data),
+                ctypes.c_size_t(len(requests)),
+                ctypes.c_void_p(out.ctypes.data),
+            ),
+            len(requests),
+        )
+        same_decisions(case, form, timed.decisions)
+        yield case.row(subject, f"{form}, gcc {flags}", timed.ns)
+
+
+def compiled(parts: dict[str, bytes], flags: str) -> ctypes.CDLL:
+    """The generated file and `c/edge.c` in one library, each a unit of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "drone_check.h").write_bytes(parts[HEADER])
+        (Path(folder) / "drone_check.c").write_bytes(parts[SOURCE])
+        path = Path(folder, "edge.so")
+        sources = (str(Path(folder) / "drone_check.c"), str(HERE / "c" / "edge.c"))
+        command = ["gcc", *FLAGS, *flags.split(), f"-I{folder}", *sources, "-o", str(path)]
+        subprocess.run(command, check=True)
+        return ctypes.CDLL(str(path))
+
+
+def words(requests: list[Request]) -> list[list[int]]:
+    """The requests as the variables of the policy, in their order; nobody has approved."""
+    numbers = [field.name for field in FIELDS if field.name != "zone"]
+    return [[*(number(r, n) for n in numbers), ZONES.index(text(r, "zone")), 0] for r in requests]
+
+
+# --- WebAssembly ---------------------------------------------------------------------------------
+
+
+def in_wasmtime(module: bytes, requests: list[Request], default: int) -> Timed:
+    """The policy in a loop of its own module; `default` is the number that means no rule."""
+    store = wasmtime.Store()
+    loop = wasmtime.Module(store.engine, wasmtime.wat2wasm(with_loop(module, len(requests))))
+    inside: Any = wasmtime.Instance(store, loop, []).exports(store)
+    inside["memory"].write(store, np.array(words(requests), dtype="<i4").tobytes(), 0)
+    timings = [timed_call(inside, store) / len(requests) for _ in range(ROUNDS + 1)]
+    start = len(requests) * len(COLUMNS) * 4
+    found = inside["memory"].read(store, start, start + len(requests) * 4)
+    rules = np.frombuffer(found, dtype="<i4").tolist()
+    decisions = [NO_RULE if rule == default else rule for rule in rules]
+    return Timed(statistics.median(timings[1:]), decisions)
+
+
+def timed_call(loop: Any, store: Any) -> float:
+    """Nanoseconds of processor time that one pass over all requests takes."""
+    start = thread_time_ns()
+    loop["run"](store)
+    return float(thread_time_ns() - start)
+
+
+def with_loop(module: bytes, count: int) -> str:
+    """The module with a memory of `count` requests and a loop that decides them, leaving the rules behind them."""
+    ran = subprocess.run(["wasm2wat", "-"], input=module, capture_output=True, check=True)
+    plain = ran.stdout.decode().rstrip().removesuffix(")")
+    of = dict(re.findall(r'\(export "([^"]+)" \((?:global|func) ([^)]+)\)\)', plain))
+    width = 4 * len(COLUMNS)
+    loads = "\n".join(
+        f"(global.set {of[name]} (i32.load offset={4 * at} (local.get $at)))"
+        for at, name in enumerate(COLUMNS)
+    )
+    pages = -(-count * (width + 4) // 65_536)
+    return f"""{plain}
+(memory (export "memory") {pages})
+(func (export "run") (local $at i32) (local $to i32)
+  (local.set $to (i32.const {count * width}))
+  (loop $next
+    {loads}
+    (drop (call {of["decide"]}))
+    (i32.store (local.get $to) (global.get {of["out.rule"]}))
+    (local.set $at (i32.add (local.get $at) (i32.const {width})))
+    (local.set $to (i32.add (local.get $to) (i32.const 4)))
+    (br_if $next (i32.lt_u (local.get $at) (i32.const {count * width}))))))"""
+
+
+# --- JavaScript ----------------------------------------------------------------------------------
+
+
+def node_rows(case: Case, module: bytes) -> Iterator[Row]:
+    """Objects in, in Node: our host, and cedar-wasm with a policy set parsed beforehand."""
+    from benchmarks.peers import cedar
+
+    given = {
+        "module": module.hex(),
+        "rules": [rule.name for rule in case.workload.rules],
+        "policies": {
+            f"p{at:06}": cedar.policy_text(rule) for at, rule in enumerate(case.workload.rules)
+        },
+        "requests": case.requests[:NODE_STREAM],
+    }
+    ran = subprocess.run(
+        ["node", str(JS / "edge.mjs")],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = json.loads(ran.stdout)
+    for name, subject, form in (
+        ("govlang", "govlang", IN_NODE),
+        ("cedar", f"cedar-wasm {told['cedar']['version']}", CEDAR_WASM),
+    ):
+        if told[name]["decisions"] != case.expected[:NODE_STREAM]:
+            raise AssertionError(f"{subject} decides otherwise")
+        yield case.row(subject, form, told[name]["ns"])
+    size = told["cedar"]["bytes"]
+    yield case.row(f"cedar-wasm {told['cedar']['version']}", MODULE_BYTES, size, "bytes")
