@@ -1,5 +1,6 @@
-# Every target sets up what it needs on a fresh machine: Debian packages when a tool is missing, a
-# virtual environment from the lock file, the package itself (editable, with its C core).
+# Every target sets up what it needs on a fresh machine: Debian packages when a tool is missing (those of the
+# edge tests for the tests only), a virtual environment from the lock file, the package itself (editable, with
+# its C core).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,7 +15,8 @@ STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 NATIVE := $(wildcard native/*.c native/*.h native/build_table.py)
 
-.PHONY: help setup demo test lint types check check-long package bench golden fmt lock agreement-long clean
+.PHONY: help setup demo edge-page test edge-packages edge-test lint types check check-long package bench golden fmt lock \
+        agreement-long clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -33,8 +35,18 @@ setup: $(STAMP) ## the virtual environment with everything in it
 demo: $(STAMP) ## verify, build and run the example policies, and break a faulty one
 	@$(BIN)/python -m govlang.cli.demo
 
-test: $(STAMP) ## the tests (within 12 minutes)
+edge-page: $(STAMP) ## the drone policy in a browser: it decides as one moves sliders
+	$(BIN)/python examples/edge/serve.py
+
+edge-packages: # compilers, a board and a browser for the tests; an instant where all is there
+	@.ci/edge-packages
+
+test: $(STAMP) edge-packages ## the tests (within 12 minutes)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+edge-test: $(STAMP) edge-packages ## the drone policy on an emulated Cortex-M3, and as WebAssembly in wasm3
+	$(BIN)/python -m pytest -m "edge and not long"
+	$(BIN)/python -m benchmarks.board.rows
 
 lint: $(STAMP) ## ruff, its rules and its layout
 	$(BIN)/ruff check .
@@ -48,24 +60,25 @@ package: $(STAMP) ## sdist and wheel, built, installed apart from the sources, a
 
 check: lint types test package ## what every commit must pass
 
-check-long: $(STAMP) ## the large random counts (within 60 minutes)
+check-long: $(STAMP) edge-packages ## the large random counts (within 60 minutes)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long
 
 fmt: $(STAMP) ## lay out the Python sources
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-golden: $(STAMP) ## write the golden files anew; read the change as text
+golden: $(STAMP) edge-packages ## write the golden files anew; read the change as text
 	GOVLANG_GOLDEN=write $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-agreement-long: $(STAMP) ## ten million random decisions on every backend
+agreement-long: $(STAMP) edge-packages ## ten million random decisions on every backend
 	GOVLANG_AGREEMENT=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long tests/agreement
 
-$(BENCH_STAMP): $(STAMP) requirements-bench.lock
+$(BENCH_STAMP): $(STAMP) requirements-bench.lock benchmarks/js/package-lock.json
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
+	npm ci --silent --prefix benchmarks/js
 	@touch $@
 
-bench: $(BENCH_STAMP) ## measure against the peers, write benchmarks/results.md
+bench: edge-packages $(BENCH_STAMP) ## measure against the peers, write benchmarks/results.md
 	$(BIN)/python benchmarks/run.py
 
 lock: $(BIN)/python ## pin the dependencies anew

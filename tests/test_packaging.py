@@ -63,7 +63,7 @@ def test_the_wheel_runs_on_every_python_from_3_11(built: Path) -> None:
     assert "-cp311-abi3-" in wheel.name
 
 
-def test_the_wheel_holds_what_is_loaded_at_run_time(built: Path) -> None:
+def test_the_wheel_holds_what_is_loaded_at_run_time(built: Path, root: Path) -> None:
     (wheel,) = built.glob("*.whl")
     names = set(ZipFile(wheel).namelist())
     for needed in (
@@ -75,6 +75,7 @@ def test_the_wheel_holds_what_is_loaded_at_run_time(built: Path) -> None:
         "govlang/cli/html/page.css",
         "govlang/cli/templates/policy.gov",
         "govlang/cli/templates/workflow.yml",
+        *(f"govlang/runtime/js/{path.name}" for path in (root / "runtime" / "js").iterdir()),
     ):
         assert needed in names, needed
     assert not [name for name in names if name.startswith(("tests/", "examples/"))]
@@ -84,7 +85,12 @@ def test_the_sdist_holds_the_sources_of_the_extensions(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    for needed in ("src/govlang/native/gov_table.c", "src/govlang/native/gov_dict.c", "LICENSE"):
+    for needed in (
+        "src/govlang/native/gov_table.c",
+        "src/govlang/native/gov_dict.c",
+        "src/govlang/runtime/js/govlang.mjs",
+        "LICENSE",
+    ):
         assert needed in names, needed
 
 

@@ -1,82 +1,25 @@
-"""The README's files, commands, outputs and Python are run as they stand.
-
-A `gov` block behind `<!-- file: NAME -->` is written to NAME; one behind
-`<!-- insert after "LINE" in NAME -->` goes into it.  In a `console` block a line `$ COMMAND` is run
-and must print what follows; `…` stands for what differs from run to run.  `python` blocks are executed.
-"""
+"""The README and the pages about the command and its files do what they say (see `documents.py`)."""
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from documents import broken_links, run_document
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-README = (ROOT / "README.md").read_text("utf-8")
-BLOCK = re.compile(
-    r"(?:^<!-- (?P<note>[^\n]*) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$",
-    re.DOTALL | re.MULTILINE,
-)
-ENVIRONMENT = {
-    **os.environ,
-    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "NO_COLOR": "1",
-    "COLUMNS": "120",
-    "XDG_CACHE_HOME": "cache",
-}
+PAGES = ("README.md", "docs/commands.md", "docs/formats.md")
 
 
-def put_file(note: str, text: str, place: Path) -> None:
-    if written := re.fullmatch(r"file: (\S+)", note):
-        (place / written[1]).write_text(text, "utf-8")
-        return
-    inserted = re.fullmatch(r'insert after "(.*)" in (\S+)', note)
-    assert inserted, f"what is to be done with a block marked `{note}`?"
-    old = (place / inserted[2]).read_text("utf-8")
-    assert old.count(inserted[1] + "\n") == 1
-    new = old.replace(inserted[1] + "\n", f"{inserted[1]}\n{text}")
-    (place / inserted[2]).write_text(new, "utf-8")
-
-
-def run_console(text: str, place: Path) -> None:
-    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-        command, _, expected = part.partition("\n")
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=place,
-            env=ENVIRONMENT,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        pattern = re.escape(expected.rstrip()).replace("…", ".*?")
-        printed = (done.stdout + done.stderr).rstrip()
-        assert re.fullmatch(pattern, printed), f"$ {command}\n{printed}"
-
-
-def test_the_readme_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_does_what_it_says(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    kinds = []
-    for block in BLOCK.finditer(README):
-        kinds.append(block["kind"])
-        match block["kind"]:
-            case "gov":
-                put_file(block["note"] or "", block["text"], tmp_path)
-            case "console":
-                run_console(block["text"], tmp_path)
-            case "python":
-                exec(compile(block["text"], "README.md", "exec"), {})  # noqa: S102 - our own file
-            case other:
-                pytest.fail(f"a block of kind `{other}` is not run")
+    kinds = run_document(name, tmp_path)
     assert kinds.count("console") >= 2
-    assert "python" in kinds
+    assert ("python" in kinds) == (name != "docs/commands.md")
 
 
-def test_every_link_of_the_readme_leads_to_a_file() -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_of_a_page_leads_to_a_file(name: str) -> None:
+    assert broken_links(name) == []
