@@ -19,6 +19,7 @@ import z3
 from govlang.verifier.smtlib import Watch, total
 from govlang.verifier.translation.gathered import Way
 from govlang.verifier.translation.guards import Guards
+from govlang.verifier.translation.machine_run import signed
 from govlang.verifier.translation.solve import Solver
 from govlang.verifier.translation.source import Layout
 from govlang.verifier.translation.tree import Tree
@@ -136,6 +137,10 @@ class MachineSolver(Solver):
                 return term - tree[2] * _truncated(term, tree[2])
             case "gathered":
                 return self._gathered(tree)
+            case "union":
+                return self._union(tree)
+            case "window":
+                return self._window(tree)
             case "unset":
                 return z3.Int("unset")  # anything, so that it is never proved equal
             case _:
@@ -153,6 +158,20 @@ class MachineSolver(Solver):
             best = z3.If(z3.And(self.condition(condition), better), term, best)
         self.solver.add(found == best)
         return found
+
+    def _union(self, tree: Tree) -> Any:
+        """The bits of two numbers together: anything in its span that is 0 exactly where both are."""
+        lo, hi = self.guards.words.span(tree)
+        found = z3.FreshInt("union")
+        none = z3.And(*(self.integer(part) == 0 for part in tree[1:]))
+        self.solver.add(lo <= found, found <= hi, (found == 0) == none)
+        return found
+
+    def _window(self, tree: Tree) -> Any:
+        """A constant shifted to the right by a count, which is taken modulo the width."""
+        _, width, mask, count, _ = tree
+        values = [signed(mask >> n, width) for n in range(width)]
+        return _table(self.integer(count) % width, values, 0, width)
 
     # --- questions -------------------------------------------------------------------------------
 
