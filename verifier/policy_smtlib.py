@@ -11,6 +11,7 @@ from govlang.compiler import ir
 from govlang.verifier.columns import Columns
 from govlang.verifier.encode import Encoder
 from govlang.verifier.outcome import Decision
+from govlang.verifier.smtlib_text import standard
 
 
 def policy_smtlib(policy: ir.Policy) -> str:
@@ -26,5 +27,4 @@ def policy_smtlib(policy: ir.Policy) -> str:
     solver.add(*encoder.validity())
     solver.add(*(fires[r.id] == encoder.condition(r.condition) for r in policy.rules))
     solver.add(*(z3.Bool(f"decision {e.word}") == term for e, term in decision.effect.items()))
-    text: str = solver.to_smt2()
-    return text
+    return f"(set-logic ALL)\n{standard(solver.to_smt2())}"

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import z3
 
+from govlang.verifier.smtlib_text import standard
+
 Watch = Callable[[str, str], None]
 """Told each question as SMT-LIB and the verdict on it: `sat`, `unsat` or `unknown`."""
 
@@ -35,22 +37,15 @@ def ask(solver: Any, literals: Sequence[Any], watch: Watch | None) -> Any:
 
 
 def total(parts: Sequence[Any]) -> Any:
-    """A sum of integers; of one part alone Z3 makes `(+ a)`, which is no SMT-LIB."""
-    match parts:
-        case []:
-            return z3.IntVal(0)
-        case [one]:
-            return one
-        case _:
-            return z3.Sum(parts)
+    """A sum of integers, 0 of none."""
+    return z3.Sum(parts) if parts else z3.IntVal(0)
 
 
 def smtlib(solver: Any, literals: Sequence[Any]) -> str:
     """The question that `solver.check(*literals)` asks."""
     whole = z3.Solver()
     whole.add(*solver.assertions(), *literals)
-    text: str = whole.to_smt2()
-    return text
+    return standard(whole.to_smt2())
 
 
 def second_version() -> str:
@@ -82,6 +77,7 @@ def second_answer(text: str, timeout_s: float) -> SecondAnswer:
 
     solver = cvc5.Solver(cvc5.TermManager())
     solver.setOption("tlimit-per", str(max(1, int(timeout_s * 1000))))
+    solver.setOption("parsing-mode", "strict")
     parser = cvc5.InputParser(solver)
     parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, f"(set-logic ALL)\n{text}", "question")
     symbols = parser.getSymbolManager()

@@ -56,6 +56,19 @@ def test_the_bundle_of_an_example_passes_its_tests_too(policy: Path, tmp_path: P
     assert code == 0, printed
 
 
+@pytest.mark.parametrize("policy", POLICIES, ids=IDS)
+def test_a_second_solver_confirms_every_question_of_an_example_and_its_artefacts(
+    policy: Path, tmp_path: Path
+) -> None:
+    code, printed = gov("build", policy, "-o", tmp_path)
+    assert code == 0, printed
+    (bundle,) = tmp_path.glob("*.govb")
+    code, printed = gov("verify", "--cross-check", "--format", "json", bundle)
+    assert code == 0, printed
+    told = json.loads(printed)["cross_check"]
+    assert told["questions"] == told["confirmed"] > 20, told
+
+
 def imported(tmp_path: Path, *arguments: str | Path) -> Path:
     """The policy that `gov import` writes, checked to verify clean."""
     code, text = gov("import", *arguments)
