@@ -179,12 +179,23 @@ class Solver:
             case "floor":
                 return _floor(self.integer(tree[1]), tree[2])
             case "if":
-                return z3.If(self.condition(tree[1]), self.integer(tree[2]), self.integer(tree[3]))
+                return self._cases(tree)
             case "truth":
                 return z3.If(self.condition(tree[1]), z3.IntVal(1), z3.IntVal(0))
             case _:
                 a, b = self.integer(tree[1]), self.integer(tree[2])
                 return _arithmetic(tree[0], a, b)
+
+    def _cases(self, tree: Tree) -> Any:
+        """An `if`, whose cases may be as many as the rules: what lies behind `else` does not nest."""
+        chain = []
+        while tree[0] == "if" and tree not in self.known:
+            chain.append(tree)
+            tree = tree[3]
+        found = self.integer(tree)
+        for one in reversed(chain):
+            found = self.known[one] = z3.If(self.condition(one[1]), self.integer(one[2]), found)
+        return found
 
     def _load(self, number: int) -> Any:
         if number in self.words:

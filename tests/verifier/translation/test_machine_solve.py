@@ -70,3 +70,12 @@ def test_a_constant_is_shifted_by_the_count_modulo_its_width(
             assert answer(solver, at, ("eq", window, const(value))) is Answer.SOME
             assert answer(solver, at, ("lt", window, const(value))) is Answer.NONE
             assert answer(solver, at, ("lt", const(value), window)) is Answer.NONE
+
+
+def test_a_choice_among_thousands_of_cases_is_asked(solver: MachineSolver) -> None:
+    chosen: Tree = const(-1)
+    for number in range(3_000):
+        chosen = ("if", ("eq", A, const(number)), const(2 * number), chosen)
+    assert answer(solver, ("eq", A, const(7)), ("eq", chosen, const(14))) is Answer.SOME
+    assert answer(solver, ("lt", const(18), chosen)) is Answer.NONE
+    assert answer(solver, ("lt", chosen, const(0))) is Answer.NONE
