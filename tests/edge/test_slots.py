@@ -60,7 +60,8 @@ def simulate(place: Path, slots: str, *flags: str) -> subprocess.CompletedProces
     driver = ROOT / "tests" / "edge" / "slots_test.c"
     program = place / "simulation"
     parts = [f"-I{BOARD}", driver, place / "slots.c", "-o", program]
-    subprocess.run([tool("gcc"), "-std=c99", "-DSLOTS_PAGE_BYTES=64u", *flags, *parts], check=True)
+    sizes = ("-DSLOTS_PAGE_BYTES=64u", "-DSLOTS_PAGES_EACH=4u")
+    subprocess.run([tool("gcc"), "-std=c99", *sizes, *flags, *parts], check=True)
     return subprocess.run([program], check=False, capture_output=True, text=True, timeout=60)
 
 

@@ -12,7 +12,9 @@
 #ifndef SLOTS_PAGE_BYTES /* of what the flash erases at once */
 #define SLOTS_PAGE_BYTES 4096u
 #endif
-#define SLOTS_PAGES_EACH 4u
+#ifndef SLOTS_PAGES_EACH /* of a slot: a bundle and its length */
+#define SLOTS_PAGES_EACH 16u
+#endif
 #define SLOTS_JOURNAL_PAGE (2u * SLOTS_PAGES_EACH)
 #define SLOTS_PAGES (SLOTS_JOURNAL_PAGE + 2u)
 #define SLOTS_BUNDLE_MAX (SLOTS_PAGES_EACH * SLOTS_PAGE_BYTES - 4u)
@@ -25,7 +27,7 @@ typedef struct {
     /* The version of a bundle; 0 unless it is whole, signed by our key and for this board. */
     uint32_t (*version_of)(const uint8_t *bundle, uint32_t length);
     uint32_t (*floor)(void); /* the least version that may decide: a counter that cannot be turned back */
-    void (*raise_floor)(uint32_t version);
+    void (*raise_floor)(uint32_t version); /* at every boot too: nothing is done where the floor is there already */
 } slots_board_t;
 
 enum { SLOTS_NONE = -1, SLOTS_REFUSED = -1, SLOTS_ON_TRIAL = -2, SLOTS_BROKEN = -3 };
