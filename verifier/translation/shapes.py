@@ -104,7 +104,9 @@ def _is_flag(expr: Expr) -> bool:
             return True
         case Const(value=value):
             return value in (0, 1)
-        case Binary(op=Op.AND | Op.OR | Op.XOR, left=left, right=right):
+        case Binary(op=Op.AND, left=left, right=right):
+            return _is_flag(left) or _is_flag(right)
+        case Binary(op=Op.OR | Op.XOR, left=left, right=right):
             return _is_flag(left) and _is_flag(right)
         case Select(then=then, otherwise=otherwise):
             return _is_flag(then) and _is_flag(otherwise)
