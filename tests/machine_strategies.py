@@ -167,13 +167,15 @@ class Maker:
                 )
 
     def condition(self, depth: int) -> Expr:
-        """0 or 1."""
+        """Mostly 0 or 1; now and then a mask, of which some bit is set."""
         rng = self.rng
         if depth and rng.random() < 0.4:
             op = rng.choice((Op.AND, Op.OR, Op.XOR))
             return machine.Binary(op, 32, self.condition(depth - 1), self.condition(depth - 1))
         if rng.random() < 0.3:
             return self.mask_test()
+        if rng.random() < 0.1:
+            return self.masked()
         if rng.random() < 0.1:
             window = machine.Binary(
                 Op.SHR_U,
@@ -186,6 +188,14 @@ class Maker:
         return machine.Compared(
             rng.choice(_TESTS), width, self.value(width, depth), self.leaf(width)
         )
+
+    def masked(self) -> Expr:
+        """Some bits of a variable or a local, seldom more than one."""
+        rng = self.rng
+        one = rng.choice((machine.Cell(32, "set"), machine.Cell(32, "flag"), self.local("marks")))
+        other = rng.choice((machine.Const(32, 1), machine.Const(32, 1), self.local("marks")))
+        sides = rng.sample((one, other), 2)
+        return machine.Binary(Op.AND, 32, *sides)
 
     def mask_test(self) -> Expr:
         """A test of the members of a set."""

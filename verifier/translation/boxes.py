@@ -95,7 +95,7 @@ def _outside(box: Box, other: Box, domain: Domain) -> list[Box]:
     pieces: list[Box] = []
     inside = dict(box)
     for key, spans in other.items():
-        own = inside.get(key) or _everything(key, domain)
+        own = inside.get(key) or everything(key, domain)
         if own == spans:
             continue
         common = meet(own, spans)
@@ -108,7 +108,8 @@ def _outside(box: Box, other: Box, domain: Domain) -> list[Box]:
     return pieces
 
 
-def _everything(key: Tree, domain: Domain) -> Spans:
+def everything(key: Tree, domain: Domain) -> Spans:
+    """What a key of a box can be where nothing restricts it."""
     if key[0] != "in":
         return _BOTH
     spans = domain.spans[key[1]]

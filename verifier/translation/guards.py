@@ -10,7 +10,7 @@ boxes are found as the same rules, from whichever side they come.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from govlang.verifier.translation.boxes import (
@@ -20,6 +20,7 @@ from govlang.verifier.translation.boxes import (
     covered,
     meet_boxes,
 )
+from govlang.verifier.translation.hulls import Hulls, members
 from govlang.verifier.translation.paths import FREE, Path
 from govlang.verifier.translation.reading import Canonical
 from govlang.verifier.translation.tree import FALSE, TRUE, Domain, Tree
@@ -57,6 +58,7 @@ class Guards(Canonical):
     names: dict[Tree, Tree] = field(default_factory=dict)
     atoms: list[Tree] = field(default_factory=list)
     boxes: list[list[Box] | None] = field(default_factory=list)
+    hulls: Hulls = field(init=False)
     _owners: dict[BoxKey, list[int]] = field(default_factory=dict)
     _known: dict[Tree, int] = field(default_factory=dict)
     _settled: dict[Tree, bool] = field(default_factory=dict)
@@ -74,6 +76,7 @@ class Guards(Canonical):
             twin = known.setdefault(key, number)
             self.atoms.append(condition if condition in (TRUE, FALSE) else ("rule", twin))
             self._known.setdefault(condition, number)
+        self.hulls = Hulls([own or () for own in self.boxes], self.words.domain)
 
     def _boxes_of(self, condition: Tree) -> list[Box] | None:
         try:
@@ -230,55 +233,53 @@ class Guards(Canonical):
         if not 1 < len(pieces) <= _PIECES_MAX:
             return None
         one = min(pieces.values(), key=len)
-        for number in self._candidates([one]):
-            made = self._of(number, one, pieces)
-            if made is not None and len(made[1]) == len(pieces):
-                return number
-        return None
+        whole = (made for made in self._around(one, pieces) if len(made[1]) == len(pieces))
+        return next((number for number, _ in whole), None)
 
     def _pieced(self, pieces: dict[BoxKey, Box], left: set[BoxKey]) -> list[int]:
         """Rules that are made of several pieces; what they account for is not left."""
         found = []
         while left:
-            one = pieces[min(left, key=len)]
-            made = next(
-                (
-                    pair
-                    for number in self._candidates([one])
-                    if (pair := self._of(number, one, pieces))
-                ),
-                None,
-            )
+            made = next(self._around(pieces[min(left, key=len)], pieces), None)
             if made is None:
                 break
             found.append(made[0])
             left -= made[1]
         return found
 
-    def _of(
-        self, number: int, one: Box, pieces: dict[BoxKey, Box]
-    ) -> tuple[int, set[BoxKey]] | None:
-        """A rule and the pieces inside it, one of which is given, if they are all of it."""
+    def _around(self, one: Box, pieces: dict[BoxKey, Box]) -> Iterator[tuple[int, set[BoxKey]]]:
+        """The rules that are made of some of the pieces, a given one among them, and of which."""
+        for number in self._next_first(self.hulls.covering(one)):
+            made = self._of(number, one, pieces)
+            if made is not None:
+                yield number, made
+
+    def _of(self, number: int, one: Box, pieces: dict[BoxKey, Box]) -> set[BoxKey] | None:
+        """The pieces inside a rule, one of which is given, if they are all of it."""
         own, domain = self.boxes[number] or [], self.words.domain
         if len(own) * len(pieces) > _PRODUCT_MAX or not _covers(own, one, domain):
             return None
         inside = {key for key, box in pieces.items() if _covers(own, box, domain)}
         whole = [pieces[key] for key in inside]
-        return (number, inside) if all(_covers(whole, box, domain) for box in own) else None
+        return inside if all(_covers(whole, box, domain) for box in own) else None
 
-    def _candidates(self, boxes: Sequence[Box]) -> list[int]:
+    def _next_first(self, rules: int) -> list[int]:
+        """Rules of a mask, the one that is expected first."""
+        return sorted(members(rules), key=lambda number: (number != self._next, number))
+
+    def _sharing(self, boxes: Sequence[Box]) -> list[int]:
         """The rules that share something with one of the boxes, the one that is expected first."""
-        found = [
-            number
-            for number, own in enumerate(self.boxes)
-            if own and any(meet_boxes(box, other) is not None for box in boxes for other in own)
-        ]
-        return sorted(found, key=lambda number: (number != self._next, number))
+        found = 0
+        for box in boxes:
+            for number in members(self.hulls.sharing(box) & ~found):
+                if any(meet_boxes(box, other) is not None for other in self.boxes[number] or ()):
+                    found |= 1 << number
+        return self._next_first(found)
 
     def _by_solver(self, tree: Tree, boxes: Sequence[Box] | None) -> Tree:
         """The same rule in other words."""
         every: Sequence[int] = range(len(self.rules))
-        candidates = every if boxes is None else self._candidates(boxes)
+        candidates = every if boxes is None else self._sharing(boxes)
         for number in [self._next, *candidates][:_TRIES_MAX]:
             if number < len(self.rules) and self.same(tree, self.rules[number]):
                 self._next = number + 1

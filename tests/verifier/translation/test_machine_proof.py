@@ -5,15 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
+from benchmarks.generate import KINDS, generate_policy
 from ir_scale import indexed_policy, interval_policy, overlapping_policy, stabbing_policy
 from ir_strategies import random_policy
 from machine_mutation import SNAPSHOT
 from wasm_policies import Module
 
+from govlang.cli.compiled import HEADER, MODULE, SOURCE, compile_edge
 from govlang.compiler import ir
+from govlang.compiler.frontend import compile_source
+from govlang.dsl.source import Source
 from govlang.verifier.translation import machine
+from govlang.verifier.translation.edge import read_c_of
 from govlang.verifier.translation.edge_expected import expected_answer, first_stray, refused
 from govlang.verifier.translation.machine import Artefact
 from govlang.verifier.translation.machine_proof import artefact_interface, prove_artefact
@@ -24,6 +30,10 @@ from govlang.verifier.translation.wasm_read import read_wasm
 def proved(policy: ir.Policy, artefact: Artefact | None = None) -> ArtefactProof:
     read = artefact or read_wasm(Module(policy).data)
     return prove_artefact(policy, read, what="WebAssembly", snapshot=SNAPSHOT, timeout_s=10)
+
+
+def generated(kind: str, rules: int) -> ir.Policy:
+    return compile_source(Source("p.gov", generate_policy(rules, 1, kind))).policy
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -41,11 +51,33 @@ def test_many_random_policies_are_proved(hundreds: int) -> None:
         assert proof.verdict is Verdict.PROVED, (seed, [o for o in proof.obligations if o.failed])
 
 
-@pytest.mark.parametrize(
-    "make", [indexed_policy, overlapping_policy, interval_policy, stabbing_policy]
-)
+SCALES: dict[str, Callable[[int], ir.Policy]] = {
+    "indexed": indexed_policy,
+    "overlapping": overlapping_policy,
+    "intervals": interval_policy,
+    "stabbing": stabbing_policy,
+    **{kind: partial(generated, kind) for kind in KINDS},
+}
+"""Policies of any size; those of the benchmarks have rules that wait for a person."""
+
+
+def both_proved(policy: ir.Policy) -> None:
+    parts = compile_edge(policy, SNAPSHOT)
+    source = read_c_of(policy, parts[HEADER].decode(), parts[SOURCE].decode())
+    for what, artefact in (("WebAssembly", read_wasm(parts[MODULE])), ("C", source)):
+        proof = prove_artefact(policy, artefact, what=what, snapshot=SNAPSHOT, timeout_s=10)
+        assert proof.verdict is Verdict.PROVED, [o for o in proof.obligations if o.failed]
+
+
+@pytest.mark.parametrize("make", SCALES.values(), ids=SCALES)
 def test_hundreds_of_rules_are_proved(make: Callable[[int], ir.Policy]) -> None:
-    assert proved(make(300)).verdict is Verdict.PROVED
+    both_proved(make(300))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("make", SCALES.values(), ids=SCALES)
+def test_a_thousand_rules_are_proved(make: Callable[[int], ir.Policy]) -> None:
+    both_proved(make(1000))
 
 
 @pytest.mark.long
