@@ -23,6 +23,8 @@ Answer = tuple[int, dict[str, int]]
 Run = Callable[[Mapping[str, int]], Answer | None]
 
 _PARAM = "param."
+_STALE = 0x5A
+"""Every byte of the outcome before a decision, as if left by an earlier one: a cell that is not stored shows it."""
 _TAIL = 1 << 20
 """Room behind the request's variables: copies of compared texts stand there."""
 
@@ -53,6 +55,8 @@ class _Module:
 
         store = wasmtime.Store()
         exports: Any = wasmtime.Instance(store, self._compiled(store), []).exports(store)
+        for name, width in self.artefact.cells.items():
+            exports[name].set_value(store, int.from_bytes(bytes([_STALE]) * (width // 8)))
         for name, value in variables.items():
             exports[_exported(name)].set_value(store, value)
         try:
@@ -87,6 +91,7 @@ class _Library:
         request = _struct({n: w for n, w in named.items() if not n.startswith(_PARAM)})
         params = _struct({n: w for n, w in named.items() if n.startswith(_PARAM)})
         outcome = _struct(self.artefact.cells)()
+        ctypes.memset(ctypes.byref(outcome), _STALE, ctypes.sizeof(outcome))
         room = ctypes.create_string_buffer(ctypes.sizeof(request) + _TAIL)
         given = [request.from_buffer(room), *([params()] if params._fields_ else [])]
         for struct in given:

@@ -1,7 +1,7 @@
 """What a verb works on: the path of a source or a bundle in, the checked policy out.
 
-What always holds of a bundle's subject: the policy was compiled again from the sources inside it, and its
-core is, to the byte, the one that the bundle carries.
+What always holds of a bundle's subject: the policy was compiled again from the sources inside it, its core
+is, to the byte, the one that the bundle carries, and the manifest tells its inputs and outputs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from govlang.compiler.frontend import compile_file, compile_source
 from govlang.dsl.source import Source
 
 if TYPE_CHECKING:
+    from govlang.native.errors import BundleError
     from govlang.runtime.bundle import Bundle
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -61,19 +62,25 @@ def is_bundle(path: Path) -> bool:
 
 
 def _recompile(path: Path, bundle: Bundle) -> Checked:
+    from govlang.compiler.bundle import schema
     from govlang.compiler.core import core_json
-    from govlang.native.errors import BundleError
 
     checked = compile_source(Source(f"{path}!policy.gov", bundle.source))
     if bundle.manifest.tier is not None:
         from govlang.cli.tiers import only_tier
 
         checked = replace(checked, policy=only_tier(checked.policy, bundle.manifest.tier))
-    if core_json(checked.policy) != bundle.core:
-        raise BundleError(
-            "GOV404",
-            "core.json",
-            "is not what the sources in the bundle compile to",
-            "build the policy again with `gov build`",
+    policy, manifest = checked.policy, bundle.manifest
+    if core_json(policy) != bundle.core:
+        raise _broken("core.json", "is not what the sources in the bundle compile to")
+    if (manifest.language, manifest.schema_) != (policy.language, schema(policy)):
+        raise _broken(
+            "manifest.json", "tells other inputs or outputs than the sources in the bundle"
         )
     return checked
+
+
+def _broken(part: str, message: str) -> BundleError:
+    from govlang.native.errors import BundleError
+
+    return BundleError("GOV404", part, message, "build the policy again with `gov build`")
