@@ -20,6 +20,7 @@ from govlang.compiler.interpret import Outcome, decide, invalid_outcome
 from govlang.compiler.requests import write_request
 from govlang.native.request import InvalidFieldError, read_request
 from govlang.runtime.decision import as_json
+from govlang.runtime.edge import EdgeOutcome
 
 ODD: tuple[Any, ...] = (
     *(None, True, False, "", "x", "a" * 41, "\ud800", "ä\u0000", "..", "a//b", "a\\b", "\u200b"),
@@ -151,6 +152,16 @@ def said(outcome: Outcome) -> dict[str, Any]:
     """What the interpreter says as JSON; obligations as a set."""
     return {
         "decision": outcome.decision.word,
+        "rule_id": outcome.rule_id,
+        "reason": outcome.reason,
+        "obligations": distinct(outcome.obligations),
+    }
+
+
+def told(outcome: EdgeOutcome) -> dict[str, Any]:
+    """What a module says in a Python host, in the form of `said`."""
+    return {
+        "decision": outcome.decision.value,
         "rule_id": outcome.rule_id,
         "reason": outcome.reason,
         "obligations": distinct(outcome.obligations),

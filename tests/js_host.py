@@ -10,11 +10,15 @@ import base64
 import json
 import struct
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import tables
+from host_cases import Case, distinct
 from tools import tool
+
+from govlang.compiler import ir
 
 DRIVER = Path(__file__).parent / "js_driver.mjs"
 EXACT = 2**53
@@ -33,6 +37,31 @@ def ask(jobs: Sequence[Mapping[str, Any]]) -> list[Any]:
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(found) == len(jobs)
     return found
+
+
+def decisions(
+    policy: ir.Policy, module: bytes, params: Mapping[str, int], cases: Iterable[Case]
+) -> dict[str, Any]:
+    """The job that asks a module all cases; parameters in steps."""
+    return {
+        "module": text(module),
+        "params": wire(_floats(tables.written_params(policy, params))),
+        "decide": [{"request": wire(c.request), "runtime": wire(c.runtime)} for c in cases],
+    }
+
+
+def _floats(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value if isinstance(value, int | str | list) else float(value)
+        for name, value in params.items()
+    }
+
+
+def told(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """What a module says in Node, in the form of `host_cases.said`."""
+    assert outcome["policy_snapshot"].startswith("sha256:")
+    shown = {name: value for name, value in outcome.items() if name != "policy_snapshot"}
+    return shown | {"obligations": distinct(outcome["obligations"])}
 
 
 def wire(value: Any) -> Any:

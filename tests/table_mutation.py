@@ -80,14 +80,14 @@ def _fate(
     match proof.verdict:
         case Verdict.REFUTED:
             assert proof.refutation is not None
-            return _refuted(policy, data, mutant, proof.refutation, rng)
+            return refuted(policy, data, mutant, proof.refutation, rng)
         case Verdict.PROVED:
-            return "equal", _seen_difference(policy, engine, rng)
+            return "equal", seen_difference(policy, engine, rng)
         case Verdict.UNDECIDED:
-            return "undecided", _seen_difference(policy, engine, rng)
+            return "undecided", seen_difference(policy, engine, rng)
 
 
-def _refuted(
+def refuted(
     policy: ir.Policy, data: bytes, mutant: bytes, refutation: Refutation, rng: random.Random
 ) -> tuple[str, str]:
     """A refutation must show: by its request on the engine, or by what the table says of itself."""
@@ -106,7 +106,7 @@ def _refuted(
         lists += [field.members for field in schema.all_fields]
         odd = any(len(set(names)) < len(names) for names in lists)
         odd = odd or "roles that approved" in refutation.what
-        return "refuted by its schema", "" if odd else _seen_difference(policy, Policy(mutant), rng)
+        return "refuted by its schema", "" if odd else seen_difference(policy, Policy(mutant), rng)
     try:
         engine = Policy(mutant, tables.written_params(policy, refutation.params))
     except CodedError:
@@ -152,7 +152,7 @@ def expected_of(
     return seen(outcome)
 
 
-def _seen_difference(policy: ir.Policy, engine: Policy, rng: random.Random) -> str:
+def seen_difference(policy: ir.Policy, engine: Policy, rng: random.Random) -> str:
     """A difference that random requests show of a mutant that is said to be equal."""
     source = Requests(policy)
     params = random_params(rng, policy)

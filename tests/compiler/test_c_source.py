@@ -26,15 +26,11 @@ from edge_host import broken, encoded, expected, neutral, said
 from ir_strategies import Requests, random_params, random_policy
 from tables import policy_of
 
-from govlang.compiler import ir, steps
+from govlang.compiler import ir
 from govlang.compiler.c_names import Scope, comment, is_reserved, legal
 from govlang.compiler.frontend import compile_source
 from govlang.compiler.interpret import decide, default_params
 from govlang.dsl.source import Source
-
-POLICIES = 150
-REQUESTS = 20
-LONG_POLICIES, LONG_REQUESTS, LONG_BATCH = 2000, 50, 250
 
 
 def sample(seeds: range) -> list[Emitted]:
@@ -80,21 +76,6 @@ def refuse(
                 for c in one.program.cells
                 if c.name in neutral(one.policy, cells)
             )
-
-
-@pytest.mark.parametrize("compiler", COMPILERS)
-def test_c_decides_as_the_interpreter(compiler: str, tmp_path: Path) -> None:
-    found = sample(range(POLICIES))
-    agree(compiled(tmp_path, found, compiler), found, REQUESTS)
-
-
-@pytest.mark.parametrize("compiler", COMPILERS)
-def test_c_of_rules_that_are_told_apart_decides_as_the_interpreter(
-    compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steps, "FEW", 0)
-    found = sample(range(1000, 1040))
-    agree(compiled(tmp_path, found, compiler, ("-O0",)), found, REQUESTS)
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
@@ -166,23 +147,6 @@ def test_a_host_in_cplusplus_can_include_the_header(tmp_path: Path) -> None:
     command = ["g++", "-std=c++11", "-Wall", "-Wextra", "-Werror", "-c", "host.cpp", "-o", "host.o"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("start", range(2000, 2000 + LONG_POLICIES, LONG_BATCH))
-@pytest.mark.parametrize("compiler", COMPILERS)
-def test_c_decides_as_the_interpreter_on_many_policies(
-    compiler: str, start: int, tmp_path: Path
-) -> None:
-    found = sample(range(start, start + LONG_BATCH))
-    agree(compiled(tmp_path, found, compiler), found, LONG_REQUESTS)
-
-
-@pytest.mark.parametrize("compiler", COMPILERS)
-def test_examples_decide_as_the_interpreter(compiler: str, root: Path, tmp_path: Path) -> None:
-    paths = [p for p in sorted((root / "examples").rglob("*.gov")) if p.name != "FIELDS.gov"]
-    named = [emitted(policy_at(path), f"example{i}") for i, path in enumerate(paths)]
-    agree(compiled(tmp_path, named, compiler, ("-O2",)), named, 100)
 
 
 def policy_at(path: Path) -> ir.Policy:

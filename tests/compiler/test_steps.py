@@ -65,7 +65,7 @@ def test_rules_that_are_told_apart_decide_as_the_interpreter(
 
 @pytest.mark.long
 @pytest.mark.parametrize("few", [0, 24])
-@pytest.mark.parametrize("batch", range(40))
+@pytest.mark.parametrize("batch", range(10))
 def test_steps_decide_as_the_interpreter_on_many_policies(
     batch: int, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,7 @@ from wasm_policies import (
     signed,
 )
 
-from govlang.compiler import ir, steps
+from govlang.compiler import ir
 from govlang.compiler.core import core_json, snapshot
 from govlang.compiler.frontend import compile_file
 from govlang.compiler.interpret import INVALID_REQUEST, Outcome, decide, default_params
@@ -37,7 +37,6 @@ from govlang.compiler.wasm import export_name
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.gov"))
 BATCH = 25
-REQUESTS = 20
 
 Asked = list[tuple[dict[str, Any], Outcome]]
 
@@ -69,40 +68,6 @@ def check(module: Module, wanted: Asked, answers: list[Answer]) -> None:
         assert said(module.policy, cells, values) == expected(outcome), values
         assert answer.result == (-1 if outcome.rule_id == INVALID_REQUEST else 0)
         assert (cells["out.invalid"] == -1) == (answer.result == 0)
-
-
-def agree(seeds: range, requests: int = REQUESTS, in_wasmtime: int = 20) -> None:
-    """Random policies agree; some of the steps are taken in wasmtime too."""
-    modules = [Module(random_policy(random.Random(seed))) for seed in seeds]
-    asks = [asked(m, random.Random(s), requests) for m, s in zip(modules, seeds, strict=True)]
-    jobs = [(module.data, steps) for module, (steps, _) in zip(modules, asks, strict=True)]
-    for module, (found, wanted), answers in zip(modules, asks, run_in_node(jobs), strict=True):
-        check(module, wanted, decisions(found, answers))
-        calls = sum(isinstance(step, Call) for step in found[:in_wasmtime])
-        assert run_in_wasmtime(module.data, found[:in_wasmtime]) == answers[:calls]
-
-
-@pytest.mark.parametrize("batch", range(6))
-def test_modules_decide_as_the_interpreter(batch: int) -> None:
-    agree(range(batch * BATCH, (batch + 1) * BATCH))
-
-
-@pytest.mark.parametrize("batch", range(2))
-def test_modules_of_rules_that_are_told_apart_decide_as_the_interpreter(
-    batch: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steps, "FEW", 0)
-    agree(range(500 + batch * BATCH, 500 + (batch + 1) * BATCH))
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("few", [0, 24])
-@pytest.mark.parametrize("batch", range(40))
-def test_modules_of_many_policies_decide_as_the_interpreter(
-    batch: int, few: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steps, "FEW", few)
-    agree(range(10_000 + batch * BATCH, 10_000 + (batch + 1) * BATCH), 100, 200)
 
 
 def refusals(module: Module, rng: random.Random) -> Iterator[tuple[int, list[Step]]]:
@@ -151,19 +116,6 @@ def test_a_request_that_is_not_valid_is_refused_by_its_number(batch: int) -> Non
         assert (cells["out.decision"], cells["out.rule"]) == (4, len(module.policy.rules) + 1)
         rest = neutral(module.policy, cells)
         assert rest == {c.name: c.neutral for c in module.program.cells if c.name in rest}
-
-
-# --- examples ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_examples_decide_as_the_interpreter(path: Path) -> None:
-    module = Module(compile_file(path).policy)
-    found, wanted = asked(module, random.Random(1), 300)
-    answers = run_in_node([(module.data, found)])[0]
-    check(module, wanted, decisions(found, answers))
-    calls = sum(isinstance(step, Call) for step in found[:2000])
-    assert run_in_wasmtime(module.data, found[:2000]) == answers[:calls]
 
 
 LARGE = {

@@ -23,8 +23,7 @@ STALE: Final = 0.05
 SAMPLES: Final = {
     "tests/agreement/test_agreement.py": ("BATCHES", "POLICIES", "REQUESTS"),
     "tests/agreement/test_solver_agreement.py": ("BATCHES", "POLICIES", "REQUESTS"),
-    "tests/compiler/test_c_source.py": ("POLICIES", "REQUESTS"),
-    "tests/runtime/test_edge.py": ("BATCHES", "POLICIES", "REQUESTS"),
+    "tests/edge/test_agreement.py": ("POLICIES", "REQUESTS"),
     "tests/verifier/translation/test_c_types.py": ("EXPRESSIONS", "ROWS"),
 }
 """The constants whose product is what a row of the page says: so many policies × so many requests."""

@@ -3,15 +3,13 @@ from __future__ import annotations
 import math
 import random
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import js_host
 import pytest
 import tables
-from host_cases import CROWD, NAMESAKES, ODD, cases_of, distinct, said
-from ir_strategies import random_params, random_policy
+from host_cases import ODD
 from odd_trees import exchanged
 from schema_sections import bare_module, schema_of, with_schema
 from wasm_policies import Module
@@ -19,75 +17,12 @@ from wasm_policies import Module
 from govlang.compiler import ir
 from govlang.compiler.edge_schema import _field
 from govlang.compiler.frontend import compile_file
-from govlang.compiler.interpret import default_params
 from govlang.compiler.ir import Field, Kind, Origin, Rounding
 from govlang.native.request import InvalidFieldError, read_value
 from govlang.runtime.clock import clock_fields
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = [*sorted((ROOT / "examples").glob("*.gov")), ROOT / "examples/loan_desk/policy.gov"]
 SCHEMA = {"schema": 1, "policy": "p", "version": "1", "snapshot": "s", "rules": []}
-POLICIES, REQUESTS = 50, 25
-
-
-# --- decisions -------------------------------------------------------------------------------------
-
-
-def assert_agreement(
-    jobs: list[tuple[ir.Policy, dict[str, int], random.Random]], count: int
-) -> None:
-    cases = [list(cases_of(policy, params, rng, count)) for policy, params, rng in jobs]
-    answers = js_host.ask(
-        [
-            {
-                "module": js_host.text(Module(policy).data),
-                "params": js_host.wire(floats(tables.written_params(policy, params))),
-                "decide": [
-                    {"request": js_host.wire(c.request), "runtime": js_host.wire(c.runtime)}
-                    for c in some
-                ],
-            }
-            for (policy, params, _), some in zip(jobs, cases, strict=True)
-        ]
-    )
-    for some, found in zip(cases, answers, strict=True):
-        for case, outcome in zip(some, found, strict=True):
-            assert outcome.pop("policy_snapshot").startswith("sha256:")
-            assert outcome | {"obligations": distinct(outcome["obligations"])} == said(
-                case.expected
-            ), case
-
-
-def floats(params: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: value if isinstance(value, int | str | list) else float(value)
-        for name, value in params.items()
-    }
-
-
-def jobs_of(seeds: range) -> Iterator[tuple[ir.Policy, dict[str, int], random.Random]]:
-    for seed in seeds:
-        rng = random.Random(seed)
-        policy = random_policy(rng)
-        yield policy, random_params(rng, policy), rng
-
-
-@pytest.mark.parametrize("batch", range(2))
-def test_a_module_in_node_says_what_the_interpreter_says(batch: int) -> None:
-    seeds = range(500 + batch * POLICIES, 500 + (batch + 1) * POLICIES)
-    assert_agreement(list(jobs_of(seeds)), REQUESTS)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("batch", range(20))
-def test_many_modules_in_node_say_what_the_interpreter_says(batch: int) -> None:
-    seeds = range(2_000_000 + batch * 100, 2_000_000 + (batch + 1) * 100)
-    assert_agreement(list(jobs_of(seeds)), 50)
-
-
-def test_the_examples_and_a_policy_with_odd_names_decide_as_they_are_meant() -> None:
-    policies = [NAMESAKES, CROWD, *(compile_file(path).policy for path in EXAMPLES)]
-    assert_agreement([(one, default_params(one), random.Random(5)) for one in policies], 150)
 
 
 # --- the one written rule --------------------------------------------------------------------------

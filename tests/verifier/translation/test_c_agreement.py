@@ -20,7 +20,6 @@ from govlang.verifier.translation.machine import Artefact
 from govlang.verifier.translation.machine_run import classify, run, signed
 
 POLICIES, ROWS = 25, 60
-LONG_POLICIES, LONG_ROWS = 200, 100
 
 
 @cache
@@ -57,12 +56,6 @@ def agree(folder: Path, seeds: range, rows: int) -> Counter[int]:
 def test_random_policies_do_what_was_read(tmp_path: Path) -> None:
     seen = agree(tmp_path, range(POLICIES), ROWS)
     assert min(seen[0], seen[-1]) > POLICIES * ROWS // 20
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("start", range(1000, 1800, LONG_POLICIES))
-def test_random_policies_do_what_was_read_at_length(tmp_path: Path, start: int) -> None:
-    agree(tmp_path, range(start, start + LONG_POLICIES), LONG_ROWS)
 
 
 def test_names_first_values_scans_and_refusals_are_those_of_the_policy() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -10,7 +9,6 @@ from functools import partial
 import pytest
 from benchmarks.generate import KINDS, generate_policy
 from ir_scale import indexed_policy, interval_policy, overlapping_policy, stabbing_policy
-from ir_strategies import random_policy
 from machine_mutation import SNAPSHOT
 from wasm_policies import Module
 
@@ -34,21 +32,6 @@ def proved(policy: ir.Policy, artefact: Artefact | None = None) -> ArtefactProof
 
 def generated(kind: str, rules: int) -> ir.Policy:
     return compile_source(Source("p.gov", generate_policy(rules, 1, kind))).policy
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_a_random_policy_is_proved(seed: int) -> None:
-    proof = proved(random_policy(random.Random(seed)))
-    assert proof.verdict is Verdict.PROVED, [o for o in proof.obligations if o.failed]
-    assert proof.refutation is None
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("hundreds", range(10, 20))
-def test_many_random_policies_are_proved(hundreds: int) -> None:
-    for seed in range(100 * hundreds, 100 * hundreds + 100):
-        proof = proved(random_policy(random.Random(seed)))
-        assert proof.verdict is Verdict.PROVED, (seed, [o for o in proof.obligations if o.failed])
 
 
 SCALES: dict[str, Callable[[int], ir.Policy]] = {

@@ -112,13 +112,6 @@ def test_modules_of_the_examples_do_what_they_are_read_as(root: Path, name: str)
     assert not any(one.startswith("x") for one in artefact.decide.locals), "a flag"
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("batch", range(20))
-def test_modules_of_many_random_policies_do_what_they_are_read_as(batch: int) -> None:
-    for seed in range(1000 + batch * 100, 1100 + batch * 100):
-        agree(module_of_policy(seed), seed)
-
-
 def test_instructions_are_written_back_as_they_were() -> None:
     data = module_of_policy(3)
     module = read_module(data)
@@ -147,7 +140,7 @@ def test_changed_modules_are_refused_or_read_as_what_they_do(batch: int) -> None
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("batch", range(20))
+@pytest.mark.parametrize("batch", range(10))
 def test_many_changed_modules_are_refused_or_read_as_what_they_do(batch: int) -> None:
     taken: Counter[bool] = Counter()
     for seed in range(100 + batch * 5, 105 + batch * 5):
