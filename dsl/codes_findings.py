@@ -118,4 +118,11 @@ FINDINGS: Final[dict[str, Page]] = {
         "a rule with hundreds of `or` and `not` in its `when`",
         "Split the rule into several, or leave it: this is a note.",
     ),
+    "GOV313": Page(
+        "a policy too large for C and WebAssembly, unless they are asked for",
+        "Code grows with every rule, and compilers take long over it, so a bundle of more than 2 000 rules "
+        "holds the table only. This is a note.",
+        "gov build p.gov -o out, where p.gov has 3 000 rules",
+        "Name the parts: `gov build p.gov -o out --emit c,wasm`.",
+    ),
 }

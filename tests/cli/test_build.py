@@ -325,3 +325,20 @@ def test_what_is_undecided_for_the_edge_is_left_out_unless_it_was_asked_for(
     asked = building.build(policy, Options(), **choices, emits=("wasm",))
     assert asked.report["verification"]["status"] == "undecided"
     assert asked.bundle == b""
+
+
+def test_a_policy_too_large_for_code_says_what_its_bundle_lacks(
+    policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from govlang.cli import building
+    from govlang.verifier.report import Options
+
+    monkeypatch.setattr(building, "EDGE_RULES_MAX", 1)
+    choices = {"tier": None, "key_pem": None, "against": None}
+    built = building.build(policy, Options(), **choices)
+    (note,) = (f for f in built.report["verification"]["findings"] if f["code"] == "GOV313")
+    assert note["severity"] == "note"
+    assert not {"policy.c", "policy.wasm"} & unpack(built.bundle).keys()
+    asked = building.build(policy, Options(), **choices, emits=("c", "wasm"))
+    assert {"policy.c", "policy.h", "policy.wasm"} <= unpack(asked.bundle).keys()
+    assert all(f["code"] != "GOV313" for f in asked.report["verification"]["findings"])

@@ -23,7 +23,7 @@ from govlang.cli.compiled import (
     compile_policy,
 )
 from govlang.cli.formats.exact_json import json_text
-from govlang.cli.formats.findings import Report, error_of
+from govlang.cli.formats.findings import Finding, Report, error_of
 from govlang.cli.merged import merged_source, read_program
 from govlang.cli.tiers import only_tier
 from govlang.cli.translation import KIND, prove_edge, prove_table
@@ -94,6 +94,8 @@ def build(
         report, no_looser = with_difference(report, difference), claim(difference)
     report = prove_table(report, policy, compiled.table, compiled.snapshot, options)
     edge = _edge(policy, compiled, emits)
+    if not edge:
+        report |= {"findings": [*report["findings"], _too_large(policy)]}
     report, edge = _with_edge(report, policy, edge, compiled, options, emits)
     bundle = b""
     if report["status"] == "proved":
@@ -134,6 +136,16 @@ def _edge(policy: Policy, compiled: Compiled, emits: tuple[str, ...]) -> dict[st
     wanted[HEADER] = wanted[SOURCE]
     parts = compile_edge(policy, compiled.snapshot)
     return {name: part for name, part in parts.items() if wanted[name]}
+
+
+def _too_large(policy: Policy) -> Finding:
+    """That a bundle was asked for no C and no WebAssembly, which a large policy gets only on demand."""
+    message = (
+        f"the bundle holds no C and no WebAssembly: {len(policy.rules)} rules are more than "
+        f"{EDGE_RULES_MAX}"
+    )
+    help_line = "name them with `--emit c,wasm` if a board is to run this policy"
+    return error_of("GOV313", KIND, message, help_line) | {"severity": "note"}
 
 
 def _stem(policy: Policy, tier: str | None) -> str:
