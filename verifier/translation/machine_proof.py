@@ -39,12 +39,12 @@ from govlang.verifier.translation.machine_witness import Difference, MachineWitn
 from govlang.verifier.translation.meaning import Meaning, normal_condition
 from govlang.verifier.translation.paths import FREE, Path
 from govlang.verifier.translation.proof import ArtefactProof, EdgeRefutation, Obligation, Verdict
-from govlang.verifier.translation.reading import Plain
+from govlang.verifier.translation.reading import Plain, Reader
 from govlang.verifier.translation.scan_proof import class_counts, prove_scans
 from govlang.verifier.translation.schema_read import schema_mismatches
 from govlang.verifier.translation.solve import Answer
 from govlang.verifier.translation.source import Layout
-from govlang.verifier.translation.symbolic import Leaf, Reader, Symbolic
+from govlang.verifier.translation.symbolic import Leaf, Symbolic
 from govlang.verifier.translation.tree import FALSE, TRUE, Tree
 from govlang.verifier.translation.words import OddCodeError
 
@@ -170,14 +170,16 @@ class _Proof:
             if case is None:
                 continue
             count += 1
-            if self._differing(case, case.start, number):
+            if self._differing(case, Plain(case.words), case.start, number):
                 failed.append(one.name)
                 self.doubts.append(_Doubt(f"`{one.name}` outside its domain", variable=number))
         self._report("refusals", "symbolic run", count, failed)
 
-    def _differing(self, case: Case, start: Path, number: int) -> list[tuple[Tree, Pair | None]]:
+    def _differing(
+        self, case: Case, reader: Plain, start: Path, number: int
+    ) -> list[tuple[Tree, Pair | None]]:
         """Where a step that starts like this is not seen to be refused by its number."""
-        step = Symbolic(case.words, case.variable, Plain(case.words), start)
+        step = Symbolic(case.words, case.variable, reader, start)
         try:
             step.run(self.artefact.decide)
         except OddCodeError:
@@ -192,7 +194,7 @@ class _Proof:
             where = domain.conj([leaf.path.tree(domain), *leaf.given])
             found += (
                 (where, pair)
-                for pair in _pairs(leaf, Plain(case.words), returned, cells)
+                for pair in _pairs(leaf, reader, returned, cells)
                 if pair[0] != pair[1]
             )
         return [(where, pair) for where, pair in found if where != FALSE]
@@ -226,7 +228,14 @@ class _Proof:
         what = f"assumption `{self.policy.assumptions[number].text}`"
         whole = broken.tree(domain)
         self.solvers.clear()
-        found = self._differing(case, broken, len(self.interface.variables) + number)
+        solver = self._solver(Rules.FREE)
+
+        def impossible(condition: Tree) -> bool:
+            claims = [solver.condition(whole), solver.condition(condition)]
+            return solver.answer(claims) is Answer.NONE
+
+        reader = Plain(case.words, impossible)
+        found = self._differing(case, reader, broken, len(self.interface.variables) + number)
         proved = [self._impossible(what, domain.conj([whole, one]), pair) for one, pair in found]
         return all(proved)
 

@@ -11,10 +11,10 @@ first, is the first that holds (`firsts`); else `("gathered", n)` (`gathers`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Final
+from typing import Final, Protocol
 
 from govlang.verifier.translation.gathered import UNSET, Gathered, Value, Way
 from govlang.verifier.translation.paths import Path
@@ -29,15 +29,37 @@ Pairs = tuple[tuple[Tree, Tree], ...]
 """Conditions, each with the value that counts where it holds."""
 
 
+class Reader(Protocol):
+    """What makes an integer of a gathered value."""
+
+    def read(self, value: Gathered, path: Path) -> Tree:
+        """The integer where the path is taken; may hold `UNSET` where it was never set."""
+
+    def named(self, condition: Tree) -> Tree:
+        """A condition that is the same, at best one that the policy speaks of."""
+
+    def settled(self, condition: Tree) -> Tree:
+        """A condition that is the same wherever every request comes, at best one that is none."""
+
+
 @dataclass(slots=True)
 class Plain:
-    """Every item spelt out."""
+    """Every item spelt out; `impossible` tells what cannot hold of any request of this run."""
 
     words: Words
+    impossible: Callable[[Tree], bool] = lambda _: False
 
     def named(self, condition: Tree) -> Tree:
         """The condition itself."""
         return condition
+
+    def settled(self, condition: Tree) -> Tree:
+        """Whether it holds, where that is known."""
+        if condition in (TRUE, FALSE):
+            return condition
+        if self.impossible(condition):
+            return FALSE
+        return TRUE if self.impossible(self.words.domain.neg(condition)) else condition
 
     def read(self, value: Gathered, path: Path) -> Tree:
         """The integer where the path is taken."""
@@ -81,6 +103,10 @@ class Canonical(ABC):
     @abstractmethod
     def condition(self, paths: Sequence[Path]) -> Tree:
         """The condition that one of the paths is taken."""
+
+    def settled(self, condition: Tree) -> Tree:
+        """The condition itself."""
+        return condition
 
     @abstractmethod
     def is_raw(self, path: Path) -> bool:

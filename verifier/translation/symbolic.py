@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from govlang.verifier.translation import machine
 from govlang.verifier.translation.gathered import (
@@ -28,21 +28,12 @@ from govlang.verifier.translation.gathered import (
 from govlang.verifier.translation.integers import ZERO, const
 from govlang.verifier.translation.machine import Expr, Op, Select, Statement
 from govlang.verifier.translation.paths import FREE, Path
+from govlang.verifier.translation.reading import Reader
 from govlang.verifier.translation.shapes import Taking, is_local, taking
 from govlang.verifier.translation.tree import FALSE, TRUE, Tree, spans_of
 from govlang.verifier.translation.words import OddCodeError, Words
 
 Part = tuple[Tree, Sequence[Statement]]
-
-
-class Reader(Protocol):
-    """What makes an integer of a gathered value."""
-
-    def read(self, value: Gathered, path: Path) -> Tree:
-        """The integer where the path is taken; may hold `UNSET` where it was never set."""
-
-    def named(self, condition: Tree) -> Tree:
-        """A condition that is the same, at best one that the policy speaks of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +137,8 @@ class Symbolic:
                 state.locals[name] = self._set(name, chosen, state, path)
                 return ()
         condition = self.condition(one.condition, state, path)
+        if path is self.start:
+            condition = self.reader.settled(condition)
         parts = [(condition, one.then), (self.words.domain.neg(condition), one.otherwise)]
         return self._split(parts, state, path)
 

@@ -11,8 +11,8 @@ from govlang.verifier.translation.gathered import Gathered
 from govlang.verifier.translation.guards import Guards
 from govlang.verifier.translation.machine_run import UndefinedError, run
 from govlang.verifier.translation.paths import Path
-from govlang.verifier.translation.reading import Plain
-from govlang.verifier.translation.symbolic import Leaf, Reader, Symbolic
+from govlang.verifier.translation.reading import Plain, Reader
+from govlang.verifier.translation.symbolic import Leaf, Symbolic
 from govlang.verifier.translation.tree import Domain, Spans, Tree
 from govlang.verifier.translation.words import OddCodeError, Words
 
