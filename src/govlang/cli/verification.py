@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +31,9 @@ from govlang.verifier.smtlib import Watch
 from govlang.verifier.solve import solver_name
 
 CACHE_VERSION: Final = 1
+
+KEPT_MAX: Final = 1_000
+"""Reports in the cache; the ones that nobody has read for longest give way."""
 
 
 def replay_on(table: bytes) -> Callable[..., Outcome]:
@@ -139,7 +143,11 @@ def _read(path: Path) -> Report | None:
         plain = read_json(path.read_text(encoding="utf-8"), "the cache")
     except (OSError, UnicodeDecodeError, CodedError):
         return None
-    return plain if isinstance(plain, dict) and "status" in plain else None
+    if not isinstance(plain, dict) or "status" not in plain:
+        return None
+    with suppress(OSError):  # of another user, or gone meanwhile
+        path.touch()
+    return plain
 
 
 def _keep(path: Path, report: Report) -> None:
@@ -147,5 +155,13 @@ def _keep(path: Path, report: Report) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json_text(report).encode("utf-8"))
+        _prune(path.parent)
     except OSError:
         return
+
+
+def _prune(folder: Path) -> None:
+    """Remove the reports beyond the number that is kept."""
+    reports = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+    for path in reports[:-KEPT_MAX]:
+        path.unlink(missing_ok=True)
