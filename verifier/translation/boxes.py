@@ -119,14 +119,14 @@ def everything(key: Tree, domain: Domain) -> Spans:
 
 def same_union(a: Sequence[Box], b: Sequence[Box], domain: Domain) -> bool:
     """Whether two unions of boxes hold the same points, as far as boxes can tell."""
-    a, b = _sorted(a), _sorted(b)
+    a, b = short_first(a), short_first(b)
     try:
         return _all_covered(a, b, domain) and _all_covered(b, a, domain)
     except TooManyBoxesError:
         return False
 
 
-def _sorted(boxes: Sequence[Box]) -> list[Box]:
+def short_first(boxes: Sequence[Box]) -> list[Box]:
     """The same boxes, short restrictions first: what lies apart is then seen soon."""
     return [dict(sorted(box.items(), key=lambda item: len(item[1]))) for box in boxes]
 

@@ -19,6 +19,7 @@ from govlang.verifier.translation.boxes import (
     boxes_of,
     covered,
     meet_boxes,
+    short_first,
 )
 from govlang.verifier.translation.hulls import Hulls, members
 from govlang.verifier.translation.paths import FREE, Path
@@ -63,6 +64,7 @@ class Guards(Canonical):
     _known: dict[Tree, int] = field(default_factory=dict)
     _settled: dict[Tree, bool] = field(default_factory=dict)
     _found: dict[frozenset[object], Tree] = field(default_factory=dict)
+    _inside: dict[tuple[int, BoxKey], bool] = field(default_factory=dict)
     _next: int = 0
 
     def __post_init__(self) -> None:
@@ -80,7 +82,7 @@ class Guards(Canonical):
 
     def _boxes_of(self, condition: Tree) -> list[Box] | None:
         try:
-            return boxes_of(condition, self.words.domain)
+            return short_first(boxes_of(condition, self.words.domain))
         except TooManyBoxesError:
             return None
 
@@ -212,7 +214,7 @@ class Guards(Canonical):
 
     def _covered(self, boxes: Sequence[Box]) -> list[int] | None:
         """Rules that hold exactly where one of the boxes does; None if there are no such."""
-        pieces = {key_of(box): box for box in boxes}
+        pieces = {key_of(box): box for box in short_first(boxes)}
         left = set(pieces)
         alone = self._alone(pieces)
         if alone is not None:
@@ -257,11 +259,19 @@ class Guards(Canonical):
     def _of(self, number: int, one: Box, pieces: dict[BoxKey, Box]) -> set[BoxKey] | None:
         """The pieces inside a rule, one of which is given, if they are all of it."""
         own, domain = self.boxes[number] or [], self.words.domain
-        if len(own) * len(pieces) > _PRODUCT_MAX or not _covers(own, one, domain):
+        if len(own) * len(pieces) > _PRODUCT_MAX or not self._holds(number, key_of(one), one):
             return None
-        inside = {key for key, box in pieces.items() if _covers(own, box, domain)}
+        inside = {key for key, box in pieces.items() if self._holds(number, key, box)}
         whole = [pieces[key] for key in inside]
         return inside if all(_covers(whole, box, domain) for box in own) else None
+
+    def _holds(self, number: int, key: BoxKey, box: Box) -> bool:
+        """Whether a box, given with its key, lies in those of a rule."""
+        found = self._inside.get((number, key))
+        if found is None:
+            found = _covers(self.boxes[number] or (), box, self.words.domain)
+            self._inside[number, key] = found
+        return found
 
     def _next_first(self, rules: int) -> list[int]:
         """Rules of a mask, the one that is expected first."""

@@ -42,6 +42,8 @@ def meet(a: Spans, b: Spans) -> Spans:
     """The integers in both."""
     if a == b:
         return a
+    if not a or not b or a[-1][1] < b[0][0] or b[-1][1] < a[0][0]:
+        return ()
     found: list[tuple[int, int]] = []
     i = j = 0
     while i < len(a) and j < len(b):
