@@ -31,7 +31,7 @@ def test_a_mutant_is_refused_or_refuted_or_changes_nothing(seed: int) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(1000, 1012))
+@pytest.mark.parametrize("seed", range(1000, 1008))
 def test_every_word_of_a_table_matters(seed: int) -> None:
     fates = judged(seed, 1.0, 1)
     assert fates.wrong == []

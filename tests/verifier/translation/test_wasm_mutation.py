@@ -85,9 +85,11 @@ def test_flipped_bits_of_scans_are_refused_or_read() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("part", range(16))
+@pytest.mark.parametrize("part", range(8))
 def test_every_flipped_bit_of_scans_is_refused_or_read(part: int) -> None:
-    taken = flips(SCAN_MODULE, range(part, len(SCAN_MODULE), 16))
+    """Of the tables, which are read as they stand, one byte in seven."""
+    places = [at for at in range(len(SCAN_MODULE)) if at not in TABLES or at % 7 == 0]
+    taken = flips(SCAN_MODULE, places[part::8])
     assert taken[True] > 100
     assert taken[False] > 100
 
