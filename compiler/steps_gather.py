@@ -30,6 +30,7 @@ from govlang.compiler.program import (
     Variable,
     Way,
 )
+from govlang.compiler.steps_asking import asking_of, asks, roles_of
 from govlang.compiler.steps_logic import NO, both, negation
 from govlang.compiler.steps_terms import Reading, widened, width
 
@@ -120,6 +121,7 @@ class Gathering:
         self.policy = policy
         self.reading = reading
         self.ranks = ranks_of(policy)
+        self.asking = asking_of(policy)
         self.best = slots.of("best")
         unique = policy.combine is ir.Combine.UNIQUE
         self.worst = slots.of("worst") if unique else None
@@ -128,14 +130,15 @@ class Gathering:
         self._remedies = {one: i for i, one in enumerate(interface.remedies(policy))}
         self.cells = {cell.name.removeprefix("out."): cell for cell in interface.cells(policy)}
         self.spans = {one.field.name: one for one in self._spans(slots)}
+        told = {"roles"} if self.asking else set()  # by the rank
         self.masks = {
             name: slots.of(name, cell.width, mask=True)
             for name, cell in self.cells.items()
-            if cell.mask and name.split(".")[0] not in ("do", "remedy")
+            if cell.mask and name.split(".")[0] not in {"do", "remedy", *told}
         }
-        timed = (["expires"] if any(r.expires_ms is not None for r in policy.rules) else []) + (
-            ["retry"] if "retry" in self.cells else []
-        )
+        timed = ["retry"] if "retry" in self.cells else []
+        if self.asking is None and any(rule.expires_ms is not None for rule in policy.rules):
+            timed.insert(0, "expires")
         self.times = {name: slots.of(name, 64) for name in timed}
 
     def starts(self) -> Iterator[Statement]:
@@ -155,12 +158,11 @@ class Gathering:
     # --- rules -------------------------------------------------------------------------------------
 
     def waiting(self, number: int, stands: Condition) -> Condition:
-        """A rule stands and asks for a person who has not approved yet."""
+        """A rule stands and asks for a person who has not approved yet, if that makes a difference here."""
         rule = self.policy.rules[number]
-        roles = self._roles(rule)
-        if rule.effect is not Effect.REQUIRE_HUMAN or not roles:
+        if not asks(rule) or (self.asking and self.asking.merged):
             return NO
-        return both((stands, negation(self._approved(roles))))
+        return both((stands, negation(self.approved(roles_of(self.policy, rule)))))
 
     def ranked(
         self, number: int, stands: Condition, waits: Condition
@@ -170,18 +172,22 @@ class Gathering:
         if rule.effect is not Effect.REQUIRE_HUMAN:
             yield stands, self.ranks.of(rule.effect, number)
             return
+        if not asks(rule):
+            yield stands, self.ranks.of(Effect.ALLOW, number)
+            return
+        if self.asking is not None and self.asking.merged:
+            yield stands, self.ranks.of(Effect.REQUIRE_HUMAN, number)
+            return
         if waits != NO:
             yield waits, self.ranks.of(Effect.REQUIRE_HUMAN, number)
         approved = stands
         if waits != NO:
-            approved = both((stands, self._approved(self._roles(rule))))
+            approved = both((stands, self.approved(roles_of(self.policy, rule))))
         yield approved, self.ranks.of(Effect.ALLOW, number)
 
-    def _approved(self, roles: int) -> Condition:
+    def approved(self, roles: int) -> Condition:
+        """All of the roles have approved."""
         return MaskTest(self.reading.slots[ir.APPROVED], SetOp.ALL, roles)
-
-    def _roles(self, rule: ir.Rule) -> int:
-        return sum(1 << self.policy.roles.index(role) for role in set(rule.roles))
 
     def permitting(self, number: int, stands: Condition) -> Iterator[Statement]:
         """A rule that lifts a default which denies says so."""
@@ -228,10 +234,9 @@ class Gathering:
         return widened(value) if slot.width == 64 else value
 
     def _person(self, rule: ir.Rule, waits: Condition) -> Iterator[Statement]:
-        roles = self._roles(rule)
-        if rule.effect is not Effect.REQUIRE_HUMAN or not roles:
+        if not asks(rule) or self.asking is not None:
             return
-        yield Mark(self.masks["roles"], waits, roles)
+        yield Mark(self.masks["roles"], waits, roles_of(self.policy, rule))
         if rule.expires_ms is not None:
             value = Number(rule.expires_ms, 64)
             yield Gather(self.times["expires"], waits, value, Way.LEAST)

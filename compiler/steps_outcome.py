@@ -70,7 +70,8 @@ class Ending:
         """What a refused step leaves to the stores, together with masks that are empty."""
         rule, denied = len(self._policy.rules) + 1, (self._slots.of("denied"), 1)
         if self._ranks.joined:
-            return (self._gathering.best, self._ranks.of(Effect.DENY, rule)), denied
+            asks = self._slots.of("asks"), 0
+            return (self._gathering.best, self._ranks.of(Effect.DENY, rule)), denied, asks
         return (self._slots.of("decision"), Effect.DENY), (self._slots.of("rule"), rule), denied
 
     # --- the default -------------------------------------------------------------------------------
@@ -151,11 +152,14 @@ class Ending:
             slot = self._slots.of("empty")
             yield Decide(slot, empty)
             empty = Flag(slot)
-        denied = self._slots.of("denied")
+        denied, asks = self._slots.of("denied"), self._slots.of("asks")
+        waits, approved = self._asked()
+        allowed = chosen(approved, _effect(Effect.ALLOW), decision)
         first = {
-            "decision": chosen(empty, _effect(Effect.DENY), decision),
+            "decision": chosen(empty, _effect(Effect.DENY), allowed),
             "rule": rule,
             "invalid": Number(-1, 32),
+            **dict(self._person(Flag(asks))),
         }
         stores = [
             Store(cell, first.get(name) or self._cell(name, cell, Flag(denied)))
@@ -163,7 +167,33 @@ class Ending:
         ]
         if denied in all_reads(stores):
             yield Decide(denied, either((self._denied(decision), empty)))
+        if asks in all_reads(stores):
+            yield Decide(asks, both((waits, negation(empty))))
         yield from stores
+
+    def _asked(self) -> tuple[Condition, Condition]:
+        """The rank says that a person is asked; or would be, had nobody approved.
+
+        Both never hold where a rank of its own says that everybody asked has approved, or where what is
+        asked for is gathered rule by rule.
+        """
+        asking = self._gathering.asking
+        if asking is None:
+            return NO, NO
+        decision = Unpacked(self._gathering.best, self._ranks.shift)
+        human = Compare(CompareOp.EQ, decision, Number(Effect.DENY - _HUMAN, 32))
+        if not asking.merged:
+            return human, NO
+        approved = self._gathering.approved(asking.roles)
+        return both((human, negation(approved))), both((human, approved))
+
+    def _person(self, asks: Condition) -> Iterator[tuple[str, Value]]:
+        """Who must approve within which time, where all rules ask for the same."""
+        asking = self._gathering.asking
+        if asking is not None:
+            yield "roles", chosen(asks, Number(asking.roles, 64), Number(0, 64))
+            if asking.expires_ms is not None:
+                yield "expires", chosen(asks, Number(asking.expires_ms, 64), Number(-1, 64))
 
     def _denied(self, decision: Value) -> Condition:
         if self._ranks.joined:

@@ -159,7 +159,7 @@ class _Step:
     def any_width(self, value: Value) -> int:
         match value:
             case Number(value=number, width=width):
-                assert fits(number, width, mask=False)
+                assert fits(number, width, mask=number >= 2 ** (width - 1))  # roles, as a mask
                 return number
             case Read(slot=slot, width=width):
                 assert slot.width <= width

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import ir_scale
@@ -214,7 +214,8 @@ def test_a_test_that_a_set_cannot_pass_is_never_made() -> None:
 def test_what_nothing_gathers_is_a_constant() -> None:
     never = ir.conjunction((ir.InRanges("risk", ((0, 1),)), ir.InRanges("risk", ((5, 6),))))
     human = ir.Rule("r", never, ir.Effect.REQUIRE_HUMAN, roles=("x",), expires_ms=5)
-    program = program_of(policy_of(RISK, ROLES, rules=(human,)))
+    other = replace(human, id="s", expires_ms=6)
+    program = program_of(policy_of(RISK, ROLES, rules=(human, other)))
     assert {slot.name for slot in program.slots} == {"risk", "approved", "step.best"}
     cells = run(program, {"risk": 0, "approved": 0})
     assert (cells["out.expires"], cells["out.roles"], cells["out.decision"]) == (-1, 0, 0)
