@@ -52,6 +52,9 @@ INVALID: Final = "out.invalid"
 _CHEAP: Final = 10
 """Instructions up to which a value is worked out rather than jumped over."""
 
+_APART: Final = 6
+"""Cells up to which a refused step stores its outcome apart: a few bytes more, and valid ones meet nobody."""
+
 _REFUSED: Final = -1
 NOT_REFUSED: Final = -1
 """What `out.invalid` holds where a step was not refused."""
@@ -101,7 +104,8 @@ class _Step:
         alone = not any(isinstance(one, Load) for one in gathering) and not any(
             isinstance(one, Refuse) for one in body
         )
-        if self.program.refused and alone and stores == len(self.program.cells):
+        many = len(self.program.cells) > _APART
+        if many and self.program.refused and alone and stores == len(self.program.cells):
             self._with_common_stores(body[:-stores], body[-stores:])
         else:
             self._with_own_stores(body)

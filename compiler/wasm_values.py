@@ -44,6 +44,9 @@ _CHEAP: Final = 16
 _CHEAP_PARTS: Final = 40
 """Instructions up to which all parts of a condition are worked out."""
 
+_TRUTHS: Final = tuple((Number(1, width), Number(0, width)) for width in (32, 64))
+"""What is chosen between where a value is the truth of a condition."""
+
 _ARITH: Final = {ArithOp.ADD: "add", ArithOp.SUB: "sub", ArithOp.MUL: "mul"}
 _LESS: Final = {ArithOp.LEAST: "lt_s", ArithOp.GREATEST: "gt_s"}
 _COMPARE: Final = {  # the comparison, and its negation
@@ -105,6 +108,10 @@ class Expressions:
             self.code.op("i32.wrap_i64")
 
     def _choose(self, value: Choose, width: int) -> None:
+        if (value.then, value.otherwise) in _TRUTHS:
+            self.condition(value.condition, strict=True)
+            self._resize(32, width, signed=False)
+            return
         if cost_of(value.then) + cost_of(value.otherwise) <= _CHEAP:
             self.value(value.then, width)
             self.value(value.otherwise, width)
