@@ -38,6 +38,7 @@ from govlang.compiler.program import (
     Unpacked,
     Value,
 )
+from govlang.compiler.steps_terms import width
 
 CHEAP: Final = 8
 """Comparisons that are made in one go rather than one after another."""
@@ -173,6 +174,10 @@ class Expressions:
             case FloorDiv(dividend=dividend, divisor=divisor):
                 by = constant(divisor, 64, mask=False)
                 return self.call("floor_div", self.value(dividend), by)
+            case Choose(condition=condition, then=Number(value=0), otherwise=otherwise) if (
+                _has_sure_bits(otherwise, mask=mask) and cost(condition) <= CHEAP
+            ):
+                return self._cleared(condition, otherwise, mask=mask)
             case Choose(condition=condition, then=then, otherwise=otherwise):
                 return (
                     f"{bracketed(self.test(condition))} ? {self._operand(then, mask=mask)}"
@@ -186,6 +191,14 @@ class Expressions:
     def _operand(self, value: Value, *, mask: bool = False) -> str:
         return bracketed(self.value(value, mask=mask))
 
+    def _cleared(self, condition: Condition, value: Value, *, mask: bool) -> str:
+        """0 where the condition holds, else the value: by its bits, of which no compiler makes a jump."""
+        flag, bits = bracketed(self.condition(condition)), width(value)
+        if mask:
+            flag = f"({c_type(bits, mask=True)}){flag}"
+        keep = f"{flag} - {constant(1, bits, mask=mask)}"
+        return f"{self._operand(value, mask=mask)} & ({keep})"
+
     def _unpacked(self, value: Unpacked) -> str:
         text = self.names[value.slot.name]
         if value.shift:
@@ -193,6 +206,11 @@ class Expressions:
         if value.mask is not None:
             text = f"{bracketed(text)} & {value.mask}"
         return text if value.top is None else f"{value.top} - {bracketed(text)}"
+
+
+def _has_sure_bits(value: Value, *, mask: bool) -> bool:
+    """Whether a value is a mask, or a number of 32 bits that is none of a request's."""
+    return isinstance(value, Unpacked) or (mask and isinstance(value, Read))
 
 
 def bracketed(text: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from govlang.compiler.c_constants import Constants
+from govlang.compiler.c_first import lookup_lines
 from govlang.compiler.c_header import c_header, signature
 from govlang.compiler.c_names import CNames, comment, names_of
 from govlang.compiler.c_numbers import constant
@@ -50,6 +51,8 @@ def _source(program: Program, names: CNames, scans: Sequence[TextScan]) -> Itera
         if kind in statements.called:
             yield from ("", f"static int64_t {helpers[kind]}({parameters})", "{")
             yield from (f"    return {result};", "}")
+    for lookup in statements.lookups.values():
+        yield from ("", *lookup_lines(lookup))
     yield from ("", *_refusal(program, names, refuse))
     yield from ("", *_decide(program, names, refuse, body))
     yield from ("", *_commit(program, names))

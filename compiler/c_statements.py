@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Final, assert_never
 
 from govlang.compiler.c_expressions import CHEAP, Expressions, bracketed, cost
+from govlang.compiler.c_first import First, Lookup, firsts
 from govlang.compiler.c_names import CNames, Scope, comment
 from govlang.compiler.c_numbers import c_type, constant
 from govlang.compiler.program import (
@@ -62,6 +63,9 @@ class Statements:
         slots = program.slots
         self._locals = {s.name: self._scope.fresh(s.name.removeprefix("step.")) for s in slots}
         self._helpers = helpers
+        self._firsts_at = firsts(program.body)
+        self.lookups = {one.slot: self._lookup(one) for one in self._firsts_at.values()}
+        """What is looked up, by the slot that it is for."""
         self._values: list[str] = []
         self._expressions = Expressions(self._locals, self._call)
         self.called: set[str] = set()
@@ -72,7 +76,7 @@ class Statements:
             if slot in self._read and slot not in self._firsts:
                 zero = constant(0, slot.width, mask=slot.mask)
                 yield f"{_INDENT}{c_type(slot.width, mask=slot.mask)} {self._locals[slot.name]} = {zero};"
-        yield from self._block(self._program.body)
+        yield from self._top(self._program.body)
 
     def _call(self, kind: str, *arguments: str) -> str:
         """A local that has the value of a static function; it is declared before the statement."""
@@ -90,6 +94,32 @@ class Statements:
 
     # --- statements --------------------------------------------------------------------------------
 
+    def _top(self, body: Sequence[Statement]) -> Iterator[str]:
+        """The statements of a step; those that one lookup stands for are left out."""
+        at = 0
+        while at < len(body):
+            first = self._firsts_at.get(at)
+            if first is None:
+                yield from self._block(body[at : at + 1])
+                at += 1
+            else:
+                yield from (f"{_INDENT}{line}" for line in self._looked_up(first))
+                at += len(first.conditions)
+
+    def _lookup(self, first: First) -> Lookup:
+        local, fresh = self._locals[first.slot.name], self._names.file.fresh
+        function, array = (fresh(self._names.of(f"{local}_{what}")) for what in ("of", "by_bit"))
+        return Lookup(function, array, first)
+
+    def _looked_up(self, first: First) -> Iterator[str]:
+        """The word of flags, and what it stands for."""
+        found = self._scope.fresh("found")
+        *better, worst = (bracketed(self._expressions.condition(c)) for c in first.conditions)
+        yield from (*self._before(), f"int32_t {found} = 2 | {worst};")
+        yield from (f"{found} = ({found} * 2) + {text};" for text in reversed(better))
+        yield from self._ranks(first.slot)
+        yield self._set(first.slot, f"{self.lookups[first.slot].function}((uint32_t){found})")
+
     def _block(self, body: Sequence[Statement]) -> Iterator[str]:
         for one in body:
             yield from (f"{_INDENT}{line}" for line in self._statement(one))
@@ -101,7 +131,7 @@ class Statements:
             case Refuse(condition=condition, number=number):
                 yield from self._refused(self._test(condition), number)
             case Start(slot=slot, value=value):
-                if slot in self._read:
+                if slot in self._read and slot not in self.lookups:
                     yield from self._start(slot, value)
             case Decide(slot=slot, condition=condition, rule=rule):
                 text = self._expressions.condition(condition)
@@ -123,11 +153,15 @@ class Statements:
     def _test(self, condition: Condition) -> str:
         return self._expressions.test(condition)
 
-    def _start(self, slot: Slot, value: Value) -> Iterator[str]:
+    def _ranks(self, slot: Slot) -> Iterator[str]:
+        """What the numbers of a slot are."""
         if slot.name == BEST:
             ranks = ranks_of(self._program.policy)
             form = f"(4 - effect) << {ranks.shift} | rule" if ranks.joined else "rule << 3 | effect"
             yield f"/* Of {form} the least decides. */"
+
+    def _start(self, slot: Slot, value: Value) -> Iterator[str]:
+        yield from self._ranks(slot)
         text = self._expressions.value(value, mask=slot.mask)
         yield from (*self._before(), self._set(slot, text))
 

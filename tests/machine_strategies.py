@@ -136,7 +136,10 @@ class Maker:
         rng = self.rng
         if not depth or rng.random() < 0.25:
             return self.leaf(width)
-        match rng.randrange(7):
+        match rng.randrange(8):
+            case 7 if width == 32:
+                numbers = tuple(rng.randint(0, 9) for _ in range(32))
+                return machine.Lowest(self.word(), numbers, rng.randint(0, 9))
             case 0:
                 return machine.Select(
                     width,
@@ -165,6 +168,18 @@ class Maker:
                 return machine.Binary(
                     op, width, self.value(width, depth - 1), self.value(width, depth - 1), exact
                 )
+
+    def word(self) -> Expr:
+        """Something that has bits: a mask, or flags that are joined one below the other."""
+        rng = self.rng
+        if rng.random() < 0.4:
+            return rng.choice((self.local("marks"), machine.Cell(32, "set"), self.condition(1)))
+        flags: list[Expr] = [machine.Cell(32, "flag"), *(self.condition(1) for _ in range(3))]
+        found: Expr = machine.Binary(Op.OR, 32, machine.Const(32, 2), rng.choice(flags))
+        for _ in range(rng.randint(0, 4)):
+            twice = machine.Binary(Op.MUL, 32, found, machine.Const(32, 2), exact=True)
+            found = machine.Binary(Op.ADD, 32, twice, rng.choice(flags), rng.random() < 0.5)
+        return found
 
     def condition(self, depth: int) -> Expr:
         """Mostly 0 or 1; now and then a mask, of which some bit is set."""

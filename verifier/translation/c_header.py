@@ -16,7 +16,7 @@ from typing import Any, Final
 from pycparser import c_ast
 
 from govlang.native.errors import ArtefactError
-from govlang.verifier.translation.c_parse import check_plain, odd, place, type_text
+from govlang.verifier.translation.c_parse import Array, check_plain, odd, place, type_text
 from govlang.verifier.translation.c_preprocess import KEYWORDS, STANDARD
 from govlang.verifier.translation.c_types import OddError, Type, Value, known
 from govlang.verifier.translation.c_values import TYPES, convert_at, evaluate
@@ -155,6 +155,10 @@ class Constants:
     def call(self, name: str, arguments: Sequence[Any]) -> Value:  # noqa: ARG002
         """There are no functions."""
         raise OddError(f"a call of `{name}` in a constant")
+
+    def array(self, name: str) -> Array:
+        """There are no arrays."""
+        raise OddError(f"`{name}[…]` in a constant")
 
     def lazy(self) -> Constants:
         """The same."""

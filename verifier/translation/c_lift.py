@@ -46,7 +46,7 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Lifted:
-    """A function, and the functions that it calls."""
+    """A function, and the functions and arrays that it uses."""
 
     function: machine.Function
     called: frozenset[str]

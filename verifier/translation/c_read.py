@@ -70,7 +70,7 @@ def _read(header_text: str, source_text: str, documented: Asked) -> machine.Arte
     _check_interface(header, names.texts.values())
     functions = _functions(header, parsed)
     order = {name: number for number, name in enumerate(functions)}
-    file = File(header, functions, order, names.cells)
+    file = File(header, functions, order, names.cells, parsed.arrays)
     decide = lift(file, f"{header.policy}_decide", frozenset())
     _check_commit(header, functions)
     texts = Texts(header, names, parsed.arrays)

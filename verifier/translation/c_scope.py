@@ -19,7 +19,7 @@ from pycparser import c_ast
 from govlang.verifier.translation import machine
 from govlang.verifier.translation.c_header import Header, parameters
 from govlang.verifier.translation.c_operators import behind
-from govlang.verifier.translation.c_parse import odd, place, type_text
+from govlang.verifier.translation.c_parse import Array, odd, place, type_text
 from govlang.verifier.translation.c_preprocess import KEYWORDS, STANDARD
 from govlang.verifier.translation.c_types import OddError, Type, Value, unknown
 from govlang.verifier.translation.c_values import TYPES, convert_at, evaluate
@@ -65,6 +65,7 @@ class File:
     functions: Mapping[str, Any]
     order: Mapping[str, int]
     cells: Mapping[tuple[str, str], str]
+    arrays: Mapping[str, Array]
 
 
 @dataclass(slots=True)
@@ -76,6 +77,7 @@ class State:
     locals: dict[str, int] = field(default_factory=dict)
     stack: list[str] = field(default_factory=list)
     called: set[str] = field(default_factory=set)
+    """The functions that are called, and the arrays that are read."""
     statements: int = 0
 
     def new_local(self, name: str, type_: Type) -> str:
@@ -167,6 +169,14 @@ class Scope:
         if binding.role in self.state.nulls:
             raise OddError(f"`{pointer}` is used although it may be NULL")
         return binding.role
+
+    def array(self, name: str) -> Array:
+        """An array of the file."""
+        found = self.state.file.arrays.get(name)
+        if found is None or name in self.names:
+            raise OddError(f"`{name}` is no array here")
+        self.state.called.add(name)
+        return found
 
     def member(self, pointer: str, name: str) -> Value:
         """The value of a variable."""

@@ -22,6 +22,7 @@ from govlang.verifier.translation.machine import (
     Const,
     Expr,
     Extend,
+    Lowest,
     Op,
     Select,
     Test,
@@ -150,7 +151,7 @@ def guarded(condition: Expr, then: Expr) -> Expr:
 
 def _width(expr: Expr) -> int:
     match expr:
-        case Wrap() | Compared():
+        case Wrap() | Compared() | Lowest():
             return 32
         case Extend():
             return 64

@@ -15,7 +15,8 @@ from typing import Any, Final, Protocol
 from pycparser import c_ast
 
 from govlang.verifier.translation import c_operators as operators
-from govlang.verifier.translation.c_parse import odd, type_text
+from govlang.verifier.translation.c_lookup import looked_up
+from govlang.verifier.translation.c_parse import Array, odd, type_text
 from govlang.verifier.translation.c_types import OddError, Type, Value, convert, known
 
 CHAIN_MAX: Final = 200
@@ -48,6 +49,9 @@ class Meaning(Protocol):
 
     def call(self, name: str, arguments: Sequence[Any]) -> Value:
         """What a function gives."""
+
+    def array(self, name: str) -> Array:
+        """The array of a name."""
 
     def lazy(self) -> Meaning:
         """The same, for what C may not come to evaluate."""
@@ -97,6 +101,8 @@ def _value(node: Any, meaning: Meaning) -> Value:
             return operators.choose(evaluate(condition, meaning), *parts)
         case c_ast.FuncCall():
             return _call(node, meaning)
+        case c_ast.ArrayRef(name=c_ast.ID(name=name), subscript=subscript):
+            return looked_up(meaning.array(name), subscript, meaning.name)
         case _:
             raise OddError(f"an expression that is none of the documented ones ({_kind(node)})")
 

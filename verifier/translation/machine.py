@@ -128,7 +128,16 @@ class Extend:
     signed: bool
 
 
-Expr = Const | Local | Cell | Binary | Compared | Select | Wrap | Extend
+@dataclass(frozen=True, slots=True)
+class Lowest:
+    """A number of 32 bits for the lowest bit that is set in a value of 32 bits; `none` where none is."""
+
+    operand: Expr
+    numbers: tuple[int, ...]
+    none: int
+
+
+Expr = Const | Local | Cell | Binary | Compared | Select | Wrap | Extend | Lowest
 
 
 @dataclass(frozen=True, slots=True)

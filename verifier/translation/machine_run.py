@@ -216,5 +216,8 @@ class _Run:
             case machine.Extend(operand=operand, signed=keep_sign):
                 value = self.value(operand)
                 return value if keep_sign else unsigned(value, 32)
+            case machine.Lowest(operand=operand, numbers=numbers, none=none):
+                value = self.value(operand)
+                return numbers[(value & -value).bit_length() - 1] if value else none
             case _:
                 assert_never(expr)

@@ -41,6 +41,9 @@ class Reader(Protocol):
     def settled(self, condition: Tree) -> Tree:
         """A condition that is the same wherever every request comes, at best one that is none."""
 
+    def first(self, pairs: Pairs, start: Tree) -> Tree:
+        """The value of the first condition that holds, else the start: all of them constants."""
+
 
 @dataclass(slots=True)
 class Plain:
@@ -60,6 +63,13 @@ class Plain:
         if self.impossible(condition):
             return FALSE
         return TRUE if self.impossible(self.words.domain.neg(condition)) else condition
+
+    def first(self, pairs: Pairs, start: Tree) -> Tree:
+        """The value of the first condition that holds, else the start."""
+        found = start
+        for condition, value in reversed(pairs):
+            found = self.words.chosen(condition, value, found)
+        return found
 
     def read(self, value: Gathered, path: Path) -> Tree:
         """The integer where the path is taken."""
@@ -168,7 +178,7 @@ class Canonical(ABC):
             runs[-1][1].append(path)
         named = tuple((self.condition(paths), value) for value, paths in reversed(runs))
         if len(named) > 1 and all(value[0] == "const" for _, value in (*named, (TRUE, start))):
-            return self._first(named, start)
+            return self.first(named, start)
         found = start
         for condition, value in reversed(named):
             found = self.words.chosen(condition, value, found)
@@ -191,7 +201,7 @@ class Canonical(ABC):
         pairs = [(condition, value) for condition, value in pairs if condition != FALSE]
         if all(value[0] == "const" for _, value in (*pairs, (TRUE, start))):
             pairs.sort(key=lambda pair: int(pair[1][1]), reverse=way is Way.GREATEST)
-            return self._first(tuple(pairs), start)
+            return self.first(tuple(pairs), start)
         for condition, value in [pair for pair in pairs if pair[0] == TRUE]:
             start = self.words.exact(way, value, start)
             pairs.remove((condition, value))
@@ -215,7 +225,7 @@ class Canonical(ABC):
 
     # --- the first of several conditions -----------------------------------------------------------
 
-    def _first(self, pairs: Pairs, start: Tree) -> Tree:
+    def first(self, pairs: Pairs, start: Tree) -> Tree:
         """The value of the first condition that holds, else the start: all of them constants."""
         kept: dict[Tree, Tree] = {}
         for condition, value in pairs:

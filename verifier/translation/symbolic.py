@@ -333,6 +333,10 @@ class Symbolic:
             case machine.Extend(operand=operand, signed=signed):
                 value = self.value(operand, state, path)
                 return self.words.extended(value, keeps_sign=signed)
+            case machine.Lowest(operand=operand, numbers=numbers, none=none):
+                bits = self.words.lowest(self.value(operand, state, path))
+                named = ((self.reader.named(condition), const(numbers[n])) for n, condition in bits)
+                return self.reader.first(tuple(named), const(none))
             case _:
                 assert_never(expr)
 

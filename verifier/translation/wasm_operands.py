@@ -172,7 +172,7 @@ def local_name(number: int) -> str:
 def width_of(value: Expr) -> int:
     """The width of a value."""
     match value:
-        case machine.Compared() | machine.Wrap():
+        case machine.Compared() | machine.Wrap() | machine.Lowest():
             return 32
         case machine.Extend():
             return 64
@@ -192,6 +192,8 @@ def _reads(value: Expr) -> Iterator[str]:
             for part in (condition, then, otherwise):
                 yield from _reads(part)
         case machine.Wrap(operand=operand) | machine.Extend(operand=operand):
+            yield from _reads(operand)
+        case machine.Lowest(operand=operand):
             yield from _reads(operand)
         case machine.Const() | machine.Cell():
             pass

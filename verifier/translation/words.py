@@ -42,11 +42,27 @@ class Words(Conditions):
                 return self._shifted(op, width, a, b, exact=exact)
 
     def _summed(self, op: str, width: int, a: Tree, b: Tree, *, exact: bool) -> tuple[Tree, Tree]:
+        joined = self._of_bits(op, width, a, b)
+        if joined is not None:
+            return joined, FALSE
         if exact:
             found = self.exact(op, a, b)
             return found, self.domain.neg(self.within(found, (full(width),)))
         whole = self.exact(op, _unwrapped(width, a), _unwrapped(width, b))
         return self.wrapped(width, whole), FALSE
+
+    def _of_bits(self, op: str, width: int, a: Tree, b: Tree) -> Tree | None:
+        """Twice a word, and a bit put below one, as words; None where it is neither, or may reach the sign."""
+        known = a[0] in ("word", "if") or (a[0], b[0]) == ("const", "load")
+        bits = self.bits(a, width) if known else None
+        if bits is None or max(bits, default=0) >= width - 2:
+            return None
+        if (op, a[0], b) == ("*", "word", const(2)):
+            return self.word(width, {bit + 1: condition for bit, condition in bits.items()})
+        low = self.bits(b, width) if (a[0], b[0]) != ("if", "const") else None
+        if op == "+" and low is not None and low.keys() == {0} and 0 not in bits:
+            return self.word(width, {**low, **bits})
+        return None
 
     def wrapped(self, width: int, tree: Tree) -> Tree:
         """The signed integer of the low bits."""
@@ -105,6 +121,13 @@ class Words(Conditions):
             if kept == {bit: ("bit", first[1], bit) for bit in range(members)}:
                 return ("load", first[1])
         return ("word", tuple((_weight(bit, width), c) for bit, c in kept.items()))
+
+    def lowest(self, tree: Tree) -> list[tuple[int, Tree]]:
+        """The bits of a value of 32 bits, the lowest first, each with the condition that it is set."""
+        found = self.bits(tree, 32)
+        if found is None:
+            raise OddCodeError("the lowest bit of a number")
+        return sorted(found.items())
 
     def _bitwise(self, op: Op, width: int, a: Tree, b: Tree) -> Tree:
         found = self.pointwise(_BITS[op], a, b)

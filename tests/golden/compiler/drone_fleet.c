@@ -7,6 +7,16 @@
 
 typedef char drone_fleet_int_has_32_bits[(sizeof(int) >= 4) ? 1 : -1];
 
+static const uint8_t drone_fleet_best_by_bit[32] = {
+    0, 1, 0, 21, 0, 0, 0, 35, 0, 0, 0, 0, 0, 0, 50, 56,
+    0, 0, 0, 0, 0, 0, 0, 55, 0, 0, 0, 54, 74, 52, 69, 57,
+};
+
+static int32_t drone_fleet_best_of(uint32_t found)
+{
+    return drone_fleet_best_by_bit[(((uint64_t)(found & (0u - found)) * UINT64_C(0x77cb531)) & UINT64_C(0xffffffff)) >> 27];
+}
+
 static int32_t drone_fleet_refuse(drone_fleet_outcome_t *outcome, int32_t invalid, int32_t answer)
 {
     outcome->decision = 4;
@@ -64,14 +74,10 @@ int32_t drone_fleet_decide(const drone_fleet_request_t *request, const drone_fle
     if ((param_heavy < 5) || (param_heavy > 50)) {
         return drone_fleet_refuse(outcome, 7, -1);
     }
-    /* Of (4 - effect) << 4 | rule the least decides. */
-    int32_t best = 74;
     int32_t hi_payload = 2500;
     int32_t hi_speed = 20;
     uint32_t limited_0 = 0x0u;
     uint32_t dos_0 = 0x0u;
-    uint64_t roles = UINT64_C(0x0);
-    int64_t expires = INT64_C(9223372036854775807);
     int64_t retry = -INT64_C(1);
     /* reserve_for_landing: the invariant reserve_for_landing would not hold */
     const int32_t fires_reserve_for_landing = battery <= 49;
@@ -95,40 +101,41 @@ int32_t drone_fleet_decide(const drone_fleet_request_t *request, const drone_fle
     const int32_t fires_wind_limit_4 = zone == 2;
     /* airport */
     const int32_t waits_airport = ((approved & 0x1u) == 0x0u) & fires_airport;
-    best = ((((approved & 0x1u) == 0x1u) & fires_airport) != 0) ? 69 : best;
-    best = (fires_wind_limit_4 != 0) ? 57 : best;
-    best = (fires_wind_limit_3 != 0) ? 56 : best;
-    best = (fires_wind_limit_2 != 0) ? 55 : best;
-    best = (fires_wind_limit_1 != 0) ? 54 : best;
-    best = (fires_bad_sensor != 0) ? 52 : best;
-    best = (fires_empty_fly != 0) ? 50 : best;
-    best = (fires_cooldown != 0) ? 35 : best;
-    best = (waits_airport != 0) ? 21 : best;
-    best = (fires_payload_cap != 0) ? 1 : best;
-    best = (fires_reserve_for_landing != 0) ? 0 : best;
+    int32_t found = 2 | (((approved & 0x1u) == 0x1u) & fires_airport);
+    found = (found * 2) + fires_wind_limit_4;
+    found = (found * 2) + fires_wind_limit_3;
+    found = (found * 2) + fires_wind_limit_2;
+    found = (found * 2) + fires_wind_limit_1;
+    found = (found * 2) + fires_bad_sensor;
+    found = (found * 2) + fires_empty_fly;
+    found = (found * 2) + fires_cooldown;
+    found = (found * 2) + waits_airport;
+    found = (found * 2) + fires_payload_cap;
+    found = (found * 2) + fires_reserve_for_landing;
+    /* Of (4 - effect) << 4 | rule the least decides. */
+    int32_t best = drone_fleet_best_of((uint32_t)found);
     limited_0 |= ((fires_empty_fly | fires_bad_sensor) != 0) ? 0x1u : 0x0u;
     hi_payload = (((fires_empty_fly | fires_bad_sensor) & (0 < hi_payload)) != 0) ? 0 : hi_payload;
     retry = ((fires_cooldown & (INT64_C(60000) > retry)) != 0) ? INT64_C(60000) : retry;
     dos_0 |= (fires_bad_sensor != 0) ? 0x1u : 0x0u;
-    roles |= (waits_airport != 0) ? UINT64_C(0x1) : UINT64_C(0x0);
-    expires = ((waits_airport & (INT64_C(600000) < expires)) != 0) ? INT64_C(600000) : expires;
     limited_0 |= ((fires_wind_limit_1 | fires_wind_limit_2 | fires_wind_limit_3 | fires_wind_limit_4) != 0) ? 0x2u : 0x0u;
     hi_speed = ((fires_wind_limit_1 & (12 < hi_speed)) != 0) ? 12 : hi_speed;
     hi_speed = ((fires_wind_limit_2 & (8 < hi_speed)) != 0) ? 8 : hi_speed;
     hi_speed = ((fires_wind_limit_3 & (15 < hi_speed)) != 0) ? 15 : hi_speed;
     hi_speed = ((fires_wind_limit_4 & (3 < hi_speed)) != 0) ? 3 : hi_speed;
     const int32_t denied = best < 16;
+    const int32_t asks = (best >> 4) == 1;
     outcome->decision = 4 - (best >> 4);
     outcome->rule = best & 15;
     outcome->invalid = -1;
-    outcome->limited[0] = (denied != 0) ? 0x0u : limited_0;
+    outcome->limited[0] = limited_0 & ((uint32_t)denied - 0x1u);
     outcome->lo_payload = 0;
     outcome->hi_payload = (denied != 0) ? 2500 : hi_payload;
     outcome->lo_speed = 0;
     outcome->hi_speed = (denied != 0) ? 20 : hi_speed;
     outcome->dos[0] = dos_0;
-    outcome->roles = (denied != 0) ? UINT64_C(0x0) : roles;
-    outcome->expires = ((denied | (expires == INT64_C(9223372036854775807))) != 0) ? (-INT64_C(1)) : expires;
+    outcome->roles = (asks != 0) ? UINT64_C(0x1) : UINT64_C(0x0);
+    outcome->expires = (asks != 0) ? INT64_C(600000) : (-INT64_C(1));
     outcome->retry = (denied != 0) ? (-INT64_C(1)) : retry;
     return 0;
 }

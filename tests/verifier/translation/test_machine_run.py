@@ -52,6 +52,18 @@ C_INT = {32: ctypes.c_int32, 64: ctypes.c_int64}
 C_UINT = {32: ctypes.c_uint32, 64: ctypes.c_uint64}
 
 
+def test_the_lowest_bit_of_a_value_has_its_number() -> None:
+    numbers = tuple(range(100, 132))
+
+    def of(value: int) -> int:
+        return returning(machine.Lowest(Const(32, value), numbers, 7))
+
+    assert [of(1 << bit) for bit in range(31)] == list(range(100, 131))
+    assert [of(value) for value in (0, 12, -1, LEAST[32], MOST[32], -8)] == [
+        *(7, 102, 100, 131, 100, 103)
+    ]
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_arithmetic_wraps_like_the_machine(width: int) -> None:
     rng = random.Random(width)
