@@ -19,6 +19,7 @@ sys.path[:] = [
 ]
 
 from benchmarks import edge, machine, ours, plots, report, rows, stages  # noqa: E402
+from benchmarks.board.rows import board_rows  # noqa: E402
 from benchmarks.generate import KINDS  # noqa: E402
 from benchmarks.measure import Row  # noqa: E402
 from benchmarks.peers import PEERS  # noqa: E402
@@ -76,6 +77,7 @@ def all_rows(*, quick: bool) -> Iterator[Row]:
     yield from ours.decision_rows(small)
     yield from ours.column_rows(small)
     yield from edge.edge_rows(small)
+    yield from board_rows()
     yield from rows.peer_rows(small, budget_s)
     for kind in KINDS:
         for size in QUICK_SIZES if quick else OWN_SIZES:
