@@ -50,7 +50,8 @@ def edge_rows(case: Case) -> Iterator[Row]:
     """Times and sizes."""
     parts = parts_of(gov_source(case.workload))
     passes = [one for flags in OPTIMISE for one in c_passes(case, parts, flags)]
-    passes.append(in_wasmtime(parts[MODULE], case.requests, len(case.workload.rules)))
+    rules = np.array([*range(len(case.workload.rules)), NO_RULE])
+    passes.append(in_wasmtime(parts[MODULE], words(case.requests), COLUMNS, rules))
     yield from in_turns(case, passes)
     yield case.row("govlang", MODULE_BYTES, len(parts[MODULE]), "bytes")
     yield case.row(
@@ -96,7 +97,7 @@ def in_turns(case: Case, passes: Sequence[Pass]) -> Iterator[Row]:
 def c_passes(case: Case, parts: dict[str, bytes], flags: str) -> Iterator[Pass]:
     """The generated file, and a programmer's two ways to do the same job."""
     library = compiled(parts, flags)
-    requests = np.array(words(case.requests), dtype="i4")
+    requests = words(case.requests)
     for subject, form, name in (
         ("govlang", GENERATED, "generated"),
         ("C by hand", f"{SAME_JOB}, branchy", "branchy"),
@@ -126,27 +127,27 @@ def compiled(parts: dict[str, bytes], flags: str) -> ctypes.CDLL:
         return ctypes.CDLL(str(path))
 
 
-def words(requests: list[Request]) -> list[list[int]]:
+def words(requests: list[Request]) -> Array:
     """The requests as the variables of the policy, in their order; nobody has approved."""
     numbers = [field.name for field in FIELDS if field.name != "zone"]
-    return [[*(number(r, n) for n in numbers), ZONES.index(text(r, "zone")), 0] for r in requests]
+    rows = [[*(number(r, n) for n in numbers), ZONES.index(text(r, "zone")), 0] for r in requests]
+    return np.array(rows, dtype="<i4")
 
 
 # --- WebAssembly ---------------------------------------------------------------------------------
 
 
-def in_wasmtime(module: bytes, requests: list[Request], default: int) -> Pass:
-    """The policy in a loop of its own module; `default` is the number that means no rule."""
+def in_wasmtime(module: bytes, requests: Array, names: Sequence[str], rules: Array) -> Pass:
+    """The policy in a loop of its own module, its variables by name; `rules` are the case's numbers of its rules."""
     store = wasmtime.Store()
-    loop = wasmtime.Module(store.engine, wasmtime.wat2wasm(with_loop(module, len(requests))))
+    text = with_loop(module, names, len(requests))
+    loop = wasmtime.Module(store.engine, wasmtime.wat2wasm(text))
     inside: Any = wasmtime.Instance(store, loop, []).exports(store)
-    inside["memory"].write(store, np.array(words(requests), dtype="<i4").tobytes(), 0)
-    start = len(requests) * len(COLUMNS) * 4
+    inside["requests"].write(store, requests.tobytes(), 0)
 
     def decisions() -> list[int]:
-        found = inside["memory"].read(store, start, start + len(requests) * 4)
-        rules = np.frombuffer(found, dtype="<i4").tolist()
-        return [NO_RULE if rule == default else rule for rule in rules]
+        found = inside["requests"].read(store, requests.nbytes, requests.nbytes + 4 * len(requests))
+        return [int(rule) for rule in rules[np.frombuffer(found, dtype="<i4")]]
 
     return Pass("govlang", IN_WASMTIME, partial(timed_call, inside, store), decisions)
 
@@ -158,25 +159,25 @@ def timed_call(loop: Any, store: Any) -> float:
     return float(thread_time_ns() - start)
 
 
-def with_loop(module: bytes, count: int) -> str:
+def with_loop(module: bytes, names: Sequence[str], count: int) -> str:
     """The module with a memory of `count` requests and a loop that decides them, leaving the rules behind them."""
     ran = subprocess.run(["wasm2wat", "-"], input=module, capture_output=True, check=True)
     plain = ran.stdout.decode().rstrip().removesuffix(")")
     of = dict(re.findall(r'\(export "([^"]+)" \((?:global|func) ([^)]+)\)\)', plain))
-    width = 4 * len(COLUMNS)
+    width = 4 * len(names)
     loads = "\n".join(
-        f"(global.set {of[name]} (i32.load offset={4 * at} (local.get $at)))"
-        for at, name in enumerate(COLUMNS)
+        f"(global.set {of[name]} (i32.load $requests offset={4 * at} (local.get $at)))"
+        for at, name in enumerate(names)
     )
     pages = -(-count * (width + 4) // 65_536)
     return f"""{plain}
-(memory (export "memory") {pages})
+(memory $requests (export "requests") {pages})
 (func (export "run") (local $at i32) (local $to i32)
   (local.set $to (i32.const {count * width}))
   (loop $next
     {loads}
     (drop (call {of["decide"]}))
-    (i32.store (local.get $to) (global.get {of["out.rule"]}))
+    (i32.store $requests (local.get $to) (global.get {of["out.rule"]}))
     (local.set $at (i32.add (local.get $at) (i32.const {width})))
     (local.set $to (i32.add (local.get $to) (i32.const 4)))
     (br_if $next (i32.lt_u (local.get $at) (i32.const {count * width}))))))"""

@@ -18,11 +18,12 @@ sys.path[:] = [
     *(path for path in sys.path if Path(path or ".").resolve() != HERE),
 ]
 
-from benchmarks import edge, machine, ours, plots, report, rows, stages  # noqa: E402
+from benchmarks import edge, edge_many, machine, ours, plots, report, rows, stages  # noqa: E402
 from benchmarks.board.rows import board_rows  # noqa: E402
 from benchmarks.generate import KINDS  # noqa: E402
 from benchmarks.measure import Row  # noqa: E402
 from benchmarks.peers import PEERS  # noqa: E402
+from benchmarks.targets import EDGE_SIZES  # noqa: E402
 
 RESULTS = HERE / "results.json"
 PEER_SIZES = (10, 100, 1_000, 10_000)
@@ -84,6 +85,8 @@ def all_rows(*, quick: bool) -> Iterator[Row]:
             case = rows.generated_case(size, kind)
             yield from rows.limit_rows(case)
             yield from ours.decision_rows(case)
+            if size in EDGE_SIZES:
+                yield from edge_many.many_rows(case)
             if size in PEER_SIZES and kind != "text":
                 yield from rows.peer_rows(case, budget_s)
 

@@ -182,8 +182,23 @@ def edge(figures: Figures) -> list[Verdict]:
     return [
         *(by_hand(figures, flags) for flags in ("-O2", "-O3")),
         ratio("WebAssembly in wasmtime beside generated C, gcc -O2", inside, generated, 1.5),
+        *(
+            beside_c(figures, kind, rules)
+            for kind in ("cells", "text", "overlap")
+            for rules in EDGE_SIZES
+        ),
         most("`policy.wasm` of examples/drone_fleet.gov", size, 2_048, "bytes"),
     ]
+
+
+EDGE_SIZES = (10, 100, 1_000)
+
+
+def beside_c(figures: Figures, kind: str, rules: int) -> Verdict:
+    """The module of a generated policy beside its C."""
+    inside = figures.ours(kind, rules, IN_WASMTIME)
+    generated = figures.ours(kind, rules, f"{GENERATED}, gcc -O2")
+    return ratio(f"the same, {spaced(rules)} rules ({kind})", inside, generated, 1.5)
 
 
 def by_hand(figures: Figures, flags: str) -> Verdict:
