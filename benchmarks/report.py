@@ -30,7 +30,8 @@ HOW = """\
 - At the edge, generated C and C by hand are called as functions of another file, check every variable, name the first
   one outside its domain and fill the whole outcome. The module runs in a loop of its own, which also takes each request
   from a memory into the policy's variables. These take turns, 61 passes each, and the least time of each stands here,
-  since other work on the machine only ever adds to it. On generated policies texts are classified beforehand. `board` is the drone policy, compiled for a Cortex-M3 and run
+  since other work on the machine only ever adds to it. On generated policies texts are
+  classified beforehand. `board` is the drone policy, compiled for a Cortex-M3 and run
   under qemu, which counts instructions; nothing there is a time.
 - Peers get their best form: compiled ahead, the request already in the shape that they read fastest. Those that scan
   their rules are also measured behind a Python dictionary on the equality columns with one small engine a cell, as a
