@@ -15,7 +15,7 @@ STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 NATIVE := $(wildcard native/*.c native/*.h native/build_table.py)
 
-.PHONY: help setup demo edge-page test edge-packages edge-test lint types check check-long package bench golden fmt lock \
+.PHONY: help setup demo edge-page test edge-packages edge-test lint types check check-long package bench mutation golden fmt lock \
         agreement-long clean
 
 help: ## this list
@@ -80,6 +80,9 @@ $(BENCH_STAMP): $(STAMP) requirements-bench.lock benchmarks/js/package-lock.json
 
 bench: edge-packages $(BENCH_STAMP) ## measure against the peers, write benchmarks/results.md
 	$(BIN)/python benchmarks/run.py
+
+mutation: edge-packages $(STAMP) ## mutate checker, lowering and verifier, write benchmarks/mutation.md (hours)
+	$(BIN)/python -m benchmarks.mutation.run
 
 lock: $(BIN)/python ## pin the dependencies anew
 	$(BIN)/python -m pip install --quiet 'pip-tools>=7.4'
