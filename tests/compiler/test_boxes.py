@@ -27,7 +27,7 @@ from govlang.compiler.boxes import (
     ranges_of,
 )
 from govlang.compiler.interpret import Environment
-from govlang.compiler.terms import TERMS_MAX, TOP_TERMS_MAX, Space
+from govlang.compiler.terms import TERMS_MAX, TOP_TERMS_MAX, Space, Term
 from govlang.compiler.text_classes import classify_fields
 
 WORDS = range(16)
@@ -151,3 +151,27 @@ def test_a_wide_disjunction_in_a_conjunction_stays_a_residual_under_its_hull() -
         <= 2 * TERMS_MAX
     )
     assert term.box[Axis(AxisKind.VALUE, "z")] == ((0, 9),)
+
+
+def space() -> Space:
+    fields = tuple(ir.Field(name, ir.Kind.NUMBER, 0, 9) for name in "ab")
+    return Space(ir.Policy("p", "1", 1, ir.Combine.STRICT, ir.Default.DENY, fields, ()), {})
+
+
+def test_a_decision_has_no_terms() -> None:
+    with pytest.raises(ValueError, match="in properties only"):
+        space().terms(ir.DecisionIn(frozenset({ir.Effect.DENY})))
+
+
+def test_terms_that_differ_on_one_axis_become_one() -> None:
+    a, b = (Axis(AxisKind.VALUE, name) for name in "ab")
+    terms = [
+        Term({a: ((0, 1),), b: ((0, 1),)}),
+        Term({a: ((4, 5),), b: ((0, 1),)}),
+        Term({a: ((0, 1), (4, 5)), b: ((2, 3),)}),
+        Term({a: ((7, 7),), b: ((7, 7),)}),
+    ]
+    assert space().merged(terms) == [
+        Term({a: ((0, 1), (4, 5)), b: ((0, 3),)}),
+        Term({a: ((7, 7),), b: ((7, 7),)}),
+    ]

@@ -237,3 +237,38 @@ def test_a_let_may_speak_of_the_decision_in_proofs_only() -> None:
     assert not errors(FIELDS + body)
     found = errors(FIELDS + body + "rule r when stopped deny")
     assert [(one.code, one.span.text) for one in found if one.span] == [("GOV217", "stopped")]
+
+
+@pytest.mark.parametrize(
+    ("text", "way_out"),
+    [
+        ("abs(payload, cargo) > 1 kg", "write `abs(a)`"),
+        ("least(payload) > 1 kg", "write `least(a, b)`"),
+        ("greatest(payload) > 1 kg", "write `greatest(a, b)`"),
+    ],
+)
+def test_a_call_with_another_number_of_arguments_shows_the_right_one(
+    text: str, way_out: str
+) -> None:
+    assert [(one.code, one.help) for one in faults(text)] == [("GOV116", way_out)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "least(since, pause) > 1 h",
+        "least(pause, since) > 1 h",
+        "(if ticket then pause else since) > 1 h",
+        "since > pause",
+        "pause > since",
+        "pause == until",
+    ],
+)
+def test_a_point_in_time_is_no_duration(text: str) -> None:
+    assert [one.code for one in faults(text)] == ["GOV204"]
+
+
+def test_both_ways_of_a_choice_measure_the_same() -> None:
+    assert [one.code for one in faults("(if ticket then payload else battery) > 1 kg")] == [
+        "GOV205"
+    ]

@@ -100,3 +100,9 @@ def test_the_way_out_is_what_can_be_written(type_: str, help_: str) -> None:
     word, value = help_.removeprefix("write `").removesuffix("`").split()
     kept = re.sub(r" max \d+", "", type_)
     assert declared(f"{kept} {word} {value}")
+
+
+def test_a_field_without_a_value_is_no_field() -> None:
+    with pytest.raises(ValueError, match="range of `x` is empty"):
+        ir.Field("x", ir.Kind.NUMBER, 3, 2)
+    assert ir.Field("x", ir.Kind.NUMBER, 3, 3).lo == 3

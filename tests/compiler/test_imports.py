@@ -132,3 +132,33 @@ def test_a_directory_is_no_policy(tmp_path: Path) -> None:
     with pytest.raises(GovError) as caught:
         compile_file(tmp_path)
     assert caught.value.diagnostics[0].code == "GOV224"
+
+
+NO_REASON = OSError("the disk is gone")
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (FileNotFoundError(2, "No such file", "a.gov"), "No such file"),
+        (NO_REASON, "the disk is gone"),
+        (ValueError("embedded null byte"), "embedded null byte"),
+    ],
+)
+def test_why_a_file_cannot_be_read_is_said(error: Exception, why: str) -> None:
+    def read(_: str) -> bytes:
+        raise error
+
+    with pytest.raises(GovError) as caught:
+        compile_source(Source("p.gov", HEADER + 'import "a.gov"'), read)
+    assert [one.message for one in caught.value.diagnostics] == [f"`a.gov` cannot be read: {why}"]
+
+
+def test_a_faulty_file_of_rows_is_reported_at_its_place() -> None:
+    body = FIELDS + 'table t(zone) -> decision from "t.csv"'
+    found = errors(body, {"t.csv": 'zone,decision\nurban,deny\n"rural,deny\n'})
+    assert [(one.code, one.span.file, one.span.line) for one in found if one.span] == [
+        ("GOV115", "t.csv", 3)
+    ]
+    (undecoded,) = errors(body, {"t.csv": b"\xff"})
+    assert (undecoded.code, "`t.csv`" in undecoded.message) == ("GOV101", True)

@@ -14,10 +14,12 @@ from source_strategies import Writer
 from govlang.compiler import interpret, ir
 from govlang.compiler.intervals import (
     SAFE,
+    Interval,
     RangeOverflowError,
     arithmetic,
     check_policy,
     divided,
+    hull,
     interval,
     policy_ranges,
 )
@@ -160,3 +162,35 @@ def test_a_factor_beyond_64_bits_of_what_is_always_0_is_refused() -> None:
     for text in ("x * 100_000_000_000_000_000_000 > x", "z + 0.000_000_000_000_000_001 kg > y"):
         fields = "input {\n x : number in 0..0\n y : number in 0..5 kg\n z : number in 0..0 kg step 1000 kg\n}\n"
         assert [one.code for one in errors(f"{fields}rule r when {text} deny")] == ["GOV210"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        ((0, 9), (3, 4), (0, 9)),
+        ((3, 4), (0, 9), (0, 9)),
+        ((0, 1), (5, 9), (0, 9)),
+        ((5, 9), (0, 1), (0, 9)),
+        ((0, 5), (3, 9), (0, 9)),
+    ],
+)
+def test_a_hull_holds_both_and_no_more(one: Interval, other: Interval, both: Interval) -> None:
+    assert hull(one, other) == both
+
+
+@pytest.mark.parametrize("divisor", [1 << 63, -(1 << 63) - 1])
+def test_a_divisor_beyond_int64_is_refused(divisor: int) -> None:
+    with pytest.raises(RangeOverflowError) as caught:
+        interval(FloorDiv(FieldValue("a"), divisor), RANGES)
+    assert caught.value.interval == (divisor, divisor)
+
+
+def test_a_constant_may_be_any_of_int64_and_a_field_stops_one_short() -> None:
+    for value in (ir.INT64_MIN, ir.INT64_MAX):
+        assert interval(IntConst(value), {}) == (value, value)
+        with pytest.raises(RangeOverflowError):
+            interval(FieldValue("x"), {"x": (value, value)})
+    for value in (ir.INT64_MIN - 1, ir.INT64_MAX + 1):
+        with pytest.raises(RangeOverflowError):
+            interval(IntConst(value), {})
+    assert interval(FieldValue("x"), {"x": SAFE}) == SAFE

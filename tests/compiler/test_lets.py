@@ -6,7 +6,7 @@ import pytest
 from front import FIELDS, codes, condition, errors, faults
 
 from govlang.compiler import ir
-from govlang.compiler.lets import LEVELS_MAX, size_of
+from govlang.compiler.lets import LEVELS_MAX, parts_of, size_of
 
 
 def test_lets_may_stand_in_any_order_and_name_numbers_conditions_and_constants() -> None:
@@ -73,3 +73,15 @@ def test_a_wide_let_is_counted_where_it_is_used() -> None:
         == "GOV232"
     )
     assert not faults(" or ".join(["wide"] * 40), extra)
+
+
+def test_the_size_of_an_expression_is_its_number_of_nodes() -> None:
+    found = condition("ticket and (payload + cargo > 1 kg or not (wait == pause))")
+    nodes, waiting = 0, [found]
+    while waiting:
+        nodes += 1
+        waiting += parts_of(waiting.pop())
+    assert nodes > 8
+    assert size_of(found, 10_000) == nodes
+    assert size_of(ir.And((ir.BoolConst(True), ir.BoolConst(False))), 10) == 3
+    assert size_of(found, 2) == 3

@@ -12,6 +12,7 @@ from govlang.compiler import ir
 from govlang.compiler.core import core_json
 from govlang.compiler.frontend import compile_source
 from govlang.compiler.imports import gather
+from govlang.compiler.lets import parts_of
 from govlang.compiler.lower import lower_policy
 from govlang.dsl.source import Source
 
@@ -144,3 +145,19 @@ def test_ten_thousand_rules_are_checked_and_lowered_in_seconds() -> None:
 
 def test_a_source_without_files_needs_no_reader() -> None:
     assert compile_source(Source("p.gov", HEADER + "rule r deny")).policy.rules[0].id == "r"
+
+
+@pytest.mark.parametrize("number", range(300, 308))
+def test_the_findings_that_can_be_accepted_are_301_to_306(number: int) -> None:
+    found = codes(f'rule a deny\naccept GOV{number} on a because "known"')
+    assert (found == []) == (301 <= number <= 306)
+
+
+def test_every_role_has_a_bit_of_its_own() -> None:
+    rules = check(
+        FIELDS + 'rule a when ticket require human from "x", "y", "z"\n'
+        'rule b when approved contains "z" and approved contains any {"x", "z"} allow'
+    ).policy.rules
+    tests = [part for part in parts_of(rules[1].condition) if isinstance(part, ir.SetTest)]
+    assert [test.mask.bit_count() for test in tests] == [1, 2]
+    assert tests[0].mask & tests[1].mask == tests[0].mask

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from govlang.compiler import interpret, ir, measure, numbers
+from govlang.compiler.refusal import RefusalError
 from govlang.compiler.types import Constant, Number, Quantity
 from govlang.dsl.source import NO_SPAN
 from govlang.dsl.units import ONE, Units
@@ -146,3 +147,39 @@ def test_units_of_products_and_quotients_are_ones_that_can_be_written(
         assert measure.product(one, two).text == product
     if quotient is not None:
         assert measure.quotient(one, two).text == quotient
+
+
+LARGEST = Fraction(2**512 - 1)
+
+
+@pytest.mark.parametrize("value", [LARGEST, 1 / LARGEST, -LARGEST])
+def test_a_constant_may_have_512_bits(value: Fraction) -> None:
+    found = numbers.multiplied(Constant(value), Constant(Fraction(1)), NO_SPAN)
+    assert isinstance(found, Constant)
+    assert found.value == value
+
+
+@pytest.mark.parametrize("value", [LARGEST + 1, 1 / (LARGEST + 1)])
+def test_a_constant_of_more_bits_is_refused(value: Fraction) -> None:
+    with pytest.raises(RefusalError):
+        numbers.multiplied(Constant(value), Constant(Fraction(1)), NO_SPAN)
+
+
+@given(STEPS, STEPS, VALUES, st.booleans())
+def test_a_quantity_is_rounded_to_whole_steps(
+    step: Fraction, into: Fraction, x: int, up: bool
+) -> None:
+    found = numbers.rounded(field("x", step), into, NO_SPAN, up=up)
+    assert found.step == into
+    assert run(found, x) == (-floor(-x * step / into) if up else floor(x * step / into)) * into
+
+
+def test_a_quantity_on_the_grid_is_not_divided() -> None:
+    found = numbers.rounded(field("x", Fraction(3)), Fraction(1), NO_SPAN, up=True)
+    assert found.expr == ir.Arith(ir.ArithOp.MUL, ir.FieldValue("x"), ir.IntConst(3))
+
+
+def test_the_negative_of_a_quantity_has_its_ends_turned() -> None:
+    found = numbers.negated(Quantity(ir.FieldValue("x"), (-3, 8), Fraction(1, 4)), NO_SPAN)
+    assert isinstance(found, Quantity)
+    assert (found.interval, found.step) == ((-8, 3), Fraction(1, 4))

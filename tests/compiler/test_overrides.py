@@ -57,3 +57,14 @@ def test_a_chain_of_thousands_is_neither_deep_nor_slow() -> None:
 def test_thousands_of_unknown_names_are_reported_without_reading_all_names_for_each() -> None:
     body = "".join(f"rule r{i} deny overrides q{i}\n" for i in range(1500))
     assert len(errors(body)) == 1500
+
+
+@pytest.mark.parametrize(("rules", "shown"), [(10, 11), (11, 12), (12, 12), (30, 12)])
+def test_of_a_long_circle_ten_rules_and_the_last_are_named(rules: int, shown: int) -> None:
+    body = "\n".join(f"rule r{i} deny overrides r{(i + 1) % rules}" for i in range(rules))
+    (found,) = errors(body)
+    names = found.message.partition(": ")[2].split(" → ")
+    assert len(names) == shown
+    assert names[:10] == [f"`r{i}`" for i in range(10)]
+    assert names[-1].strip("`") == "r0"
+    assert ("`…`" in names) == (rules > 10)

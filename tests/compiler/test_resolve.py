@@ -6,6 +6,10 @@ import pytest
 from front import FIELDS, check, codes, errors
 
 from govlang.compiler import ir
+from govlang.compiler.resolve import unique
+from govlang.dsl import ast
+from govlang.dsl.diagnostics import Diagnostics
+from govlang.dsl.source import Source, Span
 
 TWICE = [
     ("input { a : bool }\ninput { a : bool }", "name `a`"),
@@ -133,3 +137,20 @@ def test_a_policy_names_at_most_64_roles() -> None:
     body = "".join(f'rule r{i} require human from "role{i}"\n' for i in range(65))
     found = errors(body)
     assert [(one.code, one.span.text) for one in found if one.span] == [("GOV235", '"role64"')]
+
+
+def test_of_a_long_time_zone_forty_letters_are_shown() -> None:
+    (found,) = errors(f'time zone "{"x" * 39}yz"')
+    assert found.message == f"there is no time zone `{'x' * 39}y`"
+
+
+def test_a_name_is_new_once() -> None:
+    source = Source("p.gov", "one two one")
+    names = [
+        ast.Name(text, source.span(at, at + 3)) for text, at in (("one", 0), ("two", 4), ("one", 8))
+    ]
+    found, seen = Diagnostics(), dict[str, Span]()
+    assert [unique(name, seen, "rule", found) for name in names] == [True, True, False]
+    (twice,) = found
+    assert (twice.code, twice.span) == ("GOV202", names[2].span)
+    assert seen["one"] == names[0].span

@@ -154,3 +154,12 @@ def test_fields_that_are_compared_share_their_columns() -> None:
     found = classify_fields(policy)
     assert found["a"].columns == found["b"].columns != ()
     assert found["c"].columns == ()
+
+
+@pytest.mark.parametrize("size", [40, 41])
+def test_a_pattern_that_is_too_large_is_named_and_cut(size: int) -> None:
+    pattern = ir.Pattern(ir.PatternKind.GLOB, "x" * size)
+    error = PatternTooLargeError("topic", pattern)
+    shown = "x" * 40 + ("…" if size > 40 else "")
+    assert f"the pattern `{shown}` of `topic`" in str(error)
+    assert (error.field, error.pattern) == ("topic", pattern)

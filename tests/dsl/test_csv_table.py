@@ -112,3 +112,21 @@ def test_a_file_without_headings_is_told_which_to_begin_with() -> None:
         rows(SPEEDS, ",,\n")
     (fault,) = refused.value.diagnostics
     assert fault.help == "begin the file with the line `zone,battery,speed`"
+
+
+@pytest.mark.parametrize(
+    ("csv", "marked"),
+    [
+        ("zone,battery;speed\nurban,_,3 m/s\n", "zone,battery;speed"),
+        ('zone,battery,speed\nurban,"_,3 m/s\n', '"'),
+        ('zone,battery,speed\nur"ban,_,3 m/s\n', "u"),
+        ("", ""),
+        (" \n", ""),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_marked_and_no_more(csv: str, marked: str) -> None:
+    with pytest.raises(GovError) as refused:
+        rows(SPEEDS, csv)
+    (fault, *_) = refused.value.diagnostics
+    assert fault.span is not None
+    assert fault.span.text == marked

@@ -9,6 +9,7 @@ from govlang.dsl.diagnostics import (
     did_you_mean,
     in_order,
     render,
+    window,
 )
 from govlang.dsl.source import Source
 
@@ -90,3 +91,27 @@ def test_spans_know_their_place() -> None:
     assert SOURCE.span(0, 1).to(span).text == SOURCE.text[:18]
     assert repr(span) == "p.gov:2:5"
     assert SOURCE.line_text(9) == ""
+
+
+def test_the_mark_ends_with_what_is_shown_of_a_long_line() -> None:
+    line = "".join(chr(97 + at % 26) for at in range(1000))
+    assert window(line, 500, 900) == (f"…{line[440:560]}…", 61, 60)
+    assert window(line, 500, 7) == (f"…{line[440:560]}…", 61, 7)
+    assert window(line, 10, 900) == (f"{line[:120]}…", 10, 110)
+    assert window(line, 990, 10) == (f"…{line[930:]}", 61, 10)
+
+
+def test_a_line_as_long_as_the_window_is_shown_whole() -> None:
+    line = "x" * 120
+    assert window(line, 100, 20) == (line, 100, 20)
+    assert window(line, 100, 0) == (line, 100, 1)
+    assert window(line + "y", 100, 21) == (f"…{'x' * 80}y", 61, 21)
+
+
+def test_the_latest_finding_can_be_replaced() -> None:
+    found = Diagnostics()
+    for message in ("first", "second", "third"):
+        found.error("GOV110", message, SOURCE.span(0, 1))
+    found.replace_last(at(0, 1))
+    assert [one.message for one in found] == ["first", "second", "wrong"]
+    assert found.last() == at(0, 1)

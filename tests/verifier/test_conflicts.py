@@ -45,3 +45,26 @@ def test_overlaps_that_are_settled_are_no_errors_however_many_there_are(
     source = "combine most_restrictive\ndefault allow\nrule d when x < 90 and x > 1 deny\n" + allows
     found = report(source, overlaps=True).findings
     assert [f.severity for f in found if f.kind == "conflict"] == ["note", "note"]
+
+
+@pytest.mark.parametrize(
+    ("body", "settled"),
+    [
+        ("rule a when x < 9 allow\nrule d when x < 5 deny overrides a\n", "`overrides`"),
+        ("rule d when x < 5 deny\nrule a when x < 9 allow overrides d\n", "`overrides`"),
+        (
+            "tiers one, two\ntier one { rule d when x < 5 deny }\ntier two { rule a when x < 9 allow }\n",
+            "their tiers",
+        ),
+        (
+            "combine most_restrictive\nrule a when x < 9 allow\nrule d when x < 5 deny\n",
+            "`combine`",
+        ),
+    ],
+)
+def test_what_settles_an_overlap_is_named(body: str, settled: str) -> None:
+    notes = [
+        f for f in report("default deny\n" + body, overlaps=True).findings if f.kind == "conflict"
+    ]
+    assert [f.severity for f in notes] == ["note"]
+    assert notes[0].message.endswith(f"settled by {settled}")
