@@ -82,7 +82,7 @@ def run_forked(
     while not ended and time.monotonic() < end:
         ended, status = os.waitpid(child, os.WNOHANG)
         time.sleep(0 if ended else 0.005)
-    _kill_group(child)
+    end_group(child)
     if not ended:
         os.waitpid(child, 0)
     with os.fdopen(reading, encoding="utf-8") as pipe:
@@ -122,7 +122,7 @@ def _run_child(
         os._exit(0)
 
 
-def _kill_group(child: int) -> None:
+def end_group(child: int) -> None:
     """End what the fork has started, itself included."""
     try:
         os.killpg(child, signal.SIGKILL)

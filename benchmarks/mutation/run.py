@@ -16,6 +16,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import chain
@@ -25,7 +26,7 @@ from typing import Any
 import pytest
 
 from benchmarks.mutation import page, reach
-from benchmarks.mutation.live import Program, Ran, run_forked
+from benchmarks.mutation.live import Program, Ran, end_group, run_forked
 from benchmarks.mutation.mutants import Mutant, mutants, mutated
 from benchmarks.mutation.packages import OUT, PACKAGES, ROOT, TESTS, modules
 from benchmarks.mutation.profile import no_shrinking
@@ -119,23 +120,31 @@ def run_fresh(mutant: Mutant, tests: list[str], limit_s: float) -> Ran:
     plugin = ("-p", "benchmarks.mutation.fresh", "-x", "--tb=no")
     command = [sys.executable, "-m", "pytest", *reach.FLAGS, *plugin, f"@{asked}"]
     environment = {**os.environ, "GOVLANG_MUTANT": mutant.key}
-    try:
-        ran = subprocess.run(
+    with tempfile.TemporaryFile(
+        "w+", encoding="utf-8"
+    ) as out:  # a pipe would wait for its children
+        child = subprocess.Popen(
             command,
             cwd=ROOT,
             env=environment,
-            capture_output=True,
-            text=True,
-            timeout=2 * limit_s,
-            check=False,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        return Ran(overran=True)
-    if ran.returncode == pytest.ExitCode.OK:
+        try:
+            code = child.wait(timeout=2 * limit_s)
+        except subprocess.TimeoutExpired:
+            return Ran(overran=True)
+        finally:
+            end_group(child.pid)
+            child.wait()
+        out.seek(0)
+        said = out.read()
+    if code == pytest.ExitCode.OK:
         return Ran()
-    if ran.returncode in {pytest.ExitCode.NO_TESTS_COLLECTED, pytest.ExitCode.INTERNAL_ERROR}:
-        raise RuntimeError(ran.stdout + ran.stderr)
-    failed = [line for line in ran.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    if code in {pytest.ExitCode.NO_TESTS_COLLECTED, pytest.ExitCode.INTERNAL_ERROR}:
+        raise RuntimeError(said)
+    failed = [line for line in said.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     return Ran(killer=failed[0].split(" ", 2)[1] if failed else "at import")
 
 
