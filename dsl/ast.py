@@ -8,11 +8,11 @@ identifier or as a string (rule names, members, labels, roles) are one `Name`.
 INVARIANT: a parsed tree is no deeper than `limits.MAX_DEPTH`, so that recursion over it is safe.
 """
 
-# ruff: noqa: RUF009  # `span_field()` makes a dataclass field, not a shared default
+# `span_field()` makes a dataclass field, not a shared default
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from govlang.dsl.ast_expressions import (
@@ -79,6 +79,7 @@ from govlang.dsl.ast_tables import (
     Table,
     TableRow,
 )
+from govlang.dsl.record import record
 from govlang.dsl.source import Span, span_field
 
 __all__ = [
@@ -167,7 +168,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Header:
     """`language 1` and `policy NAME version "V"`."""
 
@@ -186,7 +187,7 @@ class Combine(StrEnum):
     UNIQUE = "unique"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CombineDecl:
     """`combine most_restrictive`; none written: strict."""
 
@@ -194,7 +195,7 @@ class CombineDecl:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DefaultDecl:
     """`default allow`, `default deny`, or `default none` (effect None: every input must be covered)."""
 
@@ -202,7 +203,7 @@ class DefaultDecl:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TiersDecl:
     """`tiers safety, business`: highest first."""
 
@@ -210,7 +211,7 @@ class TiersDecl:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InputDecl:
     """`input { … }`; several blocks add up."""
 
@@ -218,7 +219,7 @@ class InputDecl:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OutputDecl:
     """`output speed : number in 0..20 m/s`: what a limit may set beside inputs."""
 
@@ -226,7 +227,7 @@ class OutputDecl:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ActionDecl:
     """`action isolate`, `action page(team : text, level : one of low, high)`."""
 
@@ -235,7 +236,7 @@ class ActionDecl:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LetDecl:
     """`let name = expression`: another name for the expression."""
 
@@ -244,7 +245,7 @@ class LetDecl:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParamDecl:
     """`param cap : number in 1..5 kg = 1 kg`: a constant of the deployment and its usual value."""
 
@@ -254,7 +255,7 @@ class ParamDecl:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AssumeDecl:
     """`assume EXPR`: a request that breaks it is an invalid request."""
 
@@ -262,7 +263,7 @@ class AssumeDecl:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AcceptDecl:
     """`accept GOV301 on a, b because "…"`: turns findings of that code on those names into warnings."""
 
@@ -272,7 +273,7 @@ class AcceptDecl:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ImportDecl:
     """`import "common.gov"`: its declarations stand here; the path is relative to this file."""
 
@@ -280,7 +281,7 @@ class ImportDecl:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimeZoneDecl:
     """`time zone "Europe/Berlin"`: makes `weekday` and `minute_of_day` exist."""
 
@@ -288,7 +289,7 @@ class TimeZoneDecl:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LongestWindowDecl:
     """`longest window 30 d`: the bound of every temporal window."""
 
@@ -296,7 +297,7 @@ class LongestWindowDecl:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """When `condition` holds (None: always), decide; `overrides` drops the named fired rules."""
 
@@ -309,7 +310,7 @@ class Rule:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TierBlock:
     """`tier NAME when CONDITION { rules and tables }`; a tier may have several blocks."""
 
@@ -342,7 +343,7 @@ Declaration = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comment:
     """`// text` (without the slashes, stripped); `own_line` when nothing stands before it."""
 
@@ -351,7 +352,7 @@ class Comment:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Policy:
     """A whole file: header (None only in an imported part), declarations in source order, comments.
 

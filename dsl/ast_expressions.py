@@ -1,13 +1,13 @@
 """Syntax tree: effects, expressions, literals. Read them as `ast.X`; see `ast.py`."""
 
-# ruff: noqa: RUF009  # `span_field()` makes a dataclass field, not a shared default
+# `span_field()` makes a dataclass field, not a shared default
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from govlang.dsl.record import record
 from govlang.dsl.source import Span, span_field
 
 
@@ -21,7 +21,7 @@ class Effect(StrEnum):
     DENY = "deny"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Number:
     """A literal as it was written, `1_000.50`, with its unit, `kg`, or None.
 
@@ -39,7 +39,7 @@ class Number:
         return Decimal(self.text.replace("_", ""))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class String:
     """A text in double quotes, escapes resolved."""
 
@@ -47,7 +47,7 @@ class String:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Name:
     """A word: a field, signal, parameter, `let`, member, label, role or rule, resolved later.
 
@@ -60,7 +60,7 @@ class Name:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bool:
     """`true` or `false`."""
 
@@ -68,7 +68,7 @@ class Bool:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetLiteral:
     """`{a, "b", 3 kg}`: members in the order written; may be empty."""
 
@@ -76,7 +76,7 @@ class SetLiteral:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unary:
     """`not x` (op `not`) or `-x` (op `-`)."""
 
@@ -85,7 +85,7 @@ class Unary:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Binary:
     """Arithmetic, op one of `+ - * /`; groups to the left."""
 
@@ -95,7 +95,7 @@ class Binary:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Logical:
     """`a and b and c` or `a or b or c`: op `and` or `or`, at least two operands."""
 
@@ -104,7 +104,7 @@ class Logical:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Implies:
     """`left implies right`; groups to the right."""
 
@@ -113,7 +113,7 @@ class Implies:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compare:
     """`left op right`, op one of `== != < <= > >=`."""
 
@@ -123,7 +123,7 @@ class Compare:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Is:
     """`x is member`, `x is not member`, `x is true`."""
 
@@ -133,7 +133,7 @@ class Is:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IsEmpty:
     """`x is empty`, `x is not empty`: for sets; on an enumeration with a member `empty`, that member."""
 
@@ -142,7 +142,7 @@ class IsEmpty:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class In:
     """`x in {a, b}`: x equals one of the members; for enumerations, texts, paths, keys and numbers."""
 
@@ -151,7 +151,7 @@ class In:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Like:
     """`x like "infra.*"`: the whole text matches the glob."""
 
@@ -160,7 +160,7 @@ class Like:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Under:
     """`x under "src/"`: a path inside that directory."""
 
@@ -177,7 +177,7 @@ class Quantifier(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Contains:
     """`x contains a` (ONE, one member), `x contains any {a, b}` (ANY), `x contains all {a, b}` (ALL)."""
 
@@ -187,7 +187,7 @@ class Contains:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Within:
     """`x within {a, b}`: every member of the set x is one of these."""
 
@@ -196,7 +196,7 @@ class Within:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Has:
     """`has x`: the optional field has a value."""
 
@@ -204,7 +204,7 @@ class Has:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class If:
     """`if condition then a else b`; the branches may be numbers or conditions."""
 
@@ -214,7 +214,7 @@ class If:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """`least(a, b, …)`, `greatest(a, b, …)` (two or more arguments), `abs(a)`."""
 
@@ -223,7 +223,7 @@ class Call:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DecisionIs:
     """`decision is deny`, `decision is not allow`: in proofs only."""
 
@@ -232,7 +232,7 @@ class DecisionIs:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DecisionAtLeast:
     """`decision is at least throttle`: that effect or a stricter one; in proofs only."""
 
@@ -240,7 +240,7 @@ class DecisionAtLeast:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DecisionIn:
     """`decision in {allow, limit}`: in proofs only."""
 

@@ -1,13 +1,13 @@
 """Syntax tree: types, fields, decisions with their obligations. Read them as `ast.X`."""
 
-# ruff: noqa: RUF009  # `span_field()` makes a dataclass field, not a shared default
+# `span_field()` makes a dataclass field, not a shared default
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from govlang.dsl.ast_expressions import Effect, Expr, Literal, Name, Number, String
+from govlang.dsl.record import record
 from govlang.dsl.source import Span, span_field
 
 
@@ -19,7 +19,7 @@ class Rounding(StrEnum):
     NEAREST = "nearest"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NumberType:
     """`number in low..high UNIT step s rounded down`.
 
@@ -39,7 +39,7 @@ class NumberType:
         return self.high.unit
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EnumType:
     """`one of a, b, "c-d"`: exactly one of the members, in this order."""
 
@@ -47,7 +47,7 @@ class EnumType:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetType:
     """`set of a, b`: any subset of at most 64 labels."""
 
@@ -64,7 +64,7 @@ class Plain(StrEnum):
     DURATION = "duration"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlainType:
     """`bool`, `key`, `time` or `duration` (the last two in milliseconds)."""
 
@@ -72,7 +72,7 @@ class PlainType:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TextType:
     """`text`, or `path` when `is_path`; at most `max_bytes` bytes of UTF-8, None means 256."""
 
@@ -84,7 +84,7 @@ class TextType:
 Type = NumberType | EnumType | SetType | PlainType | TextType
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field:
     """`name : type optional from runtime private`: one value of a request, output or argument."""
 
@@ -99,7 +99,7 @@ class Field:
 # --- effects and obligations ---
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Argument:
     """`name = value` of an action or a remedy, or `name value` of a request."""
 
@@ -108,7 +108,7 @@ class Argument:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limit:
     """`limit F to high` (low None: from the field's own low) or `limit F to low..high`."""
 
@@ -118,7 +118,7 @@ class Limit:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Do:
     """`do ACTION(name = value, …) for 10 min`."""
 
@@ -128,7 +128,7 @@ class Do:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Require:
     """`from "role", "role" expires 15 min` of `require human`; no roles written: empty."""
 
@@ -137,7 +137,7 @@ class Require:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Retry:
     """`retry 30 s` of `throttle`."""
 
@@ -148,7 +148,7 @@ class Retry:
 Obligation = Limit | Do | Require | Retry
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decision:
     """What a rule says: one effect with the obligations written with it.
 
@@ -161,7 +161,7 @@ class Decision:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remedy:
     """`remedy "text" with topic = "x"`: what the caller could do instead."""
 

@@ -1,18 +1,18 @@
 """Syntax tree: invariants, proofs and tests. Read them as `ast.X`."""
 
-# ruff: noqa: RUF009  # `span_field()` makes a dataclass field, not a shared default
+# `span_field()` makes a dataclass field, not a shared default
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from govlang.dsl.ast_expressions import Expr, Name, Number, String
 from govlang.dsl.ast_fields import Argument, Decision
+from govlang.dsl.record import record
 from govlang.dsl.source import Span, span_field
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Invariant:
     """`invariant name: EXPR`: a guard above all tiers denies whatever breaks it."""
 
@@ -21,7 +21,7 @@ class Invariant:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prove:
     """`prove name: EXPR`: a claim about every valid request, parameter and outcome."""
 
@@ -30,7 +30,7 @@ class Prove:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expect:
     """`expect EFFECT … by RULE and do …`.
 
@@ -44,7 +44,7 @@ class Expect:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """`at 5 s request { … } runtime { … } expect …`; `at` None: at 0."""
 
@@ -55,7 +55,7 @@ class Step:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Test:
     """`test "claim" { params { cap 2 kg } steps }`; parameters not named keep their defaults."""
 

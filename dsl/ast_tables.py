@@ -1,24 +1,23 @@
 """Syntax tree: tables, their rows and cells. Read them as `ast.X`."""
 
-# ruff: noqa: RUF009  # `span_field()` makes a dataclass field, not a shared default
+# `span_field()` makes a dataclass field, not a shared default
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from govlang.dsl.ast_expressions import Literal, Name, Number, Quantifier, SetLiteral, String
 from govlang.dsl.ast_fields import Decision
+from govlang.dsl.record import record
 from govlang.dsl.source import Span, span_field
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CellAny:
     """`_`, or an empty CSV cell: holds whatever the column's value, absent or not."""
 
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CellValue:
     """`urban`, `"text"`, `50 %`, `true`: the column equals it; as a result, the value itself."""
 
@@ -26,7 +25,7 @@ class CellValue:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CellCompare:
     """`>= 50 %`: op one of `== != < <= > >=`, the column on the left."""
 
@@ -35,7 +34,7 @@ class CellCompare:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CellRange:
     """`10..20 %`: both ends belong to it."""
 
@@ -44,7 +43,7 @@ class CellRange:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CellSet:
     """`{a, b}`: the column is in it."""
 
@@ -52,7 +51,7 @@ class CellSet:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CellLike:
     """`like "glob"`."""
 
@@ -60,7 +59,7 @@ class CellLike:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CellUnder:
     """`under "dir/"`."""
 
@@ -68,7 +67,7 @@ class CellUnder:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CellContains:
     """`contains a`, `contains any {a, b}`, `contains all {a, b}`."""
 
@@ -77,7 +76,7 @@ class CellContains:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CellNot:
     """`not urban`, `not {a, b}`: the cell after it does not hold."""
 
@@ -85,7 +84,7 @@ class CellNot:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CellAnd:
     """`>= 10 and < 20`: all of the parts hold; at least two."""
 
@@ -108,7 +107,7 @@ Cell = (
 """A condition on the field that heads its column."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TableRow:
     """One rule, named `TABLE#n` with n from 1: all cells hold, then the decision.
 
@@ -121,7 +120,7 @@ class TableRow:
     span: Span = span_field()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """`table NAME(columns) -> limit F { … }` or `-> decision { … }`, or rows `from "file.csv"`.
 

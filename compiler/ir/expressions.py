@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from govlang.dsl.record import record
 from govlang.dsl.source import Span
 
 INT64_MIN: Final = -(2**63)
@@ -41,28 +42,28 @@ class ArithOp(StrEnum):
     GREATEST = "greatest"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IntConst:
     """An integer."""
 
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FieldValue:
     """The value of a field that is no text: steps, position, mask, bit or milliseconds."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParamValue:
     """The value of a parameter."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arith:
     """`left op right`, in this order, without overflow."""
 
@@ -71,7 +72,7 @@ class Arith:
     right: IntExpr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FloorDiv:
     """`dividend / divisor`, rounded towards minus infinity; the divisor is a constant other than 0."""
 
@@ -83,7 +84,7 @@ class FloorDiv:
             raise ValueError("division by 0")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choose:
     """`if condition then then else otherwise`."""
 
@@ -120,7 +121,7 @@ class PatternKind(StrEnum):
     UNDER = "under"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pattern:
     """A literal, a glob (`*` within a segment, `**` across), or a directory prefix ending in `/`."""
 
@@ -128,7 +129,7 @@ class Pattern:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BoolConst:
     """True or false."""
 
@@ -136,7 +137,7 @@ class BoolConst:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Not:
     """The operand does not hold."""
 
@@ -144,7 +145,7 @@ class Not:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class And:
     """All operands hold; at least two of them."""
 
@@ -152,7 +153,7 @@ class And:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Or:
     """Some operand holds; at least two of them."""
 
@@ -160,7 +161,7 @@ class Or:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InRanges:
     """A number, enumeration, bool, time or duration *field* lies in one of the ranges.
 
@@ -173,7 +174,7 @@ class InRanges:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compare:
     """`left op right` between integer expressions that are not just a field and a constant."""
 
@@ -183,7 +184,7 @@ class Compare:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetTest:
     """A set field shares a member with `mask`, has all of it, or nothing outside it."""
 
@@ -193,7 +194,7 @@ class SetTest:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TextTest:
     """A text field matches at least one of the patterns."""
 
@@ -202,7 +203,7 @@ class TextTest:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TextEqual:
     """Two text fields hold the same bytes; `left < right` by name."""
 
@@ -211,7 +212,7 @@ class TextEqual:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Has:
     """An optional field has a value."""
 
@@ -219,7 +220,7 @@ class Has:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DecisionIn:
     """The outcome's effect is one of these; occurs in properties only."""
 

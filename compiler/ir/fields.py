@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final
 
+from govlang.dsl.record import record
 from govlang.dsl.source import Span
 
 SET_MEMBERS_MAX: Final = 64
@@ -45,7 +46,7 @@ class Rounding(StrEnum):
     NEAREST = "nearest"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field:
     """A column of the request (also: a parameter, an output, an argument of an action).
 
@@ -92,7 +93,7 @@ class Field:
         return "/" if self.kind is Kind.PATH else "."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Param:
     """A constant of the deployment; proofs hold for its whole range."""
 
@@ -100,7 +101,7 @@ class Param:
     default: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Action:
     """Something a host can be told to do, with the arguments it takes."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final
 
@@ -20,6 +20,7 @@ from govlang.compiler.ir.expressions import (
 )
 from govlang.compiler.ir.fields import Action, Field, Param
 from govlang.compiler.ir.walk import atoms
+from govlang.dsl.record import record
 from govlang.dsl.source import Span
 
 
@@ -40,14 +41,14 @@ class Default(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TextConst:
     """A constant text, as an argument of an action or a remedy."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TextField:
     """The value of a text field, as an argument of an action or a remedy."""
 
@@ -57,7 +58,7 @@ class TextField:
 ArgValue = IntConst | FieldValue | ParamValue | Arith | FloorDiv | Choose | TextConst | TextField
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limit:
     """`target` (an input number or an output) may only be in `lo..hi`, in steps of the target."""
 
@@ -66,7 +67,7 @@ class Limit:
     hi: IntExpr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Do:
     """The host must carry out `action` with these arguments, for a time if `for_ms` is given."""
 
@@ -75,7 +76,7 @@ class Do:
     for_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remedy:
     """What the caller may do instead: a text, and values for fields of a request."""
 
@@ -91,7 +92,7 @@ class RuleKind(StrEnum):
     GUARD = "guard"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """When `condition` holds the rule fires; unless overridden it stands and gives its effect.
 
@@ -115,7 +116,7 @@ class Rule:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assumption:
     """A fact that every valid request satisfies; one that does not is an invalid request."""
 
@@ -124,7 +125,7 @@ class Assumption:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Property:
     """Something that must hold of every valid request (and its decision, when it is mentioned)."""
 
@@ -138,7 +139,7 @@ class Property:
         return any(isinstance(atom, DecisionIn) for atom in atoms(self.condition))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cell:
     """A cell of the state, of `bytes` bytes, with its initial value; policies without time have none."""
 
@@ -147,7 +148,7 @@ class Cell:
     initial: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Policy:
     """A whole checked policy."""
 
