@@ -7,12 +7,12 @@ Requests of tests are in the form that JSON has for them, in the units of the fi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 from govlang.compiler import ir
 from govlang.dsl.diagnostics import Diagnostic
+from govlang.dsl.record import record
 from govlang.dsl.source import Source, Span
 
 Json = bool | int | Decimal | str | list[str]
@@ -22,7 +22,7 @@ Expected = dict[str, Any]
 """Keys that an obligation of the outcome must have with equal values (see `obligations.py`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TestStep:
     """One question of a test and the outcome that it must have.
 
@@ -44,7 +44,7 @@ class TestStep:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TestCase:
     """A `test` block."""
 
@@ -59,7 +59,7 @@ ACCEPTABLE: Final = tuple(f"GOV30{n}" for n in range(1, 7))
 """What a policy can be kept with; neither a faulty table, nor what `diff` says, nor an open question."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Accept:
     """A finding of `code` on `rule` (a rule, a row, a property or `default`) is only a warning.
 
@@ -72,7 +72,7 @@ class Accept:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checked:
     """A policy that passed every check of the front end; where things stand is in the IR's spans."""
 

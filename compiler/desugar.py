@@ -9,7 +9,7 @@ A cell other than `_` on an optional column asks for the field to be there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from govlang.compiler import ir
@@ -17,10 +17,11 @@ from govlang.compiler.refusal import RefusalError
 from govlang.compiler.resolve import Scope, unknown
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import Diagnostics
+from govlang.dsl.record import record
 from govlang.dsl.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Draft:
     """A rule before it is checked; `tier_condition` None: its tier always applies."""
 

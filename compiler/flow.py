@@ -11,10 +11,11 @@ true (false) of it, whatever an absent field reads as.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import reduce
 from typing import Final
 
+from govlang.dsl.record import record
 from govlang.dsl.source import Span
 
 Fields = frozenset[str]
@@ -23,7 +24,7 @@ Needs = Mapping[str, Span]
 _NOTHING: Final[Fields] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flow:
     """What an expression needs, and the fields that are present when it is true or false.
 

@@ -20,6 +20,7 @@ from govlang.dsl import ast, limits
 from govlang.dsl.csv_table import read_rows
 from govlang.dsl.diagnostics import Diagnostics, GovError, fail
 from govlang.dsl.parser import parse, parse_fragment
+from govlang.dsl.record import record
 from govlang.dsl.source import Source
 
 Read = Callable[[str], bytes]
@@ -31,7 +32,7 @@ BYTES_MAX: Final = 4 * limits.MAX_BYTES
 """Of all files together."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Program:
     """A policy with its imports in place."""
 

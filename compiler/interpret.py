@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 from govlang.compiler import ir
 from govlang.compiler.ir import Effect
 from govlang.compiler.obligations import Grant, collect_obligations, limits_meet
 from govlang.compiler.text_match import matches
+from govlang.dsl.record import record
 
 Value = int | str
 Params = Mapping[str, int]
@@ -25,14 +25,14 @@ DEFAULT_RULE: Final = "default"
 INVALID_REQUEST: Final = "invalid_request"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class State:
     """The cells of a policy; empty while a policy has no temporal rule."""
 
     cells: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """A valid request: the value of every field that is present, in steps (see `ir.Field`)."""
 
@@ -40,7 +40,7 @@ class Request:
     at_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InvalidRequest:
     """A request that cannot be read: the field (`None`: the whole, or an assumption) and why."""
 
@@ -49,7 +49,7 @@ class InvalidRequest:
     at_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tick:
     """Time passes; nothing is asked."""
 
@@ -59,7 +59,7 @@ class Tick:
 Sample = Request | InvalidRequest | Tick
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """A decision, the rule that made it, what the host must do, and every rule that fired."""
 

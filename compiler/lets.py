@@ -10,7 +10,7 @@ none comes out with more than `LEVELS_MAX`, so that later passes may walk it as 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from govlang.compiler import ir
@@ -20,6 +20,7 @@ from govlang.compiler.resolve import Scope
 from govlang.compiler.types import Condition, Constant, Faulty, Literal, Value, flow_of, reading
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import Diagnostics
+from govlang.dsl.record import record
 from govlang.dsl.source import Span
 
 SIZE_MAX: Final = 100_000
@@ -28,7 +29,7 @@ LEVELS_MAX: Final = 120
 """Of the IR that comes out; a sum of n terms has n levels, an `if` between conditions two."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Known:
     value: Value
     size: int

@@ -10,12 +10,12 @@ obligations are given once; numbers are exact decimals in the unit of their fiel
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any, Final, Protocol
 
 from govlang.compiler import ir
 from govlang.compiler.ir import Effect
+from govlang.dsl.record import record
 
 Obligation = dict[str, Any]
 Steps = tuple[int, int]
@@ -24,7 +24,7 @@ _EXACT: Final = Context(prec=60)
 """64-bit counts of steps of 18 digits, divided by a power of ten, have at most 55."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Grant:
     """A standing rule with the effect it has now; `permits`: it lifts a default that denies."""
 

@@ -7,12 +7,13 @@ they meet a field; every other value is already IR, with what later steps must k
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 from govlang.compiler import ir
 from govlang.compiler.flow import EMPTY, Flow
 from govlang.compiler.intervals import Interval
+from govlang.dsl.record import record
 from govlang.dsl.source import NO_SPAN, Span
 from govlang.dsl.units import ONE, Unit
 
@@ -20,7 +21,7 @@ Members = Mapping[str, int]
 """The members of an enumeration or a set with their positions, in order."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Constant:
     """An exact number, in base units; `unit` is the one in which it was written."""
 
@@ -29,7 +30,7 @@ class Constant:
     span: Span = NO_SPAN
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Quantity:
     """A number that a request or a parameter decides: `expr` counts steps of `step` base units.
 
@@ -49,7 +50,7 @@ class Quantity:
         return self.expr.name if isinstance(self.expr, ir.FieldValue) else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Condition:
     """Something true or false."""
 
@@ -59,7 +60,7 @@ class Condition:
     """Where it mentions the decision, if it does."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice:
     """A field or a parameter that is one of `members`."""
 
@@ -68,7 +69,7 @@ class Choice:
     flow: Flow = EMPTY
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Labels:
     """A set field."""
 
@@ -77,7 +78,7 @@ class Labels:
     flow: Flow = EMPTY
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Text:
     """A text, path or key field."""
 
@@ -85,7 +86,7 @@ class Text:
     flow: Flow = EMPTY
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Literal:
     """A text written out."""
 
@@ -93,7 +94,7 @@ class Literal:
     span: Span = NO_SPAN
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Faulty:
     """Something that has been reported already; what is built on it stays silent."""
 

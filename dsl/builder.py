@@ -7,12 +7,11 @@ their table (GOV114), the language's version (GOV112). A method is named after i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import did_you_mean
 from govlang.dsl.expression_builder import ExpressionBuilder
 from govlang.dsl.keywords import EFFECTS
+from govlang.dsl.record import record
 from govlang.dsl.source import Span
 from govlang.dsl.table_rows import RawCell, RawRow, Result, typed_rows
 
@@ -21,19 +20,19 @@ LANGUAGE_VERSION = 1
 ALLOW = ast.Decision(ast.Effect.ALLOW)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _When:
     condition: ast.Expr
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Because:
     text: ast.String
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Overrides:
     names: tuple[ast.Name, ...]
     span: Span

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from govlang.dsl import ast, limits
 from govlang.dsl.diagnostics import Diagnostics, GovError, fail
 from govlang.dsl.parser import parse_cell
+from govlang.dsl.record import record
 from govlang.dsl.source import Source, Span
 from govlang.dsl.table_rows import RawCell, RawRow, Result, typed_row
 
@@ -24,7 +24,7 @@ _CELL = re.compile(r'[ \t]*+(?:"((?:[^"]|"")*+)"[ \t]*+|([^",\r\n]*+))(,|\r\n|\n
 _BARE_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[-./:@]+[A-Za-z0-9_]+)+")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Text:
     """One cell: its text without CSV quotes, and its place."""
 

@@ -8,10 +8,10 @@ Every code has a page in `codes.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
+from govlang.dsl.record import record
 from govlang.dsl.source import Span
 
 _WIDTH, _CONTEXT = 120, 60
@@ -31,7 +31,7 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Note:
     """A second place that a diagnostic speaks of, as the first of two equal names."""
 
@@ -39,7 +39,7 @@ class Note:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One finding: a stable code, one line of message, a place, and the way out in `help`."""
 

@@ -9,18 +9,19 @@ before `implies`, `or` and `and`; fields and table cells are aligned.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import assert_never
 
 from govlang.dsl import ast
 from govlang.dsl import expression_text as text
+from govlang.dsl.record import record
 from govlang.dsl.source import Source, Span
 
 WIDTH = 100
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """A line of output: `indent` steps of two blanks; `item` where a blank line may stand before;
     `comment` stands beside it.

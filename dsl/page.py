@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from govlang.dsl.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """What a code means: `example` shows the fault as it is written, `way_out` how to mend it."""
 

@@ -78,10 +78,12 @@ def _initialiser(made: Any, fields: dict[str, Field[Any]]) -> Callable[..., None
     arguments, body = [], []
     for name, one in fields.items():
         space[f"set_{name}"] = getattr(made, name).__set__
-        has_default = one.default is not MISSING
-        space[f"default_{name}"] = one.default
+        made_anew = one.default_factory is not MISSING
+        space[f"default_{name}"] = one.default_factory if made_anew else one.default
+        has_default = made_anew or one.default is not MISSING
         arguments.append(f"{name}=default_{name}" if has_default else name)
-        body.append(f"set_{name}(self, {name})")
+        value = f"default_{name}() if {name} is default_{name} else {name}" if made_anew else name
+        body.append(f"set_{name}(self, {value})")
     if hasattr(made, "__post_init__"):
         body.append("self.__post_init__()")
     text = f"def __init__(self, {', '.join(arguments)}):\n  {'; '.join(body) or 'pass'}"

@@ -6,16 +6,17 @@ Out: `ast.TableRow`s, or GOV114 for each row and cell that does not fit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import Diagnostics
+from govlang.dsl.record import record
 from govlang.dsl.source import Span
 
 RawCell = ast.Cell | ast.Decision
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RawRow:
     """The cells of a line."""
 
@@ -23,7 +24,7 @@ class RawRow:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Result:
     """What the last columns say: a limit of this field, or decisions, perhaps with reasons."""
 

@@ -7,15 +7,16 @@ with their plans; the format is described in `build_parser.py`, which writes it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from govlang.dsl.record import record
+
 PASS, LIST, CALL = 0, 1, 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reduction:
     """One rule: pop `length` values, make one of them, go on at `nonterminal`.
 
@@ -31,7 +32,7 @@ class Reduction:
     simple: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tables:
     """`actions[state][terminal]` shifts (>= 0) or reduces (< 0); `gotos[state][nonterminal]`."""
 

@@ -14,10 +14,10 @@ since no factor converts one into the other.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 
 from govlang.dsl.diagnostics import did_you_mean
+from govlang.dsl.record import record
 
 Dimension = tuple[tuple[str, int], ...]
 """Base units with their exponents, none 0, in the order of their names."""
@@ -25,7 +25,7 @@ Dimension = tuple[tuple[str, int], ...]
 NO_DIMENSION: Dimension = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unit:
     """One of this unit is `factor` of the base units of its dimension."""
 

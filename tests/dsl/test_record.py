@@ -51,6 +51,13 @@ class Positive:
             raise ValueError(f"{self.number} is not positive")
 
 
+@record
+class Many:
+    """A list of its own."""
+
+    things: list[int] = field(default_factory=list)
+
+
 def test_what_is_not_compared_takes_no_part_in_equality_and_hash() -> None:
     assert Point(1, 2, "here") == Point(1, 2, "there")
     assert hash(Point(1, 2, "here")) == hash(Point(1, 2, "there"))
@@ -102,6 +109,12 @@ def test_it_can_check_itself() -> None:
         Positive(0)
     with pytest.raises(ValueError, match="0 is not positive"):
         replace(Positive(1), number=0)
+
+
+def test_a_default_that_is_made_is_made_for_each() -> None:
+    first, second = Many(), Many()
+    assert first == second == Many(things=[])
+    assert first.things is not second.things
 
 
 def test_it_can_be_pickled_with_what_is_not_compared() -> None:
