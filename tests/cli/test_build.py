@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -342,3 +343,16 @@ def test_a_policy_too_large_for_code_says_what_its_bundle_lacks(
     asked = building.build(policy, Options(), **choices, emits=("c", "wasm"))
     assert {"policy.c", "policy.h", "policy.wasm"} <= unpack(asked.bundle).keys()
     assert all(f["code"] != "GOV313" for f in asked.report["verification"]["findings"])
+
+
+def test_the_time_of_a_report_counts_the_proofs_of_the_artefacts(
+    gov, policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from govlang.cli import translation
+
+    out = tmp_path / "out"
+    assert gov("build", policy, "-o", out).code == 0
+    now = count(step=100)  # 100 s from one look at the clock to the next
+    monkeypatch.setattr(translation, "perf_counter", lambda: float(next(now)))
+    ran = gov("verify", out / "tiny-1.0.0.govb", "--format", "json")
+    assert 200_000 <= ran.json["ms"] < 300_000  # the table, then module and C

@@ -91,7 +91,7 @@ def _emits(text: str) -> tuple[str, ...]:
 def _say(file: Path, built: Built, paths: list[Path]) -> None:
     report = {"file": str(file)} | built.report["verification"]
     show_findings(report["findings"], built.checked.sources, err=False)
-    click.echo(closing(report))
+    click.echo(closing(report | {"ms": built.report["ms"]}))
     for path in paths:
         click.echo(f"{click.style('wrote', fg='green')}   {path}  ({path.stat().st_size} bytes)")
     if paths:

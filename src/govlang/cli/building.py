@@ -124,7 +124,7 @@ def _with_edge(
     )
     help_line = "name them with `--emit c,wasm` to see what is undecided, or raise `--timeout`"
     left_out = error_of("GOV309", KIND, message, help_line) | {"severity": "warning"}
-    return report | {"findings": [*report["findings"], left_out]}, {}
+    return report | {"findings": [*report["findings"], left_out], "ms": proved["ms"]}, {}
 
 
 def _edge(policy: Policy, compiled: Compiled, emits: tuple[str, ...]) -> dict[str, bytes]:

@@ -53,6 +53,7 @@ def with_difference(report: Report, difference: DiffReport) -> Report:
         "status": joined_status(report["status"], plain["status"]),
         "findings": report["findings"] + capped(plain["findings"]),
         "proved": report["proved"] + proved,
+        "ms": report["ms"] + plain["ms"],
     }
 
 
