@@ -54,6 +54,11 @@ class BatchOutcome:
     def __len__(self) -> int:
         return len(self.decisions)
 
+    def __repr__(self) -> str:
+        counts = np.bincount(self.decisions, minlength=len(DECISIONS)).tolist()
+        told = [f"{n} {one.value}" for n, one in zip(counts, DECISIONS, strict=True) if n]
+        return f"BatchOutcome({', '.join(told) or 'no rows'})"
+
     def decision(self, row: int) -> Decision:
         """The decision of one row."""
         return DECISIONS[int(self.decisions[row])]

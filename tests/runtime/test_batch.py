@@ -272,6 +272,7 @@ def test_blocks_and_tables_of_every_size(rules: int, rows: int) -> None:
     columns = {"speed": rng.integers(-1, 203, rows), "load": rng.integers(0, 101, rows)}
     outcome = policy.decide_batch(columns)
     assert len(outcome) == rows
+    assert ("no rows" in repr(outcome)) == (rows == 0)
     for row in range(0, rows, 7):
         request = {name: int(column[row]) for name, column in columns.items()}
         one = policy.decide(request)
