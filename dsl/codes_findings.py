@@ -112,9 +112,9 @@ FINDINGS: Final[dict[str, Page]] = {
     ),
     "GOV312": Page(
         "a condition with more parts than are looked at",
-        "Of a condition that is no plain list of tests joined by `and`, at most 400 parts are asked whether "
-        "they are always true or always false (GOV304); of the others nothing is known. Everything else "
-        "is proved of the whole condition.",
+        "Of a condition that is no plain list of at most 1 000 tests joined by `and`, at most 400 parts are "
+        "asked whether they are always true or always false (GOV304), fewer the more tests it has; of the "
+        "others nothing is known. Everything else is proved of the whole condition.",
         "a rule with hundreds of `or` and `not` in its `when`",
         "Split the rule into several, or leave it: this is a note.",
     ),

@@ -195,9 +195,9 @@ class Encoder:
             case ir.Not(operand=operand):
                 return z3.Not(self._condition(operand))
             case ir.And(operands=operands):
-                return z3.And([self._condition(one) for one in operands])
+                return z3.And([self.condition(one) for one in operands])
             case ir.Or(operands=operands):
-                return z3.Or([self._condition(one) for one in operands])
+                return z3.Or([self.condition(one) for one in operands])
             case ir.InRanges(name=name, ranges=allowed):
                 return self.inside(variables[columns.value[name]], allowed)
             case ir.Compare(op=op, left=left, right=right):

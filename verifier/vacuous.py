@@ -35,6 +35,10 @@ Path = tuple[int, ...]
 
 OPERANDS_MAX: Final = 12  # operands of one condition for which a corner is tried
 PARTS_MAX: Final = 400  # parts of one condition that are looked at one by one
+TESTS_MAX: Final = 1_000  # tests of a plain conjunction that are held against each other
+STEPS_MAX: Final = (
+    160_000  # parts times atoms of one condition: each part asks the whole of it again
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class _Parts:
             if i not in silent and rule.kind is not ir.RuleKind.GUARD
         ]
         self.open: dict[int, str] = {}
-        self.cut: list[int] = []  # rules of which parts are left
+        self.cut: dict[int, int] = {}  # rules of which parts are left, with how many were looked at
 
     def report(self) -> None:
         """Add a finding for each outermost vacuous part."""
@@ -83,7 +87,7 @@ class _Parts:
                 self._add(found[0][0], sorted({p.rule for p, _ in found}), values.pop() is True)
         for i, why in self.open.items():
             self.context.findings.append(undecided(_finding(self.context, [i], "", None), why))
-        self.context.findings += [_unseen(self.context, i) for i in self.cut]
+        self.context.findings += [_unseen(self.context, *one) for one in self.cut.items()]
 
     def _add(self, part: Part, rules: Sequence[int], value: bool) -> None:  # noqa: FBT001
         shown = part.node.span.text.strip() if part.node.span else describe(part.node)
@@ -96,13 +100,15 @@ class _Parts:
     def _outermost(self, i: int) -> Iterator[tuple[Part, bool | None]]:
         """Each part down to the first vacuous one on its way, with its constant (None: it matters)."""
         condition = self.context.judge.rules[i].condition
-        quick = self._plain_conjunction(i, condition)
+        size = sum(1 for _ in ir.atoms(condition))
+        quick = self._plain_conjunction(i, condition) if size <= TESTS_MAX else None
         if quick is not None:
             yield from quick
             return
         pool = self._pool(condition)
         stack: list[tuple[Path, ir.BoolExpr, Span | None]] = [((), condition, None)]
-        for _ in range(PARTS_MAX):
+        looked_at = min(PARTS_MAX, STEPS_MAX // max(1, size))
+        for _ in range(looked_at):
             if not stack:
                 return
             path, node, around = stack.pop()
@@ -116,7 +122,7 @@ class _Parts:
                 inner = [((*path, k), one, node.span) for k, one in enumerate(children(node))]
                 stack += inner[::-1]
         if stack:
-            self.cut.append(i)
+            self.cut[i] = looked_at
 
     # --- by interval arithmetic ----------------------------------------------------------------
 
@@ -326,10 +332,9 @@ def _finding(context: Context, rules: Sequence[int], message: str, span: Span | 
     )
 
 
-def _unseen(context: Context, i: int) -> Finding:
-    said = (
-        f"of the condition of `{context.judge.rules[i].id}` only {PARTS_MAX} parts were looked at"
-    )
+def _unseen(context: Context, i: int, parts: int) -> Finding:
+    looked_at = "1 part was" if parts == 1 else f"{parts} parts were"
+    said = f"of the condition of `{context.judge.rules[i].id}` only {looked_at} looked at"
     help_line = "split the rule, if every part should be known to matter"
     found = _finding(context, [i], said, None)
     return replace(found, code=UNSEEN, severity=Severity.NOTE, help=help_line)

@@ -122,6 +122,23 @@ def test_parts_of_a_condition_that_nobody_looked_at_are_named(
     assert (found.severity, found.rules) == ("note", ("low",))
     assert found.message == "of the condition of `low` only 9 parts were looked at"
 
+    monkeypatch.setattr(vacuous, "STEPS_MAX", 18)  # six tests, so three parts of them
+    found = one(verify(many).findings, "GOV312")
+    assert found.message == "of the condition of `low` only 3 parts were looked at"
+
+
+def test_a_conjunction_too_long_to_hold_its_tests_against_each_other_is_asked_part_by_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tests = [within(i, 10) for i in (1, 3, 2)]
+    long = policy(replace(ALLOW, condition=ir.And(tuple(tests))), fields=(number(),))
+    whole = [f.message for f in verify(long).findings if f.code == "GOV304"]
+    monkeypatch.setattr(vacuous, "TESTS_MAX", 2)
+    assert [f.message for f in verify(long).findings if f.code == "GOV304"] == whole
+    assert len(whole) == 2
+    monkeypatch.setattr(vacuous, "STEPS_MAX", 3)
+    assert one(verify(long).findings, "GOV312").message.endswith("only 1 part was looked at")
+
 
 def test_what_the_source_accepts_is_a_recorded_warning() -> None:
     report = verify(CLASH, accepts=(Accept("GOV301", "high", "known"),))
