@@ -36,9 +36,14 @@ class TableError(CodedError):
 
 
 class ArtefactError(CodedError):
-    """A C file or a WebAssembly module is not of the documented form; `at` is the offset or the line."""
+    """A C file or a WebAssembly module is not of the documented form; `at` is the offset or the line.
 
-    def __init__(self, at: str, why: str) -> None:
-        super().__init__("GOV416", f"{at}: {why}", "build the policy again with `gov build`")
+    `part` names the part of the bundle that it is, where it comes from one.
+    """
+
+    def __init__(self, at: str, why: str, part: str = "") -> None:
+        place = f"`{part}`, {at}" if part else at
+        super().__init__("GOV416", f"{place}: {why}", "build the policy again with `gov build`")
         self.at = at
         self.why = why
+        self.part = part

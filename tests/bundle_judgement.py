@@ -123,7 +123,7 @@ def _asked(one: Original, finding: dict[str, Any]) -> Asked | None:
         return one.asked(given, witness["params"])
     if ", with " not in message:
         return None
-    told_of = re.findall(r"([^ ,]+) = (-?\d+)(?=, |$)", message.partition(", with ")[2])
+    told_of = re.findall(r"([^ ,]+) = (-?\d+)(?=, |$)", message.rpartition(", with ")[2])
     return Asked({name: int(value) for name, value in told_of})
 
 

@@ -22,7 +22,7 @@ from govlang.compiler.requests import read_sample, write_request
 from govlang.native.errors import CodedError, TableError
 from govlang.native.layout import CHECKED_FROM, HEADER_SIZE, Section, checked
 from govlang.runtime.policy import Policy
-from govlang.verifier.translation.table import Refutation, TableProof, Verdict, prove_table
+from govlang.verifier.translation.table import Refutation, Verdict, prove_table
 
 
 @dataclass(slots=True)
@@ -61,22 +61,22 @@ def judge_mutants(policy: ir.Policy, rng: random.Random, *, share: float, ways: 
     data = tables.table_bytes(policy)
     fates = Fates()
     for name, mutant in mutants(data, rng, share, ways):
-        proof = prove_table(policy, mutant, snapshot=tables.SNAPSHOT, timeout_s=5)
-        fate, wrong = _fate(policy, data, mutant, proof, rng)
+        fate, wrong = _fate(policy, data, mutant, rng)
         fates.count[fate] += 1
         if wrong:
             fates.wrong.append(f"{name}: {fate}: {wrong}")
     return fates
 
 
-def _fate(
-    policy: ir.Policy, data: bytes, mutant: bytes, proof: TableProof, rng: random.Random
-) -> tuple[str, str]:
+def _fate(policy: ir.Policy, data: bytes, mutant: bytes, rng: random.Random) -> tuple[str, str]:
     try:
-        engine = Policy(mutant)
-    except CodedError:
+        proof = prove_table(policy, mutant, snapshot=tables.SNAPSHOT, timeout_s=5)
+    except TableError:
+        return "refused", "" if _is_refused(mutant) else "the engine loads it"
+    if _is_refused(mutant):
         refused = proof.verdict is Verdict.REFUTED
         return "refused", "" if refused else "refused at load, but not by the proof"
+    engine = Policy(mutant)
     match proof.verdict:
         case Verdict.REFUTED:
             assert proof.refutation is not None
@@ -85,6 +85,15 @@ def _fate(
             return "equal", seen_difference(policy, engine, rng)
         case Verdict.UNDECIDED:
             return "undecided", seen_difference(policy, engine, rng)
+
+
+def _is_refused(mutant: bytes) -> bool:
+    """Whether the engine does not load a table."""
+    try:
+        Policy(mutant)
+    except CodedError:
+        return True
+    return False
 
 
 def refuted(

@@ -47,19 +47,25 @@ def _columns(one: ir.Field) -> Iterator[str]:
 
 
 def constant_mismatches(policy: ir.Policy, artefact: Artefact) -> Iterator[str]:
-    """Where constants and types of a header, or what a null pointer leaves, are not what the page says."""
+    """Where constants and types of a header, or what a null pointer leaves, are not what the page says.
+
+    Each is a sentence.
+    """
     wanted = constants(policy, [*artefact.variables], [*artefact.scans])
     for name in {**wanted, **artefact.constants}:
         if name not in wanted:
             yield f"the constant `{name}` is one too many"
-        elif artefact.constants.get(name) != wanted[name]:
-            yield f"the constant `{name}`"
+        elif name not in artefact.constants:
+            yield f"the constant `{name}` is missing"
+        elif artefact.constants[name] != wanted[name]:
+            yield f"the constant `{name}` is {artefact.constants[name]}, must be {wanted[name]}"
     for cell in artefact.cells:
-        if artefact.null.get(cell) != neutral(policy, cell):
-            yield f"the cell `{cell}` after a null pointer"
+        found, left = artefact.null.get(cell), neutral(policy, cell)
+        if found != left:
+            yield f"a null pointer leaves {found} in the cell `{cell}`, must leave {left}"
     for name in (*artefact.variables, *artefact.cells):
-        if (name in artefact.unsigned) is not _is_mask(policy, name):
-            yield f"the type of `{name}`"
+        if (name in artefact.unsigned) is not (mask := _is_mask(policy, name)):
+            yield f"`{name}` must have a type {'without' if mask else 'with'} a sign"
 
 
 def _is_mask(policy: ir.Policy, name: str) -> bool:

@@ -225,13 +225,13 @@ def _remedy_values(remedies: tuple[ir.Remedy, ...]) -> Iterator[Computed]:
 
 
 def interface_mismatches(interface: Interface, artefact: Artefact) -> Iterator[str]:
-    """In what the variables and cells of an artefact are not those of the policy."""
+    """In what the variables and cells of an artefact are not those of the policy, each in a sentence."""
     ours = {one.name: one.width for one in interface.variables}
     yield from _differing("variable", ours, artefact.variables)
     unset = {one.name: one.unset for one in interface.variables}
     for name, value in unset.items():
-        if name in artefact.variables and artefact.unset.get(name) != value:
-            yield f"the value of variable `{name}` before it is set"
+        if name in artefact.variables and (found := artefact.unset.get(name)) != value:
+            yield f"the variable `{name}` holds {found} before it is set, must hold {value}"
     yield from _differing("cell", {c.name: c.width for c in interface.cells}, artefact.cells)
 
 
@@ -241,7 +241,7 @@ def _differing(word: str, ours: Mapping[str, int], theirs: Mapping[str, int]) ->
     yield from (f"the {word} `{name}` is missing" for name in missing)
     yield from (f"the {word} `{name}` is one too many" for name in more)
     if not missing and not more and list(ours) != list(theirs):
-        yield f"the order of the {word}s"
+        yield f"the {word}s stand in another order"
     for name, width in ours.items():
         if name in theirs and theirs[name] != width:
-            yield f"the width of {word} `{name}`"
+            yield f"the {word} `{name}` has {theirs[name]} bits, must have {width}"

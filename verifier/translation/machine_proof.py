@@ -316,7 +316,7 @@ class _Proof:
 
     def _refutation(self) -> EdgeRefutation | None:
         if self.bare:
-            return EdgeRefutation(f"{self.bare[0]} differs")
+            return EdgeRefutation(self.bare[0])
         witnesses = MachineWitnesses(self.policy, self.interface, self.artefact, self.engine)
         for what, found in self._attempts(witnesses):
             if found is not None:

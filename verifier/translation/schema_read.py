@@ -51,7 +51,7 @@ def schema_mismatches(
     try:
         theirs = read_schema(data)
     except OddSchemaError as error:
-        yield Mismatch(f"the schema: {error}", bare=True)
+        yield Mismatch(f"the schema {error}", bare=True)
         return
     ours = schema_of(policy, snapshot, columns)
     yield from (Mismatch(what, bare=True) for what in _differences(ours, theirs, "the schema"))

@@ -22,7 +22,6 @@ from typing import Any
 
 from govlang.compiler import ir
 from govlang.compiler.ir import Effect
-from govlang.native.errors import TableError
 from govlang.native.table import Table
 from govlang.verifier.smtlib import Watch
 from govlang.verifier.translation.boxes import (
@@ -63,17 +62,14 @@ def prove_table(
     """Prove that `table` decides as `policy` says.
 
     `timeout_s` bounds each question to the solver, of which `watch` is told every one.
+
+    Raises:
+        TableError: GOV410 no engine takes the table.
     """
     start = perf_counter()
+    Table(table)
     obligations: list[Obligation] = []
-    refutation: Refutation | None
-    try:
-        Table(table)
-    except TableError as error:
-        refutation = Refutation(str(error))
-        obligations.append(Obligation("load", Verdict.REFUTED, "engine", 1, (str(error),)))
-    else:
-        refutation = _Proof(policy, Decoded(table), snapshot, timeout_s, obligations, watch).run()
+    refutation = _Proof(policy, Decoded(table), snapshot, timeout_s, obligations, watch).run()
     verdict = Verdict.PROVED
     if refutation is not None:
         verdict = Verdict.REFUTED
@@ -320,7 +316,7 @@ class _Proof:
             if found is not None:
                 return _refuted(what, found)
         bare = next((m for m in self.mismatches if m.bare), None)
-        return None if bare is None else Refutation(f"{bare.what} differs")
+        return None if bare is None else Refutation(bare.what)
 
     def _attempts(self, witnesses: Witnesses) -> Iterator[tuple[str, Difference | None]]:
         """What may be wrong, and a request that shows it, if the search finds one."""

@@ -248,7 +248,7 @@ def _export(reader: Reader) -> Export:
 def _code(reader: Reader, module: Module) -> None:
     start, count = reader.at, reader.unsigned()
     if count != len(module.functions):
-        raise refusal(start, f"there must be {len(module.functions)} bodies, not {count}")
+        raise refusal(start, f"the number of bodies is {count}, must be {len(module.functions)}")
     module.bodies = tuple(_body(reader, module.types[number]) for number in module.functions)
 
 

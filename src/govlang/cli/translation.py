@@ -6,12 +6,16 @@ artefact that was given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
+from govlang.cli.differences import edge_difference, table_difference
 from govlang.cli.formats.findings import Finding, Report, error_of, joined_status
 from govlang.compiler import ir
+from govlang.native.errors import ArtefactError, BundleError, TableError
+from govlang.native.table import Table
 from govlang.verifier.translation.proof import (
     ArtefactProof,
     EdgeRefutation,
@@ -25,8 +29,23 @@ from govlang.verifier.translation.table import prove_table as prove
 if TYPE_CHECKING:
     from govlang.verifier.report import Options
     from govlang.verifier.smtlib import Watch
+    from govlang.verifier.translation.machine import Artefact
+    from govlang.verifier.translation.machine_witness import Run
 
 KIND: Final = "translation"
+TABLE: Final = "table.bin"
+
+
+def check_table(table: bytes) -> None:
+    """Whether an engine takes the table of a bundle; what follows may decide with it.
+
+    Raises:
+        BundleError: GOV410 none does.
+    """
+    try:
+        Table(table)
+    except TableError as error:
+        raise BundleError(error.code, TABLE, error.message, error.help) from None
 
 
 def prove_table(
@@ -40,6 +59,9 @@ def prove_table(
     """The report with the proof of the table in it, or with the request on which the two differ.
 
     `snapshot` is the name of the policy's meaning, which the table must carry; `watch` is told every question.
+
+    Raises:
+        TableError: GOV410 no engine takes the table.
     """
     start = perf_counter()
     proof = prove(policy, table, snapshot=snapshot, timeout_s=options.timeout_s, watch=watch)
@@ -62,22 +84,10 @@ def prove_edge(
     Raises:
         ArtefactError: GOV416 a part is not of the documented form.
     """
-    from govlang.cli.compiled import HEADER, MODULE, SOURCE
-    from govlang.cli.engines import c_engine, wasm_engine
-    from govlang.verifier.translation.edge import read_c_of
     from govlang.verifier.translation.machine_proof import prove_artefact
-    from govlang.verifier.translation.wasm_read import read_wasm
 
     start = perf_counter()
-    decoded = []
-    if MODULE in parts:
-        module = read_wasm(parts[MODULE])
-        decoded.append(("WebAssembly", module, wasm_engine(parts[MODULE], module)))
-    if SOURCE in parts:
-        header, source = (parts.get(part, b"").decode() for part in (HEADER, SOURCE))
-        file = read_c_of(policy, header, source)
-        decoded.append(("C", file, c_engine(policy.name, header, source, file)))
-    for what, artefact, engine in decoded:
+    for what, artefact, engine in _decoded(policy, parts):
         proof = prove_artefact(
             policy,
             artefact,
@@ -87,7 +97,9 @@ def prove_edge(
             run=engine,
             watch=watch(what.lower()),
         )
-        finding = None if proof.refutation is None else _refuted_artefact(what, proof.refutation)
+        finding = None
+        if proof.refutation is not None:
+            finding = _refuted_artefact(policy, what, artefact, proof.refutation)
         report = _joined(report, what, proof, finding)
     return _later(report, start)
 
@@ -97,15 +109,52 @@ def _later(report: Report, start: float) -> Report:
     return report | {"ms": report["ms"] + round((perf_counter() - start) * 1000)}
 
 
+def _decoded(
+    policy: ir.Policy, parts: Mapping[str, bytes]
+) -> list[tuple[str, Artefact, Run | None]]:
+    """The module and the C file among the parts, each with the engine that runs it if there is one."""
+    from govlang.cli.compiled import HEADER, MODULE, SOURCE
+    from govlang.cli.engines import c_engine, wasm_engine
+    from govlang.verifier.translation.edge import read_c_of
+    from govlang.verifier.translation.wasm_read import read_wasm
+
+    found: list[tuple[str, Artefact, Run | None]] = []
+    if MODULE in parts:
+        with _part(MODULE):
+            module = read_wasm(parts[MODULE])
+        found.append(("WebAssembly", module, wasm_engine(parts[MODULE], module)))
+    if SOURCE in parts:
+        header, source = parts.get(HEADER, b""), parts[SOURCE]
+        with _part(SOURCE, HEADER):
+            file = read_c_of(policy, header, source)
+        found.append(("C", file, c_engine(policy.name, header.decode(), source.decode(), file)))
+    return found
+
+
+@contextmanager
+def _part(name: str, header: str = "") -> Iterator[None]:
+    """Names the part of the bundle in what is refused there; `header` where the place says so."""
+    try:
+        yield
+    except ArtefactError as error:
+        own = error.at.removeprefix(_HEADER)
+        part = header if own != error.at else name
+        raise ArtefactError(own, error.why, part) from None
+
+
+_HEADER: Final = "header "
+"""How places in a header begin."""
+
+
 def _joined(
     report: Report, what: str, proof: TableProof | ArtefactProof, refuted: Finding | None
 ) -> Report:
-    undecided = [
-        _undecided(what, one) for one in proof.obligations if one.verdict is Verdict.UNDECIDED
-    ]
+    """The report with what came of the proof; what is refuted is not called undecided as well."""
+    undecided = (one for one in proof.obligations if one.verdict is Verdict.UNDECIDED)
+    found = [_undecided(what, one) for one in undecided] if refuted is None else [refuted]
     return report | {
         "status": joined_status(report["status"], proof.verdict.value),
-        "findings": report["findings"] + ([] if refuted is None else [refuted]) + undecided,
+        "findings": report["findings"] + found,
         "proved": report["proved"] + _proved(what, proof),
     }
 
@@ -138,7 +187,10 @@ def _refuted(what: str, told: str) -> Finding:
 
 
 def _refuted_table(refutation: Refutation) -> Finding:
-    finding = _refuted("table", refutation.what)
+    told = refutation.what
+    if refutation.expected is not None:
+        told = table_difference(refutation.expected, refutation.found)
+    finding = _refuted("table", told)
     if refutation.request is None:
         return finding
     step: dict[str, Any] = {
@@ -151,9 +203,14 @@ def _refuted_table(refutation: Refutation) -> Finding:
     return finding | {"witness": {"trace": [step], "params": refutation.params}}
 
 
-def _refuted_artefact(what: str, refutation: EdgeRefutation) -> Finding:
+def _refuted_artefact(
+    policy: ir.Policy, what: str, artefact: Artefact, refutation: EdgeRefutation
+) -> Finding:
     """Variables that no request gives (a host may still set them) are told in the message."""
     told = refutation.what
+    if refutation.expected is not None:
+        variables = [*artefact.variables]
+        told = edge_difference(policy, variables, what, told, refutation.expected, refutation.found)
     if refutation.request is None and refutation.variables is not None:
         given = ", ".join(f"{name} = {value}" for name, value in refutation.variables.items())
         told = f"{told}, with {given}"

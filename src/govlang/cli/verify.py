@@ -197,6 +197,10 @@ def _verified(subject: Subject, request: Request) -> Report:
     from govlang.cli.baseline import without_known
     from govlang.cli.verification import cached, verified
 
+    if subject.bundle is not None:
+        from govlang.cli.translation import check_table
+
+        check_table(subject.bundle.table)
     questions = _questions(subject, request)
 
     def watch(stage: str) -> Watch | None:

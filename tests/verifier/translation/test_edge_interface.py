@@ -44,10 +44,12 @@ def test_every_difference_of_an_interface_is_named() -> None:
     changed = {
         "missing": replace(read, variables=rest),
         "one too many": replace(read, variables={**read.variables, "more": 32}),
-        "the order of the variables": replace(read, variables={**rest, name: width}),
-        "the width": replace(read, variables={**read.variables, name: 96 - width}),
+        "the variables stand in another order": replace(read, variables={**rest, name: width}),
+        f"has {96 - width} bits, must have {width}": replace(
+            read, variables={**read.variables, name: 96 - width}
+        ),
         "before it is set": replace(read, unset={**read.unset, name: 12345}),
-        "the order of the cells": replace(read, cells=cells),
+        "the cells stand in another order": replace(read, cells=cells),
     }
     for what, other in changed.items():
         assert any(what in one for one in interface_mismatches(found, other)), what

@@ -246,7 +246,7 @@ def test_bytes_that_are_not_the_canonical_json_of_an_object_are_refused(name: st
     with pytest.raises(OddSchemaError):
         read_schema(ODD[name])
     (what,) = differences(ODD[name])
-    assert what.startswith("the schema: is not ")
+    assert what.startswith("the schema is not ")
 
 
 def test_the_first_byte_that_is_not_canonical_is_told() -> None:

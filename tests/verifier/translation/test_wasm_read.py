@@ -184,7 +184,10 @@ SECTIONS: dict[str, tuple[Edit, str]] = {
     "no function type": (whole(1, vector([b"\x61\x00\x01\x7f"])), "a function type must be"),
     "a float": (whole(1, vector([b"\x60\x00\x01\x7d"])), "no type of integers"),
     "another type's number": (whole(3, vector([b"\x01"])), "do not fit"),
-    "two bodies": (whole(10, vector([leb(4) + b"\0\x41\0\x0b"] * 2)), "must be 1 bodies"),
+    "two bodies": (
+        whole(10, vector([leb(4) + b"\0\x41\0\x0b"] * 2)),
+        "the number of bodies is 2, must be 1",
+    ),
     "a memory": (inserted(5, b"\x01\x01\x01\x01"), "wrong place"),
     "a global of floats": (replaced(6, b"\x7f\x01", b"\x7d\x01"), "no type of integers"),
     "a global that may change, or not": (replaced(6, b"\x7f\x01", b"\x7f\x02"), "mutable"),
