@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final, Protocol
@@ -56,6 +56,8 @@ SHOWN_MAX: Final = 40
 """The most characters of a caller's text, and digits of a number, that a message shows."""
 NAME_MAX: Final = 200
 """The same of a field's name: as long as a name of a policy may be."""
+VOWELS: Final = ("a", "e", "i", "o")
+"""How a type's name begins that stands behind `an`."""
 
 
 def legible(text: str, most: int = SHOWN_MAX) -> str:
@@ -90,6 +92,7 @@ def read_request(
             off its grid.
     """
     given = runtime or {}
+    _refuse_keys((*request, *given))
     values: dict[str, Value] = {}
     for column in columns:
         from_caller = column.origin == "request"
@@ -101,6 +104,13 @@ def read_request(
             values[column.name] = value
     _refuse_unknown(columns, request, given)
     return values
+
+
+def _refuse_keys(keys: Iterable[Any]) -> None:
+    """Refuse a key that is no text before a field is called missing because of it."""
+    for key in keys:
+        if not isinstance(key, str):
+            raise InvalidFieldError(str(key), f"must be a text to name a field, not {_shown(key)}")
 
 
 def _read_column(column: Column, source: Mapping[str, Any]) -> Value | None:
@@ -170,8 +180,11 @@ def _shown(raw: Any) -> str:
             return "an object"
         case list() | tuple() | set() | frozenset():
             return "a list"
+        case bytes() | bytearray():
+            return "bytes"
         case _:
-            return f"a {type(raw).__name__}"
+            name = type(raw).__name__
+            return f"an {name}" if name.startswith(VOWELS) else f"a {name}"
 
 
 def _range(column: Column) -> str:
@@ -198,7 +211,7 @@ def _plain(raw: Any) -> Any:
 
 
 def _read_integer(column: Column, raw: Any) -> int:
-    raw = _plain(raw)
+    raw = _written_out(column, _plain(raw))
     if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal) or not _is_whole(raw):
         raise _wrong(column, "a whole number of milliseconds", raw)
     return _in_range(column, int(raw), raw)
@@ -212,21 +225,31 @@ def _is_finite(raw: float | Decimal) -> bool:
 
 def _is_whole(raw: float | Decimal) -> bool:
     if isinstance(raw, Decimal):
-        return raw.is_finite() and _digits(raw) <= DIGITS_MAX and raw == raw.to_integral_value()
+        return raw.is_finite() and raw == raw.to_integral_value()
     return isinstance(raw, int) or raw.is_integer()
 
 
 def _read_number(column: Column, raw: Any) -> int:
-    raw = _plain(raw)
+    raw = _written_out(column, _plain(raw))
     if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal):
         raise _wrong(column, "a number", raw)
     if not _is_finite(raw):
         raise _wrong(column, "a finite number", raw)
-    if isinstance(raw, Decimal) and _digits(raw) > DIGITS_MAX:
-        raise _wrong(column, f"a number of at most {DIGITS_MAX} digits", raw)
     exact = _nearest_step(column, raw) if isinstance(raw, float) else None
     steps = exact if exact is not None else _rounded(column, raw)
     return _in_range(column, steps, raw)
+
+
+def _written_out(column: Column, raw: Any) -> Any:
+    """A value of which no decimal is too long to be written out; zero is zero with any exponent."""
+    if not isinstance(raw, Decimal) or not raw.is_finite():
+        return raw
+    if not raw:
+        return Decimal(0)
+    if _digits(raw) > DIGITS_MAX:
+        why = f"must be a number of at most {DIGITS_MAX} digits, not one of more"
+        raise InvalidFieldError(column.name, why)
+    return raw
 
 
 def _digits(raw: Decimal) -> int:
@@ -300,9 +323,13 @@ def _refuse_escape(column: Column, raw: str) -> None:
     """Refuse what could leave a directory: then `under` is a plain prefix test."""
     if "\\" in raw or "\0" in raw:
         raise InvalidFieldError(column.name, "must not hold a backslash or NUL")
+    if not raw:
+        raise InvalidFieldError(column.name, "is empty, which a path must not be")
+    if raw.startswith("/"):
+        raise InvalidFieldError(column.name, "begins with `/`, which a path must not")
+    if raw.endswith("/"):
+        raise InvalidFieldError(column.name, "ends with `/`, which a path must not")
     for segment in raw.split("/"):
         if segment in ("", ".", ".."):
-            shown = segment or "empty"
-            raise InvalidFieldError(
-                column.name, f"has the segment `{shown}`, which a path must not"
-            )
+            shown = f"the segment `{segment}`" if segment else "an empty segment (`//`)"
+            raise InvalidFieldError(column.name, f"has {shown}, which a path must not")

@@ -28,6 +28,7 @@ from govlang.runtime.decision import DECISIONS, Decision, as_json
 from govlang.runtime.edge_engine import Engine, export_name, scanned
 from govlang.runtime.edge_outcome import Answer, gather
 from govlang.runtime.edge_schema import TEXT_KINDS, EdgeField, EdgeSchema, read_schema
+from govlang.runtime.json_request import DuplicateKeyError, read_json
 from govlang.runtime.obligations import Obligation
 
 _PART: Final = "policy.wasm"
@@ -119,6 +120,24 @@ class EdgePolicy:
             return self._refused(self._unreadable(error))
         with self._lock:
             return self._decided(values)
+
+    def decide_json(
+        self,
+        request: str | bytes | bytearray | memoryview,
+        *,
+        now_ms: int | None = None,
+        runtime: Mapping[str, Any] | None = None,
+    ) -> EdgeOutcome:
+        """The outcome of a request in JSON; decimals are taken exactly, a key given twice is invalid.
+
+        Raises:
+            JsonError: GOV413, the text is not JSON.
+        """
+        try:
+            read = read_json(request)
+        except DuplicateKeyError as error:
+            return self._refused(str(error))
+        return self.decide(read, now_ms=now_ms, runtime=runtime)
 
     def _unreadable(self, error: InvalidFieldError) -> str:
         by_clock = {one.name for one in self.schema.fields if one.origin == "clock"}

@@ -4,7 +4,7 @@
 // {"load": base64, "request", "runtime"}, {"read": [[field, value] …], "module": base64}, {"clock": [nowMs …], "module":
 // base64} or {"divide": [[top, bottom] …]}.
 // {"$": "n12"} stands for a BigInt, {"$": "d" and 16 hexadecimal digits} for a double, {"$": "u"} for undefined,
-// {"$": "s", "of": […]} for a Set. In answers a BigInt is printed as JSON prints whole numbers.
+// {"$": "s", "of": […]} for a Set, {"$": "g"} for an object whose every property throws. In answers a BigInt is printed as JSON prints whole numbers.
 import { createInterface } from "node:readline";
 
 import { clockOf } from "../runtime/js/clock.mjs";
@@ -15,11 +15,18 @@ import { readSchema } from "../runtime/js/schema.mjs";
 
 const bytes = (text) => Buffer.from(text, "base64");
 
+const throwing = new Proxy({}, { get: refuse, has: refuse, getOwnPropertyDescriptor: refuse, ownKeys: refuse });
+
+function refuse() {
+  throw new RangeError("no");
+}
+
 function decoded(key, value) {
   const tag = value?.$;
   if (tag === undefined) return value;
   if (tag === "u") return undefined;
   if (tag === "s") return new Set(value.of);
+  if (tag === "g") return throwing;
   return tag.startsWith("n") ? BigInt(tag.slice(1)) : Buffer.from(tag.slice(1), "hex").readDoubleBE();
 }
 

@@ -48,15 +48,15 @@ export class Policy {
 
   /** The outcome of a request; `runtime` is the host's part of it, `nowMs` the time since 1970 in ms (UTC). */
   decide(request, { runtime, nowMs = null } = {}) {
-    const wrong = misgiven(request, runtime, this.schema.timeZone === null ? null : nowMs);
-    if (wrong !== null) return this.#refused(wrong);
     let values;
     try {
+      const wrong = misgiven(request, runtime, this.schema.timeZone === null ? null : nowMs);
+      if (wrong !== null) return this.#refused(wrong);
       const clock = nowMs === null ? {} : this.#clock(nowMs);
       values = readRequest(this.schema.fields, request, { ...clock, ...runtime });
     } catch (error) {
       if (error instanceof InvalidField) return this.#refused(this.#unreadable(error));
-      throw error;
+      return this.#refused("cannot be read"); // a getter or a proxy of the caller's threw
     }
     return this.#decided(values);
   }

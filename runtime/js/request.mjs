@@ -131,9 +131,13 @@ function isWellFormed(text) {
 /** Refuse what could leave a directory. */
 function refuseEscape(one, text) {
   if (text.includes("\\") || text.includes("\0")) throw new InvalidField(one.name, "must not hold a backslash or NUL");
+  if (text === "") throw new InvalidField(one.name, "is empty, which a path must not be");
+  if (text.startsWith("/")) throw new InvalidField(one.name, "begins with `/`, which a path must not");
+  if (text.endsWith("/")) throw new InvalidField(one.name, "ends with `/`, which a path must not");
   for (const segment of text.split("/")) {
     if (segment === "" || segment === "." || segment === "..") {
-      throw new InvalidField(one.name, `has the segment \`${segment || "empty"}\`, which a path must not`);
+      const shown = segment === "" ? "an empty segment (`//`)" : `the segment \`${segment}\``;
+      throw new InvalidField(one.name, `has ${shown}, which a path must not`);
     }
   }
 }

@@ -54,7 +54,11 @@ def test_values_are_read(field: Field, raw: Any, steps: int | str) -> None:
         (TENTHS, float("nan"), "must be a finite number"),
         (TENTHS, float("inf"), "must be a finite number"),
         (TENTHS, Decimal("1e30"), "must be in 0..100 kg"),
-        (TENTHS, Decimal("1e400"), "must be a number of at most 400 digits"),
+        (TENTHS, Decimal("1e400"), "must be a number of at most 400 digits, not one of more"),
+        (TENTHS, Decimal("7" * 5000), "must be a number of at most 400 digits, not one of more"),
+        (Field("t", Kind.TIME, 0, 9), Decimal("1e401"), "at most 400 digits, not one of more"),
+        (TENTHS, object(), "must be a number, not an object"),
+        (PATH, b"a", "must be a text, not bytes"),
         (TENTHS, Decimal("1e-999999"), "must be a number of at most 400 digits"),
         (TENTHS, Decimal("NaN"), "must be a finite number"),
         (TENTHS, 10**400, "a number of more than 25 digits"),
@@ -63,7 +67,7 @@ def test_values_are_read(field: Field, raw: Any, steps: int | str) -> None:
         (TENTHS, np.float32(3), "must be a number, not a float32"),
         (TENTHS, np.array([3, 4]), "must be a number, not a ndarray"),
         (TENTHS, np.uint64(2**64 - 1), "must be in 0..100 kg"),
-        (ENUM, np.int64(1), "must be one of urban, rural, not a int64"),
+        (ENUM, np.int64(1), "must be one of urban, rural, not an int64"),
         (Field("t", Kind.TIME, 0, 9), np.float32(3), "milliseconds, not a float32"),
         (TENTHS, "3", "must be a number, not the text `3`"),
         (TENTHS, None, "must be a number, not null"),
@@ -75,9 +79,10 @@ def test_values_are_read(field: Field, raw: Any, steps: int | str) -> None:
         (Field("t", Kind.TIME, 0, 9), 1.5, "must be a whole number of milliseconds"),
         (FLAG, 1, "must be true or false"),
         (PATH, "../etc", "has the segment `..`"),
-        (PATH, "/etc", "has the segment `empty`"),
-        (PATH, "a//b", "has the segment `empty`"),
-        (PATH, "", "has the segment `empty`"),
+        (PATH, "/etc", "begins with `/`, which a path must not"),
+        (PATH, "etc/", "ends with `/`, which a path must not"),
+        (PATH, "a//b", "has an empty segment (`//`)"),
+        (PATH, "", "is empty, which a path must not be"),
         (PATH, "a\\b", "must not hold a backslash"),
         (PATH, "a\0", "must not hold a backslash or NUL"),
         (PATH, "\ud800", "is not valid UTF-8"),
@@ -99,6 +104,8 @@ def test_what_cannot_be_read_is_refused_with_the_reason(field: Field, raw: Any, 
         ({"x": 1, "y": 2}, {"ok": True}, "y", "is not a field"),
         ({"x": 1}, {}, "ok", "is missing"),
         ({"x": 1}, {"ok": True, "x": 1}, "x", "is not a runtime field"),
+        ({1: "urban"}, {"ok": True}, "1", "must be a text to name a field, not 1"),
+        ({"x": 1}, {None: True}, "None", "must be a text to name a field, not null"),
     ],
 )
 def test_names_are_checked(
@@ -129,3 +136,9 @@ def test_a_field_that_rounds_says_which_way(rounding: Rounding, raw: Any, steps:
 def test_the_double_nearest_to_a_step_is_that_step(steps: int) -> None:
     assert read_value(TENTHS, steps / 10) == steps
     assert read_value(TENTHS, Decimal(steps) / 10) == steps
+
+
+@pytest.mark.parametrize("zero", ["0e99999999", "-0e-99999999", "0.000"])
+def test_zero_is_zero_with_any_exponent(zero: str) -> None:
+    for field in (TENTHS, Field("t", Kind.TIME, 0, 9)):
+        assert read_value(field, Decimal(zero)) == 0

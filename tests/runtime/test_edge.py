@@ -75,6 +75,7 @@ def test_an_outcome_reads_like_that_of_the_table(drone: EdgePolicy) -> None:
         (REQUEST | {"zone": "sea"}, HOST, None),
         (REQUEST | {"battery": 4.9}, HOST, None),
         ({}, {}, None),
+        ({1: "urban"}, HOST, None),
         (REQUEST, None, "soon"),
     ],
 )
@@ -86,6 +87,19 @@ def test_what_is_no_request_is_denied_with_the_table_s_words(
     assert (found.decision, found.rule_id) == (expected.decision, expected.rule_id)
     assert found.reason == expected.reason
     assert found.decision == "deny"
+
+
+def test_a_request_in_json_is_read_as_the_table_reads_it(drone: EdgePolicy) -> None:
+    good = json.dumps(REQUEST)
+    exact = good.replace(f'"battery": {REQUEST["battery"]}', '"battery": 18.00000000000000000001')
+    twice = good.replace("{", '{"battery": 20, ', 1)
+    for text in (good, exact, twice, "[]", "0e99999999", good.encode()):
+        found = drone.decide_json(text, runtime=HOST)
+        expected = TABLE.decide_json(text, runtime=HOST)
+        assert (found.rule_id, found.reason) == (expected.rule_id, expected.reason)
+    assert "given twice" in drone.decide_json(twice, runtime=HOST).reason
+    with pytest.raises(CodedError, match="GOV413"):
+        drone.decide_json(b"", runtime=HOST)
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:20])

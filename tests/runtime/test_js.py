@@ -212,6 +212,19 @@ def test_what_is_no_request_is_denied_with_the_table_s_words() -> None:
     assert found["reason"].endswith("is missing") or "not undefined" in found["reason"]
 
 
+def test_a_request_that_throws_when_it_is_read_is_denied() -> None:
+    throwing = {"$": "g"}
+    found = decide(
+        DRONE,
+        {"request": throwing, "runtime": HOST},
+        {"request": REQUEST, "runtime": throwing},
+        {"request": REQUEST | {"battery": throwing}, "runtime": HOST},
+        {"request": REQUEST, "runtime": HOST},
+    )
+    assert [one["rule_id"] == "invalid_request" for one in found] == [True, True, True, False]
+    assert [one["reason"] for one in found[:2]] == ["cannot be read"] * 2
+
+
 def test_the_clock_decides_and_no_time_is_never_taken_for_1970() -> None:
     friday = 1_767_313_800_000  # 2026-01-02 01:30 in Berlin
     late, later, by_hand, *wrong = decide(
