@@ -65,7 +65,7 @@ def check(source: Source) -> None:
             "GOV105",
             f"the character U+{ord(found[0]):04X} may not stand in a policy",
             source.span(found.start(), found.end()),
-            help="remove it; inside a string write an escape, as `\\u{202e}`",
+            help=f"remove it; inside a string write the escape `\\u{{{ord(found[0]):x}}}`",
         )
 
 

@@ -32,5 +32,13 @@ def test_a_byte_order_mark_is_left_out() -> None:
     assert decode("p.gov", b"\xef\xbb\xbfrule").text == "rule"
 
 
+def test_the_escape_that_helps_is_that_of_the_character() -> None:
+    with pytest.raises(GovError) as caught:
+        check(Source("p.gov", "rule \0"))
+    assert (
+        caught.value.diagnostics[0].help == r"remove it; inside a string write the escape `\u{0}`"
+    )
+
+
 def test_a_source_at_the_limit_is_read() -> None:
     check(Source("p.gov", "x" * MAX_BYTES))

@@ -23,6 +23,7 @@ FAULTS = {
     "misspelt default": "default alow",
     "misspelt combine": "combine strickt",
     "misspelt logic": "rule a when x > 3 adn y deny",
+    "negative step": "input {\n  a : number in 0..10 step -1\n}",
     "no effect": "rule a when x > 3",
     "two effects": "rule a deny allow",
     "two reasons": 'rule a deny because "x" because "y"',
