@@ -174,7 +174,8 @@ class Ledger:
         if len(lines) < head.count or (head.count and digest(lines[head.count - 1]) != head.hash):
             raise self._broken("does not reach its head")
         if len(lines) > head.count + 1:
-            raise self._broken(f"has {len(lines)} records, its head counts {head.count}")
+            known = "but no head" if kept is None else f"its head counts {head.count}"
+            raise self._broken(f"has {len(lines)} records, {known}")
         for line in lines[head.count :]:
             head = self._adopt(head, line)
         if torn:

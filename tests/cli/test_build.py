@@ -295,6 +295,23 @@ def test_a_policy_too_large_for_code_says_what_its_bundle_lacks(
     assert all(f["code"] != "GOV313" for f in asked.report["verification"]["findings"])
 
 
+def test_a_bundle_is_no_source_to_build(gov, policy: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert gov("build", policy, "-o", out).code == 0
+    ran = gov("build", out / "tiny-1.0.0.govb", "-o", tmp_path / "again")
+    assert ran.code == 2
+    assert "is a bundle, not a source" in ran.err
+
+
+@pytest.mark.parametrize("verb", ["decide", "explain", "bench", "verify"])
+def test_a_bundle_that_does_not_add_up_is_named(gov, tmp_path: Path, verb: str) -> None:
+    path = tmp_path / "cut.govb"
+    path.write_bytes(b"PK")
+    ran = gov(verb, path, *(("--input", "{}") if verb in {"decide", "explain"} else ()))
+    assert ran.code == 2
+    assert f"`{path}!archive`: is not a bundle" in ran.out + ran.err
+
+
 def test_the_time_of_a_report_counts_the_proofs_of_the_artefacts(
     gov, policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

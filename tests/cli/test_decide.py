@@ -104,6 +104,16 @@ def test_text_is_for_people(gov, policy: Path) -> None:
     assert '{"require": ["boss"], "expires_ms": 300000}' in ran.out
 
 
+def test_a_rule_that_fired_is_named_where_the_default_decides(gov, tmp_path: Path) -> None:
+    path = tmp_path / "p.gov"
+    path.write_text(
+        'language 1\npolicy p version "1"\ndefault deny\ninput { x : number in 0..9 }\n'
+        "output y : number in 0..9\nrule cap when x > 3 limit y to 1\n"
+    )
+    ran = gov("decide", path, "--input", '{"x": 4}')
+    assert ran.out == "deny  by `default`\n  fired   cap\n"
+
+
 def test_the_request_may_come_from_a_file(gov, policy: Path, tmp_path: Path) -> None:
     path = tmp_path / "request.json"
     path.write_text(json.dumps(REQUEST))

@@ -39,6 +39,7 @@ def test_an_invalid_request_is_explained_by_its_reason(gov, fits, policy: Path) 
 
 
 def test_the_core_the_invariants_and_the_state_can_be_printed(gov, policy: Path) -> None:
+    assert gov("explain", policy, "--invariants").out == "no invariants\n"
     policy.write_text(policy.read_text() + "\ninvariant calm: not (urgent and load > 9 kg)\n")
     core = gov("explain", policy, "--core", "--format", "json")
     assert core.json["policy"]["name"] == "tiny"

@@ -59,6 +59,22 @@ def test_a_failing_test_shows_what_was_decided(gov, fits, policy: Path) -> None:
     assert tree[0].get("failures") == "1"
 
 
+def test_a_file_that_cannot_be_used_has_no_tests_to_count(gov, policy: Path) -> None:
+    policy.write_text("rule")
+    ran = gov("test", policy)
+    assert ran.code == 2
+    assert f"unusable  {policy}: " in ran.out
+    assert "tests" not in ran.out.splitlines()[-1]
+
+
+def test_a_witness_is_decided_in_the_words_of_decide(gov, policy: Path) -> None:
+    request = '{"agent": "a", "load": 3, "zone": "urban", "urgent": false}'
+    test = '\ntest "gated" { request { agent "a", load 3 kg, zone urban, urgent false } expect allow }\n'
+    policy.write_text(policy.read_text() + test)
+    decided = gov("decide", policy, "--input", request).out.splitlines()[0].split("  ")[0]
+    assert f"the outcome is  {decided} by `heavy_in_town`" in gov("test", policy).out
+
+
 def test_a_policy_without_tests_fails_only_when_told(gov, policy: Path) -> None:
     policy.write_text(policy.read_text().partition("test ")[0])
     assert gov("test", policy).code == 0
@@ -102,8 +118,12 @@ def test_a_new_project_checks_verifies_and_passes(gov, tmp_path: Path, monkeypat
     assert gov("fmt", "--check", "policy.gov", "tests.gov").code == 0
     ran = gov("verify", "--format", "json")
     assert (ran.code, ran.json["status"]) == (0, "proved"), ran.out
+    assert ran.json["findings"] == []
+    assert gov("build", "-o", "dist").code == 0
     assert gov("test", "--fail-on-empty", "--threshold", "100").code == 0
     assert gov("new", folder).code == 2
+    (folder / "gov.toml").write_text('files = ["policy.gov", "tests.gov"]')
+    assert "`gov.toml` names 2 files" in gov("build", "-o", "dist").err
 
 
 def test_verify_reports_as_published(gov, fits, policy: Path) -> None:

@@ -11,7 +11,8 @@ from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.output import format_option
 from govlang.cli.formats.text import show_findings
 from govlang.cli.guard import Exit, guarded
-from govlang.cli.options import file_argument
+from govlang.cli.options import files_or_project
+from govlang.cli.subject import is_bundle
 from govlang.cli.verify import CODES, closing, verifier_options, verify_options
 from govlang.native.errors import CodedError
 from govlang.native.files import KEY_MAX, read_at_most
@@ -23,7 +24,7 @@ EMITS: Final = ("table", "c", "wasm", "jsonlogic", "smt2", "html")
 
 
 @click.command(name="build")
-@file_argument()
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE", required=False)
 @click.option(
     "-o",
     "--output",
@@ -46,7 +47,7 @@ EMITS: Final = ("table", "c", "wasm", "jsonlogic", "smt2", "html")
 @format_option()
 @guarded
 def command(
-    file: Path,
+    file: Path | None,
     output: Path,
     emit: str,
     tier: str | None,
@@ -60,6 +61,7 @@ def command(
     """Verify FILE, compile it, prove the artefacts, and write DIR/NAME-VERSION.govb with its report."""
     from govlang.cli.building import build, write
 
+    file = _source(file)
     emits = _emits(emit)
     options = verifier_options(strict=strict, accept=accept, timeout=timeout)
     key_pem = None if key is None else read_at_most(key, KEY_MAX)
@@ -71,6 +73,21 @@ def command(
     else:
         _say(file, built, paths)
     return code
+
+
+def _source(file: Path | None) -> Path:
+    """The source to build: the one given, or the only one that `gov.toml` names.
+
+    Raises:
+        CodedError: GOV704 there is none, or more than one · GOV708 it is a bundle.
+    """
+    files = files_or_project(() if file is None else (file,))
+    if len(files) > 1:
+        raise CodedError("GOV704", f"`gov.toml` names {len(files)} files", "name the one to build")
+    if is_bundle(files[0]):
+        help_line = "give the .gov file; `gov verify` proves a bundle again"
+        raise CodedError("GOV708", f"`{files[0]}` is a bundle, not a source", help_line)
+    return files[0]
 
 
 def _emits(text: str) -> tuple[str, ...]:

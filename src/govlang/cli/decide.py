@@ -172,5 +172,5 @@ def show(outcome: Outcome) -> None:
     click.echo(f"{head}  by `{outcome.rule_id}`{because}")
     for obligation in outcome.to_dict()["obligations"]:
         click.echo(f"  must    {json_text(obligation)}")
-    if len(outcome.matched) > 1:
+    if outcome.matched not in ((), (outcome.rule_id,)):
         click.echo(f"  fired   {', '.join(outcome.matched)}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from govlang.cli.requests import params_of_table
-from govlang.cli.subject import is_bundle
+from govlang.cli.subject import is_bundle, open_bundle
 from govlang.native.files import KEY_MAX, read_at_most
 from govlang.runtime.policy import Policy
 
@@ -37,9 +37,7 @@ def load_policy(path: Path, given: tuple[str, ...] = (), key: Path | None = None
     """
     public_key = None if key is None else read_at_most(key, KEY_MAX)
     if is_bundle(path) or public_key is not None:
-        from govlang.runtime.bundle import load_bundle
-
-        bundle = load_bundle(path, public_key=public_key)
+        bundle = open_bundle(path, public_key)
         fields = [param.field for param in Policy.load(bundle).table.schema.params]
         params = params_of_table(fields, given)
         return Loaded(Policy.load(bundle, params=params), bundle)

@@ -141,6 +141,8 @@ def _show_invariants(subject: Subject, timeout_s: float, style: str) -> int:
             click.echo(json_text({"invariant": guard.id, "how": proof}))
         else:
             click.echo(f"{guard.id}  {proof}")
+    if not guards and style != "json":
+        click.echo("no invariants")
     return Exit.OK
 
 

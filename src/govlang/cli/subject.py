@@ -44,10 +44,24 @@ def open_subject(path: Path, public_key: bytes | None = None) -> Subject:
     """
     if not is_bundle(path):
         return Subject(path, compile_file(path))
+    bundle = open_bundle(path, public_key)
+    return Subject(path, _recompile(path, bundle), bundle)
+
+
+def open_bundle(path: Path, public_key: bytes | None = None) -> Bundle:
+    """The bundle at a path; of one that does not add up the message names path and part.
+
+    Raises:
+        CodedError: the bundle does not add up.
+    """
+    from govlang.native.errors import BundleError
     from govlang.runtime.bundle import load_bundle
 
-    bundle = load_bundle(path, public_key=public_key)
-    return Subject(path, _recompile(path, bundle), bundle)
+    try:
+        return load_bundle(path, public_key=public_key)
+    except BundleError as error:
+        why = error.message.removeprefix(f"`{error.part}`: ")
+        raise BundleError(error.code, f"{path}!{error.part}", why, error.help) from None
 
 
 def is_bundle(path: Path) -> bool:

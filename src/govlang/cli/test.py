@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from govlang.cli.check import unusable
+from govlang.cli.check import closing, unusable
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.findings import Finding, Report, capped, from_coded
 from govlang.cli.formats.output import ALL, PLAIN, format_option, show_reports
@@ -193,6 +193,8 @@ def _cut(count: int) -> Finding:
 
 
 def _closing(report: Report) -> str:
+    if report["status"] == "unusable":
+        return closing(report)
     tests = report["tests"]
     passed = sum(test["status"] == "passed" for test in tests)
     colour = {"passed": "green"}.get(report["status"], "red")

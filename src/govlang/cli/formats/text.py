@@ -76,4 +76,5 @@ def _step_lines(step: dict[str, Any]) -> Iterator[str]:
     if step.get("runtime"):
         yield f"  with runtime    {json_text(step['runtime'])}"
     if step.get("decision"):
-        yield f"  the outcome is  {step['decision']} by `{step.get('rule_id')}`"
+        decision = step["decision"].replace("_", " ")
+        yield f"  the outcome is  {decision} by `{step.get('rule_id')}`"
