@@ -1,4 +1,4 @@
-"""Build script: everything that pyproject.toml can say stands there; here are the two C extensions."""
+"""Build script: everything that pyproject.toml can say stands there; here is what concerns the two C extensions."""
 
 from setuptools import Extension, setup
 
@@ -26,6 +26,9 @@ HEADERS = (
 )
 
 setup(
+    options={
+        "bdist_wheel": {"py_limited_api": "cp311"}
+    },  # pyproject.toml has no settled place for it
     cffi_modules=[NATIVE + "build_table.py:ffibuilder"],
     ext_modules=[
         Extension(
