@@ -32,9 +32,10 @@ from govlang.compiler.importers.trees import (
 )
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import did_you_mean
-from govlang.dsl.limits import MAX_DIGITS
 
 RULE: Final = "imported"
+DIGITS_MAX: Final = 64
+"""Of a number: a field's ends and step need fewer, so a longer one is a slip and not a bound."""
 
 WORDS: Final = {
     "<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "==", "===": "==", "!=": "!=", "!==": "!=",
@@ -380,10 +381,10 @@ def _refuse_words(args: Sequence[Any], at: str) -> None:
 
 
 def _short(value: int | Decimal, at: str) -> int | Decimal:
-    """A number that can be written out; `1e999999999` has as many digits as it says."""
+    """A number that is worth writing out; `1e999999999` has as many digits as it says."""
     exact = Decimal(value)
-    if max(abs(exact.adjusted()), abs(int(exact.as_tuple().exponent))) > MAX_DIGITS:
-        raise cannot(at, f"a number has more than {MAX_DIGITS} digits", "round it")
+    if max(abs(exact.adjusted()), abs(int(exact.as_tuple().exponent))) > DIGITS_MAX:
+        raise cannot(at, f"a number has more than {DIGITS_MAX} digits", "round it")
     return value
 
 

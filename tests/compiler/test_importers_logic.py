@@ -270,7 +270,7 @@ def test_a_number_is_carried_over_to_its_last_digit_or_refused() -> None:
     for sign in ("", "-"):
         text = print_policy(import_jsonlogic({">": [{"var": "x"}, Decimal(sign + digits)]}, X, "n"))
         assert f"x > {sign}{digits}" in text
-    for endless in (Decimal("1e999999999"), Decimal("1e-999999999"), 10**1001):
+    for endless in (Decimal("1e999999999"), Decimal("1e-999999999"), 10**400, Decimal("1e65")):
         for logic in ({">": [{"var": "x"}, endless]}, {"in": [{"var": "x"}, [endless]]}):
-            with pytest.raises(GovError, match="more than 1000 digits"):
+            with pytest.raises(GovError, match="more than 64 digits"):
                 import_jsonlogic(logic, X, "n")
