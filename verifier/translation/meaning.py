@@ -24,6 +24,7 @@ from govlang.verifier.translation.edge_interface import Computed, Interface
 from govlang.verifier.translation.gathered import Gathered, Way
 from govlang.verifier.translation.guards import Guards
 from govlang.verifier.translation.integers import ZERO, const
+from govlang.verifier.translation.machine_run import signed
 from govlang.verifier.translation.paths import FREE
 from govlang.verifier.translation.source import Layout
 from govlang.verifier.translation.tree import FALSE, TRUE, Tree
@@ -339,21 +340,45 @@ class Meaning:
             for at in range(0, len(conditions), _WORD)
         }
 
-    def _times(self) -> dict[str, Tree]:
-        rules = list(enumerate(self.policy.rules))
-        asked: dict[int, list[Tree]] = {bit: [] for bit in range(len(self.policy.roles))}
-        for i, rule in rules:
-            for bit in (b for b in asked if self.roles(rule) >> b & 1):
-                asked[bit].append(self.waits(i))
-        roles = self._word([self.some(conditions) for conditions in asked.values()], 64)
+    def _person(self) -> tuple[Tree, Tree]:
+        """Who must approve, and within which time (-1: none), where the outcome waits for a person."""
+        joined = self.policy.combine in (ir.Combine.STRICT, ir.Combine.MOST_RESTRICTIVE)
+        asking = [
+            (i, rule, mask)
+            for i, rule in enumerate(self.policy.rules)
+            if rule.effect is Effect.REQUIRE_HUMAN and (mask := self.roles(rule))
+        ]
+        asked = {(mask, rule.expires_ms) for _, rule, mask in asking}
+        if joined and len(asked) == 1:
+            return self._by_decision(*asked.pop())
+        bits = range(len(self.policy.roles))
+        conditions = [
+            self.some(self.waits(i) for i, _, m in asking if m >> bit & 1) for bit in bits
+        ]
         never = const(ir.INT64_MAX)
-        expires = self.gather(
-            Way.LEAST,
-            never,
-            ((self.waits(i), const(r.expires_ms)) for i, r in rules if r.expires_ms is not None),
-        )
+        times = [
+            (self.waits(i), const(rule.expires_ms))
+            for i, rule, _ in asking
+            if rule.expires_ms is not None
+        ]
+        expires = self.gather(Way.LEAST, never, times)
         none = self.words.compared("eq", expires, never)
-        expires = self.words.chosen(none, const(-1), expires)
+        return self._word(conditions, 64), self.words.chosen(none, const(-1), expires)
+
+    def _by_decision(self, mask: int, expires_ms: int | None) -> tuple[Tree, Tree]:
+        """The same where all rules ask for the same: joined effects are REQUIRE_HUMAN exactly where a rule
+        that waits is taken and none denies, and nobody waits for a rule without roles.
+        """
+        human = int(Effect.REQUIRE_HUMAN)
+        waits = self.words.within(self.decision, ((human, human),))
+        expires = -1 if expires_ms is None else expires_ms
+        return (
+            self.words.chosen(waits, const(signed(mask, 64)), const(0)),
+            self.words.chosen(waits, const(expires), const(-1)),
+        )
+
+    def _times(self) -> dict[str, Tree]:
+        roles, expires = self._person()
         retry = self.gather(
             Way.GREATEST,
             const(-1),
