@@ -23,7 +23,11 @@ BOARD: Final = Path(__file__).resolve().parents[2] / "examples" / "edge" / "boar
 COMPILER: Final = "arm-none-eabi-gcc"
 CORE: Final = ("-mcpu=cortex-m3", "-mthumb")
 WARNINGS: Final = ("-std=c99", "-ffreestanding", "-Wall", "-Wextra", "-Werror", "-pedantic")
-FLAGS: Final = (*CORE, "-Os", *WARNINGS)
+NO_SPLIT: Final = "-fno-split-wide-types"
+"""arm-none-eabi-gcc 12.2.1 splits values of 64 bits wrongly: of a random policy that is proved, and decides as
+recorded on the host and here at -O0, it made code that leaves roles out."""
+
+FLAGS: Final = (*CORE, "-Os", NO_SPLIT, *WARNINGS)
 SCRIPT: Final = ("-T", str(BOARD / "mps2_an385.ld"), "-Wl,--build-id=none", "-Wl,--fatal-warnings")
 NO_LOOPS_TO_CALLS: Final = ("-fno-tree-loop-distribute-patterns",)
 """Or the compiler makes a call of `memset` of the loop in `memset`."""

@@ -147,15 +147,17 @@ class Words(Conditions):
         return self.word(width, joined)
 
     def _masked(self, op: Op, a: Tree, b: Tree) -> Tree:
-        """The low bits of a number: what is left of it modulo a power of two."""
+        """A number or 0, or its low bits: what is left of it modulo a power of two."""
         for one, other in ((a, b), (b, a)):
+            lo, hi = self.span(one)
+            if op is Op.AND and lo >= -1 and hi <= 0:
+                return self.chosen(self.within(one, ((0, 0),)), ZERO, other)
             if (
                 op is Op.AND
                 and other[0] == "const"
                 and other[1] >= 0
                 and not other[1] & other[1] + 1
             ):
-                lo, hi = self.span(one)
                 return one if lo >= 0 and hi <= other[1] else self._modulo(one, other[1] + 1)
         raise OddCodeError("bits of a number")
 

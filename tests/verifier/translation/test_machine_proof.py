@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -9,6 +10,7 @@ from functools import partial
 import pytest
 from benchmarks.generate import KINDS, generate_policy
 from ir_scale import indexed_policy, interval_policy, overlapping_policy, stabbing_policy
+from ir_strategies import random_policy, random_shape
 from machine_mutation import SNAPSHOT
 from wasm_policies import Module
 
@@ -50,6 +52,12 @@ def both_proved(policy: ir.Policy) -> None:
     for what, artefact in (("WebAssembly", read_wasm(parts[MODULE])), ("C", source)):
         proof = prove_artefact(policy, artefact, what=what, snapshot=SNAPSHOT, timeout_s=10)
         assert proof.verdict is Verdict.PROVED, [o for o in proof.obligations if o.failed]
+
+
+def test_one_rule_whose_rank_is_no_table_is_proved() -> None:
+    """Whether a person is asked is a mask of 0 or all bits there, and what it is held against a number."""
+    rng = random.Random(1_000_193)
+    both_proved(random_policy(rng, random_shape(rng)))
 
 
 @pytest.mark.parametrize("make", SCALES.values(), ids=SCALES)
