@@ -26,9 +26,8 @@ HEADERS = (
 )
 
 setup(
-    options={
-        "bdist_wheel": {"py_limited_api": "cp311"}
-    },  # pyproject.toml has no settled place for it
+    # The Pythons that a wheel runs on: pyproject.toml has no settled place for them.
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
     cffi_modules=[NATIVE + "build_table.py:ffibuilder"],
     ext_modules=[
         Extension(

@@ -303,6 +303,21 @@ def test_a_bundle_is_no_source_to_build(gov, policy: Path, tmp_path: Path) -> No
     assert "is a bundle, not a source" in ran.err
 
 
+def test_an_artefact_that_cannot_be_written_is_named_with_the_way_to_the_others(
+    gov, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "p.gov", tmp_path / "out"
+    path.write_text(
+        'language 1\npolicy p version "1"\ndefault allow\ninput { x : number in 0..9 }\n'
+        "output y : number in 0..9\nrule a when x > 3 limit y to 5\nrule b when x > 5 limit y to 2\n"
+    )
+    ran = gov("build", path, "-o", out, "--emit", "jsonlogic")
+    assert ran.code == 2, ran.out
+    assert "leave `jsonlogic` out of `--emit`" in ran.err
+    assert not out.exists()
+    assert gov("build", path, "-o", out, "--emit", "table").code == 0
+
+
 @pytest.mark.parametrize("verb", ["decide", "explain", "bench", "verify"])
 def test_a_bundle_that_does_not_add_up_is_named(gov, tmp_path: Path, verb: str) -> None:
     path = tmp_path / "cut.govb"

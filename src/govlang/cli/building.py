@@ -33,6 +33,7 @@ from govlang.compiler.checked import Checked
 from govlang.compiler.imports import Program
 from govlang.compiler.ir import Policy
 from govlang.compiler.lower import lower_policy
+from govlang.dsl.diagnostics import GovError
 from govlang.native import layout
 from govlang.native.errors import CodedError
 from govlang.native.files import write_whole
@@ -285,7 +286,13 @@ def _jsonlogic(policy: Policy) -> bytes:
     from govlang.compiler.interpret import default_params
     from govlang.compiler.jsonlogic import export_jsonlogic
 
-    logic = export_jsonlogic(policy, default_params(policy), decisions_only=True)
+    try:
+        logic = export_jsonlogic(policy, default_params(policy), decisions_only=True)
+    except GovError as error:
+        way_out = "nothing was written; leave `jsonlogic` out of `--emit` to build the rest"
+        raise GovError(
+            replace(one, help=one.help or way_out) for one in error.diagnostics
+        ) from None
     return json_text(logic).encode() + b"\n"
 
 
