@@ -163,7 +163,8 @@ def _not_shown_by_itself(one: Original, parts: Parts, what: str) -> str:
 def _beside_the_step(artefact: Artefact) -> list[Any]:
     """What a host sees of an artefact before it decides; the order of variables and cells counts."""
     named = (artefact.variables, artefact.unset, artefact.cells, artefact.constants, artefact.null)
-    return [*([*one.items()] for one in named), artefact.schema, artefact.unsigned]
+    beside = (artefact.schema, artefact.unsigned, artefact.comments)
+    return [*([*one.items()] for one in named), *beside]
 
 
 def _decoded(policy: ir.Policy, parts: Parts, what: str) -> Artefact:

@@ -348,6 +348,7 @@ KINDS: Final[Mapping[str, Change]] = {
     "C: an automaton": c_automaton,
     "C: the value of a constant": _header(r"^    [A-Z]\w+ = (\d+)"),
     "C: names of constants": c_constant_names,
+    "C: a comment": _header(r"^    \w.*/\*.*?(?<![\d.])([1-9]\d*)(?![\d.]).*\*/$"),
     "C: a first value": _header(r"^    -?(\d+)(?:, )?\\?$"),
     "C: the order of members": c_members,
     "table: a word of the code": _words(_CODE),

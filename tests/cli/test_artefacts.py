@@ -90,6 +90,20 @@ def test_a_schema_that_differs_is_told_in_one_sentence(
     assert finding["message"] == f"the WebAssembly differs from the policy: {told}"
 
 
+def test_another_unit_or_step_in_the_header_is_refuted_with_its_line(
+    verify: Verify, parts: dict[str, bytes]
+) -> None:
+    header = parts["policy.h"].decode()
+    right = "0..10 kg in steps of 0.1 kg"
+    at = header.index(right, header.index("typedef struct"))
+    wrong = right.replace("0.1", "1")
+    code, (finding,) = verify(policy_h=(header[:at] + wrong + header[at + len(right) :]).encode())
+    assert (code, finding["code"]) == (1, "GOV307")
+    place = f"header line {header.count(chr(10), 0, at) + 1}"
+    told = f"the comment of `load` in {place} is `/* {wrong} */`, must be `/* {right} */`"
+    assert finding["message"] == f"the C differs from the policy: {told}"
+
+
 def renamed(theirs: dict[str, bytes], ours: dict[str, bytes], part: str) -> bytes:
     """A part of theirs that says it means our policy."""
     names = (read_manifest(one["manifest.json"]).snapshot.encode() for one in (theirs, ours))

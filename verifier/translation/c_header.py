@@ -50,11 +50,15 @@ class Header:
     names: set[str] = field(default_factory=set)
     """All names of the two files but those inside functions and structs."""
 
+    places: dict[str, str] = field(default_factory=dict)
+    """Where each of them is declared."""
+
     def declare(self, at: str, name: str | None) -> str:
         """A new name of the files."""
         if not name or name in KEYWORDS or name in STANDARD or name in self.names:
             raise ArtefactError(at, f"`{name}` is declared although it means something already")
         self.names.add(name)
+        self.places[name] = at
         return name
 
 

@@ -11,6 +11,7 @@ compiler reserves, macros with arguments) is refused with its line (docs/edge.md
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -68,6 +69,9 @@ class Plain:
     includes: tuple[str, ...]
     names: frozenset[str]
     """All names in the text, replaced or not."""
+
+    comments: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """The comments that begin on each line, as they stand there."""
 
 
 def plain(text: str, file: str, header: Plain | None = None) -> Plain:
@@ -127,6 +131,7 @@ class _Reader:
     code: list[str] = field(default_factory=list)
     macros: list[Macro] = field(default_factory=list)
     includes: list[str] = field(default_factory=list)
+    comments: dict[int, tuple[str, ...]] = field(default_factory=dict)
     guard: str | None = None
     guarded: bool = False
     ended: bool = False
@@ -149,7 +154,11 @@ class _Reader:
             what = "a bracket that is not closed" if self.depth else "an `#ifndef` without `#endif`"
             raise self.error(len(rows), what)
         return Plain(
-            "\n".join(self.code), tuple(self.macros), tuple(self.includes), frozenset(self.seen)
+            "\n".join(self.code),
+            tuple(self.macros),
+            tuple(self.includes),
+            frozenset(self.seen),
+            self.comments,
         )
 
     def refuse(self, text: str, pattern: re.Pattern[str], why: str) -> None:
@@ -175,6 +184,7 @@ class _Reader:
             if "\n" in piece and not _is_alone(text, match):
                 what = "a comment over several lines shares a line with code"
                 raise self.error(line(match), what)
+            self.comments[line(match)] = (*self.comments.get(line(match), ()), piece)
             return " " + "\n" * piece.count("\n")
 
         def line(match: re.Match[str]) -> int:

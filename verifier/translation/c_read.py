@@ -21,6 +21,7 @@ from pycparser import c_ast, c_parser
 from govlang.compiler.ir import Effect
 from govlang.native.errors import ArtefactError
 from govlang.verifier.translation import machine
+from govlang.verifier.translation.c_comments import member_comments
 from govlang.verifier.translation.c_header import Header, parameters, read_header, signature
 from govlang.verifier.translation.c_lift import lift
 from govlang.verifier.translation.c_names import Asked, Documented, Named, Text, named
@@ -81,7 +82,8 @@ def _read(header_text: str, source_text: str, documented: Asked) -> machine.Arte
     for name in (*functions, *parsed.arrays):
         if name not in used:
             raise ArtefactError("line 1", f"nothing uses `{name}`")
-    return _artefact(file, names, decide.function, scans)
+    found = _artefact(file, names, decide.function, scans)
+    return replace(found, comments=member_comments(before, header, names))
 
 
 def _artefact(

@@ -253,3 +253,5 @@ class Artefact:
     """What every cell holds after a null pointer, where -2 is given (C only)."""
     unsigned: frozenset[str] = frozenset()
     """Variables and cells whose type has no sign (C only)."""
+    comments: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """The comment behind each member and constant of the header, and its line (C only)."""

@@ -17,11 +17,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from time import perf_counter
 from typing import Any
 
 from govlang.compiler import ir
 from govlang.verifier.smtlib import Watch
+from govlang.verifier.translation.c_comments import comment_mismatches
 from govlang.verifier.translation.c_policy import constant_mismatches
 from govlang.verifier.translation.cases import Case, invalid_case, valid_case
 from govlang.verifier.translation.edge_expected import refused
@@ -142,7 +144,9 @@ class _Proof:
         self.interface = artefact_interface(self.policy, self.artefact)
         self._compare("interface", interface_mismatches(self.interface, self.artefact))
         if self.what == "C":
-            self._compare("constants", constant_mismatches(self.policy, self.artefact))
+            named = constant_mismatches(self.policy, self.artefact)
+            told = comment_mismatches(self.policy, self.interface, self.artefact)
+            self._compare("constants", chain(named, told))
         if self.artefact.schema:
             columns = {scan.field: len(scan.columns) for scan in scans.values()}
             found = schema_mismatches(self.artefact.schema, self.policy, self.snapshot, columns)
