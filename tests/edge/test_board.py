@@ -85,9 +85,11 @@ def test_a_decision_that_differs_in_anything_is_found(tmp_path: Path, wrong: Cas
     assert run(tmp_path, [CASES[0], wrong, CASES[2]]).different == (1,)
 
 
+NOPS = r"nop\n", r"nop\n" * 38
+
+
 def test_instructions_are_counted_one_by_one(tmp_path: Path) -> None:
-    plain = run(tmp_path, CASES)
-    more = run(tmp_path, CASES, '__asm__ volatile("' + r"nop\n" * 37 + '");')
+    plain, more = (run(tmp_path, CASES, f'__asm__ volatile("{nops}");') for nops in NOPS)
     assert [b - a for a, b in zip(plain.instructions, more.instructions, strict=True)] == [37] * 4
 
 

@@ -10,6 +10,7 @@ from ir_strategies import random_policy
 from table_mutation import mutants
 
 from govlang.compiler import ir
+from govlang.native.errors import TableError
 from govlang.verifier.smtlib import second_answer
 from govlang.verifier.translation.table import Verdict, prove_table
 
@@ -36,7 +37,10 @@ def test_the_search_for_a_refutation_is_told_too() -> None:
     rng = random.Random(4)
     policy = random_policy(rng)
     for _, mutant in mutants(tables.table_bytes(policy), rng, 0.5, 1):
-        _, told = asked(policy, mutant)
+        try:
+            _, told = asked(policy, mutant)
+        except TableError:
+            continue  # no engine takes it, and nobody is asked
         for text, verdict in told[:3]:
             assert second_answer(text, 5).verdict == verdict
         if "sat" in (verdict for _, verdict in told):
