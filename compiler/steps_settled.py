@@ -28,6 +28,7 @@ from govlang.compiler.program import (
     FloorDiv,
     Gather,
     Inside,
+    Mark,
     MaskTest,
     Negation,
     Number,
@@ -67,9 +68,9 @@ def settled(body: tuple[Statement, ...], kept: Collection[Slot]) -> tuple[Statem
 
 
 def _needed(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
-    """The statements without flags that nothing reads any more."""
+    """The statements without flags and marks that nothing reads any more."""
     read = set(all_reads(body))
-    kept = tuple(one for one in body if not isinstance(one, Decide) or one.slot in read)
+    kept = tuple(one for one in body if not isinstance(one, Decide | Mark) or one.slot in read)
     return kept if len(kept) == len(body) else _needed(kept)
 
 

@@ -16,7 +16,8 @@ from tables import policy_of
 
 from govlang.compiler import interface, ir, steps
 from govlang.compiler.interpret import decide, default_params
-from govlang.compiler.program import Decide, Inside, MaskTest, Program, Switch, When
+from govlang.compiler.program import Decide, Inside, Mark, MaskTest, Program, Switch, When
+from govlang.compiler.program_walk import all_reads
 from govlang.compiler.steps import build_program
 from govlang.compiler.text_classes import classify_fields
 
@@ -227,3 +228,16 @@ def test_every_cell_and_variable_of_the_interface_is_there() -> None:
         program = program_of(policy)
         assert program.variables == interface.variables(policy, classify_fields(policy))
         assert program.cells == interface.cells(policy)
+
+
+def test_what_rules_mark_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """C declares no slot that nothing reads; of rules that never fire one still marked that it stands."""
+    monkeypatch.setattr(steps, "FEW", 0)
+    never = ir.InRanges("risk", ())
+    names = ("a", "b")
+    rules = tuple(
+        ir.Rule(n, never, ir.Effect.ALLOW, overrides=names[:i]) for i, n in enumerate(names)
+    )
+    body = program_of(policy_of(RISK, rules=rules)).body
+    marked = {one.slot for one in body if isinstance(one, Mark)}
+    assert marked <= set(all_reads(body))
