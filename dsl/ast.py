@@ -8,13 +8,30 @@ identifier or as a string (rule names, members, labels, roles) are one `Name`.
 INVARIANT: a parsed tree is no deeper than `limits.MAX_DEPTH`, so that recursion over it is safe.
 """
 
-# `span_field()` makes a dataclass field, not a shared default
-
 from __future__ import annotations
 
-from dataclasses import field
-from enum import StrEnum
-
+from govlang.dsl.ast_declarations import (
+    AcceptDecl,
+    ActionDecl,
+    AssumeDecl,
+    Combine,
+    CombineDecl,
+    Comment,
+    Declaration,
+    DefaultDecl,
+    Header,
+    ImportDecl,
+    InputDecl,
+    LetDecl,
+    LongestWindowDecl,
+    OutputDecl,
+    ParamDecl,
+    Policy,
+    Rule,
+    TierBlock,
+    TiersDecl,
+    TimeZoneDecl,
+)
 from govlang.dsl.ast_expressions import (
     Binary,
     Bool,
@@ -38,6 +55,7 @@ from govlang.dsl.ast_expressions import (
     Name,
     Number,
     Quantifier,
+    Reading,
     SetLiteral,
     String,
     Unary,
@@ -63,7 +81,32 @@ from govlang.dsl.ast_fields import (
     TextType,
     Type,
 )
-from govlang.dsl.ast_proofs import Expect, Invariant, Prove, Step, Test
+from govlang.dsl.ast_machines import (
+    AutonomyDecl,
+    ContractDecl,
+    Drop,
+    EventDecl,
+    Level,
+    MachineDecl,
+    SignalDecl,
+    Stop,
+    Transition,
+)
+from govlang.dsl.ast_proofs import (
+    ClockStep,
+    EventStep,
+    Expect,
+    Fault,
+    FaultStep,
+    Invariant,
+    Prove,
+    RequestStep,
+    SignalStep,
+    StateIs,
+    Step,
+    Test,
+    TickStep,
+)
 from govlang.dsl.ast_tables import (
     Cell,
     CellAnd,
@@ -79,16 +122,42 @@ from govlang.dsl.ast_tables import (
     Table,
     TableRow,
 )
-from govlang.dsl.record import record
-from govlang.dsl.source import Span, span_field
+from govlang.dsl.ast_time import (
+    Ago,
+    Bounded,
+    Changed,
+    Count,
+    Deviates,
+    Elapsed,
+    Enters,
+    EventRef,
+    Ewma,
+    Extreme,
+    Fresh,
+    HappenedWithin,
+    HeldFor,
+    Occurrence,
+    OverTime,
+    Possible,
+    Previous,
+    Reserved,
+    Since,
+    Stale,
+    Temporal,
+    Total,
+    Window,
+)
 
 __all__ = [
     "AcceptDecl",
     "ActionDecl",
+    "Ago",
     "Argument",
     "AssumeDecl",
+    "AutonomyDecl",
     "Binary",
     "Bool",
+    "Bounded",
     "Call",
     "Cell",
     "CellAnd",
@@ -101,25 +170,43 @@ __all__ = [
     "CellSet",
     "CellUnder",
     "CellValue",
+    "Changed",
+    "ClockStep",
     "Combine",
     "CombineDecl",
     "Comment",
     "Compare",
     "Contains",
+    "ContractDecl",
+    "Count",
     "Decision",
     "DecisionAtLeast",
     "DecisionIn",
     "DecisionIs",
     "Declaration",
     "DefaultDecl",
+    "Deviates",
     "Do",
+    "Drop",
     "Effect",
+    "Elapsed",
+    "Enters",
     "EnumType",
+    "EventDecl",
+    "EventRef",
+    "EventStep",
+    "Ewma",
     "Expect",
     "Expr",
+    "Extreme",
+    "Fault",
+    "FaultStep",
     "Field",
+    "Fresh",
+    "HappenedWithin",
     "Has",
     "Header",
+    "HeldFor",
     "If",
     "Implies",
     "ImportDecl",
@@ -129,237 +216,60 @@ __all__ = [
     "Is",
     "IsEmpty",
     "LetDecl",
+    "Level",
     "Like",
     "Limit",
     "Literal",
     "Logical",
     "LongestWindowDecl",
+    "MachineDecl",
     "Name",
     "Number",
     "NumberType",
     "Obligation",
+    "Occurrence",
     "OutputDecl",
+    "OverTime",
     "ParamDecl",
     "Plain",
     "PlainType",
     "Policy",
+    "Possible",
+    "Previous",
     "Prove",
     "Quantifier",
+    "Reading",
     "Remedy",
+    "RequestStep",
     "Require",
+    "Reserved",
     "Retry",
     "Rounding",
     "Rule",
     "SetLiteral",
     "SetType",
+    "SignalDecl",
+    "SignalStep",
+    "Since",
+    "Stale",
+    "StateIs",
     "Step",
+    "Stop",
     "String",
     "Table",
     "TableRow",
+    "Temporal",
     "Test",
     "TextType",
+    "TickStep",
     "TierBlock",
     "TiersDecl",
     "TimeZoneDecl",
+    "Total",
+    "Transition",
     "Type",
     "Unary",
     "Under",
+    "Window",
     "Within",
 ]
-
-
-@record
-class Header:
-    """`language 1` and `policy NAME version "V"`."""
-
-    language: int
-    name: Name
-    version: String
-    span: Span = span_field()
-
-
-class Combine(StrEnum):
-    """How the standing rules become one outcome."""
-
-    STRICT = "strict"
-    MOST_RESTRICTIVE = "most_restrictive"
-    FIRST_MATCH = "first_match"
-    UNIQUE = "unique"
-
-
-@record
-class CombineDecl:
-    """`combine most_restrictive`; none written: strict."""
-
-    combine: Combine
-    span: Span = span_field()
-
-
-@record
-class DefaultDecl:
-    """`default allow`, `default deny`, or `default none` (effect None: every input must be covered)."""
-
-    effect: Effect | None
-    span: Span = span_field()
-
-
-@record
-class TiersDecl:
-    """`tiers safety, business`: highest first."""
-
-    names: tuple[Name, ...]
-    span: Span = span_field()
-
-
-@record
-class InputDecl:
-    """`input { … }`; several blocks add up."""
-
-    fields: tuple[Field, ...]
-    span: Span = span_field()
-
-
-@record
-class OutputDecl:
-    """`output speed : number in 0..20 m/s`: what a limit may set beside inputs."""
-
-    field: Field
-    span: Span = span_field()
-
-
-@record
-class ActionDecl:
-    """`action isolate`, `action page(team : text, level : one of low, high)`."""
-
-    name: Name
-    parameters: tuple[Field, ...] = ()
-    span: Span = span_field()
-
-
-@record
-class LetDecl:
-    """`let name = expression`: another name for the expression."""
-
-    name: Name
-    value: Expr
-    span: Span = span_field()
-
-
-@record
-class ParamDecl:
-    """`param cap : number in 1..5 kg = 1 kg`: a constant of the deployment and its usual value."""
-
-    name: Name
-    type: Type
-    default: Literal
-    span: Span = span_field()
-
-
-@record
-class AssumeDecl:
-    """`assume EXPR`: a request that breaks it is an invalid request."""
-
-    condition: Expr
-    span: Span = span_field()
-
-
-@record
-class AcceptDecl:
-    """`accept GOV301 on a, b because "…"`: turns findings of that code on those names into warnings."""
-
-    code: Name
-    names: tuple[Name, ...]
-    because: String
-    span: Span = span_field()
-
-
-@record
-class ImportDecl:
-    """`import "common.gov"`: its declarations stand here; the path is relative to this file."""
-
-    path: String
-    span: Span = span_field()
-
-
-@record
-class TimeZoneDecl:
-    """`time zone "Europe/Berlin"`: makes `weekday` and `minute_of_day` exist."""
-
-    zone: String
-    span: Span = span_field()
-
-
-@record
-class LongestWindowDecl:
-    """`longest window 30 d`: the bound of every temporal window."""
-
-    duration: Number
-    span: Span = span_field()
-
-
-@record
-class Rule:
-    """When `condition` holds (None: always), decide; `overrides` drops the named fired rules."""
-
-    name: Name
-    condition: Expr | None
-    decision: Decision
-    because: String | None = None
-    remedy: Remedy | None = None
-    overrides: tuple[Name, ...] = ()
-    span: Span = span_field()
-
-
-@record
-class TierBlock:
-    """`tier NAME when CONDITION { rules and tables }`; a tier may have several blocks."""
-
-    name: Name
-    condition: Expr | None
-    members: tuple[Rule | Table, ...]
-    span: Span = span_field()
-
-
-Declaration = (
-    CombineDecl
-    | DefaultDecl
-    | TiersDecl
-    | TierBlock
-    | InputDecl
-    | OutputDecl
-    | ActionDecl
-    | LetDecl
-    | ParamDecl
-    | AssumeDecl
-    | AcceptDecl
-    | ImportDecl
-    | TimeZoneDecl
-    | LongestWindowDecl
-    | Rule
-    | Table
-    | Invariant
-    | Prove
-    | Test
-)
-
-
-@record
-class Comment:
-    """`// text` (without the slashes, stripped); `own_line` when nothing stands before it."""
-
-    text: str
-    own_line: bool
-    span: Span = span_field()
-
-
-@record
-class Policy:
-    """A whole file: header (None only in an imported part), declarations in source order, comments.
-
-    Comments are kept for `gov fmt`; they say nothing and take no part in equality.
-    """
-
-    header: Header | None
-    declarations: tuple[Declaration, ...]
-    comments: tuple[Comment, ...] = field(default=(), compare=False, repr=False)
-    span: Span = span_field()

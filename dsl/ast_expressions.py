@@ -7,6 +7,7 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 
+from govlang.dsl.ast_time import EventRef, Temporal
 from govlang.dsl.record import record
 from govlang.dsl.source import Span, span_field
 
@@ -271,8 +272,12 @@ Expr = (
     | DecisionIs
     | DecisionAtLeast
     | DecisionIn
+    | Temporal
 )
 """What may stand in a condition or a value."""
 
 Literal = Number | String | Name | Bool | SetLiteral
 """A value written out: in requests, defaults of parameters, arguments; a `Name` is a member."""
+
+Reading = Name | EventRef
+"""What has samples: a signal or field, or with a member the field of an event."""

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 
-from govlang.dsl.ast_expressions import Expr, Name, Number, String
+from govlang.dsl.ast_expressions import Expr, Literal, Name, Number, String
 from govlang.dsl.ast_fields import Argument, Decision
+from govlang.dsl.ast_time import EventRef
 from govlang.dsl.record import record
 from govlang.dsl.source import Span, span_field
 
@@ -45,14 +47,91 @@ class Expect:
 
 
 @record
-class Step:
-    """`at 5 s request { … } runtime { … } expect …`; `at` None: at 0."""
+class StateIs:
+    """`expect breaker is open`, `expect breaker is not open`, `expect autonomy is observer`."""
+
+    machine: Name
+    state: Name
+    negated: bool = False
+    span: Span = span_field()
+
+
+@record
+class RequestStep:
+    """`at 5 s request { … } runtime { … } expect …`, then the states after it; `at` None: at 0."""
 
     at: Number | None
     request: tuple[Argument, ...]
     runtime: tuple[Argument, ...]
     expect: Expect
+    states: tuple[StateIs, ...] = ()
     span: Span = span_field()
+
+
+@record
+class EventStep:
+    """`at 5 s event deletion { agent "a1", resource "db" }`: the key and the event's fields.
+
+    The event may be one that the host reports of a contract: `event refactor.issued { … }`.
+    """
+
+    at: Number | None
+    event: EventRef
+    values: tuple[Argument, ...] = ()
+    states: tuple[StateIs, ...] = ()
+    span: Span = span_field()
+
+
+@record
+class SignalStep:
+    """`at 5 s signal voltage 11.9 V { drone "d7" }`: a sample, and whose it is."""
+
+    at: Number | None
+    signal: Name
+    value: Literal
+    key: tuple[Argument, ...] = ()
+    states: tuple[StateIs, ...] = ()
+    span: Span = span_field()
+
+
+@record
+class TickStep:
+    """`at 5 s tick`: time passes, nothing else happens."""
+
+    at: Number | None
+    states: tuple[StateIs, ...] = ()
+    span: Span = span_field()
+
+
+class Fault(StrEnum):
+    """What is wrong with a sensor: no samples come (LOSE), or always the last one (STICK)."""
+
+    LOSE = "lose"
+    STICK = "stick"
+
+
+@record
+class FaultStep:
+    """`at 10 s lose voltage { drone "d7" } for 10 s`; `duration` None: to the end of the test."""
+
+    at: Number | None
+    fault: Fault
+    signal: Name
+    key: tuple[Argument, ...] = ()
+    duration: Number | None = None
+    span: Span = span_field()
+
+
+@record
+class ClockStep:
+    """`at 20 s clock back 5 s`: the host's clock is put back."""
+
+    at: Number | None
+    back: Number
+    span: Span = span_field()
+
+
+Step = RequestStep | EventStep | SignalStep | TickStep | FaultStep | ClockStep
 
 
 @record

@@ -9,21 +9,16 @@ from __future__ import annotations
 
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import did_you_mean
-from govlang.dsl.expression_builder import ExpressionBuilder
 from govlang.dsl.keywords import EFFECTS
+from govlang.dsl.machine_builder import When
 from govlang.dsl.record import record
 from govlang.dsl.source import Span
+from govlang.dsl.step_builder import StepBuilder
 from govlang.dsl.table_rows import RawCell, RawRow, Result, typed_rows
 
 LANGUAGE_VERSION = 1
 
 ALLOW = ast.Decision(ast.Effect.ALLOW)
-
-
-@record
-class _When:
-    condition: ast.Expr
-    span: Span
 
 
 @record
@@ -38,17 +33,17 @@ class _Overrides:
     span: Span
 
 
-_Clause = _When | ast.Decision | _Because | ast.Remedy | _Overrides
+_Clause = When | ast.Decision | _Because | ast.Remedy | _Overrides
 _CLAUSES: dict[type, str] = {
-    _When: "when",
+    When: "when",
     _Because: "because",
     ast.Remedy: "remedy",
     _Overrides: "overrides",
 }
 
 
-class Builder(ExpressionBuilder):
-    """Builds declarations; expressions and literals are its base's."""
+class Builder(StepBuilder):
+    """Builds files, rules and tables; its bases build what stands in them."""
 
     # --- files ---
 
@@ -136,7 +131,7 @@ class Builder(ExpressionBuilder):
     def field(self, span: Span, name: ast.Name, type_: ast.Type, *modifiers: str) -> ast.Field:
         for i, modifier in enumerate(modifiers):
             if modifier in modifiers[:i]:
-                self._twice(modifier, f"the field `{name.text}`", span)
+                self.twice(modifier, f"the field `{name.text}`", span)
         return ast.Field(
             name,
             type_,
@@ -192,16 +187,16 @@ class Builder(ExpressionBuilder):
                     "GOV113", f"the rule `{label.text}` has two effects", clause.span, help=help_
                 )
             elif type(clause) in said:
-                self._twice(_CLAUSES[type(clause)], f"the rule `{label.text}`", clause.span)
+                self.twice(_CLAUSES[type(clause)], f"the rule `{label.text}`", clause.span)
             said.setdefault(type(clause), clause)
-        when, decision = said.get(_When), said.get(ast.Decision)
+        when, decision = said.get(When), said.get(ast.Decision)
         because, remedy, overrides = said.get(_Because), said.get(ast.Remedy), said.get(_Overrides)
         if not isinstance(decision, ast.Decision):
             self._no_effect(label, when)
             decision = ALLOW
         return ast.Rule(
             label,
-            when.condition if isinstance(when, _When) else None,
+            when.condition if isinstance(when, When) else None,
             decision,
             because.text if isinstance(because, _Because) else None,
             remedy if isinstance(remedy, ast.Remedy) else None,
@@ -219,12 +214,6 @@ class Builder(ExpressionBuilder):
             help=near
             or "add `allow`, `limit FIELD to VALUE`, `throttle`, `require human` or `deny`",
         )
-
-    def _twice(self, what: str, whose: str, span: Span) -> None:
-        self.found.error("GOV113", f"{whose} says `{what}` twice", span, help="keep one of them")
-
-    def when(self, span: Span, condition: ast.Expr) -> _When:
-        return _When(condition, span)
 
     def because(self, span: Span, text: ast.String) -> _Because:
         return _Because(text, span)
@@ -284,14 +273,6 @@ class Builder(ExpressionBuilder):
     ) -> ast.Do:
         return ast.Do(action, arguments or (), duration, span)
 
-    def arguments(self, _span: Span, *arguments: ast.Argument) -> tuple[ast.Argument, ...]:
-        return arguments
-
-    def argument(self, span: Span, name: ast.Name, value: ast.Literal) -> ast.Argument:
-        return ast.Argument(name, value, span)
-
-    binding = argument
-
     # --- tables ---
 
     def table(
@@ -329,46 +310,3 @@ class Builder(ExpressionBuilder):
 
     def cell_source(self, _span: Span, cell: RawCell) -> RawCell:
         return cell
-
-    # --- tests ---
-
-    def test(
-        self,
-        span: Span,
-        name: ast.String,
-        params: tuple[ast.Argument, ...] | None,
-        *steps: ast.Step,
-    ) -> ast.Test:
-        return ast.Test(name, params or (), steps, span)
-
-    def step(
-        self,
-        span: Span,
-        at: ast.Number | None,
-        request: tuple[ast.Argument, ...],
-        runtime: tuple[ast.Argument, ...] | None,
-        expect: ast.Expect,
-    ) -> ast.Step:
-        return ast.Step(at, request, runtime or (), expect, span)
-
-    request = runtime = params = arguments
-
-    def expect(
-        self,
-        span: Span,
-        decision: ast.Decision,
-        rule: ast.Name | ast.String | None,
-        *more: ast.Obligation,
-    ) -> ast.Expect:
-        whole = ast.Decision(decision.effect, (*decision.obligations, *more), decision.span)
-        return ast.Expect(whole, None if rule is None else self.label(rule), span)
-
-    def expected(self, span: Span, what: ast.Decision | ast.Limit) -> ast.Decision:
-        if isinstance(what, ast.Limit):
-            return ast.Decision(ast.Effect.LIMIT, (what,), span)
-        if what.obligations == (ast.Require(),):
-            return ast.Decision(what.effect, (), span)
-        return what
-
-    def bare_limit(self, span: Span, _word: str) -> ast.Decision:
-        return ast.Decision(ast.Effect.LIMIT, (), span)

@@ -86,9 +86,10 @@ SYNTAX: dict[str, Page] = {
     "GOV113": Page(
         "a clause is missing or written twice",
         "A rule has one effect and at most one `when`, `because`, `remedy` and `overrides`; "
-        "a field says each thing once.",
+        "a transition has one cause of a kind at least, a contract and every level say what `may` be "
+        "done; a field, a contract and `deviates` say each thing once.",
         "rule a when x > 3",
-        "Add the effect, or remove the second clause.",
+        "Add what is missing, or remove the second clause.",
     ),
     "GOV114": Page(
         "a table whose rows do not fit its head",
@@ -108,18 +109,12 @@ SYNTAX: dict[str, Page] = {
         "let a = least(payload)",
         "Write `least(payload, 5 kg)`.",
     ),
-    "GOV120": Page(
-        "temporal rules are not part of this version of the language",
-        "Events, signals, machines, contracts, autonomy and what reads them (`within 5 min`, "
-        "`for 5 min`, `count(…) in …`, `fresh(…)`, `since`) are refused.",
-        "event restart",
-        "Let the host compute the fact and pass it in: declare `restarted : bool from runtime`.",
-    ),
     "GOV121": Page(
-        "`not` before a temporal operator can be read in two ways",
-        "`not X within d` may mean that X did not happen in d, or that there was a moment in d without X.",
+        "an operator over time that can be read in two ways",
+        "`not X within d` may mean that X did not happen in d, or that there was a moment in d without X; "
+        "`X since E within d` may bound the time since E, or ask whether the whole held in d.",
         "rule r when not restart within 5 min deny",
-        "Write `not (X within d)` or `(not X) within d`.",
+        "Write `not (X within d)` or `(not X) within d`; `X since (E within d)` or `(X since E) within d`.",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""The pages of GOV2xx: names, types, units, ranges, flow, imports, tests.
+"""The pages of GOV120 and GOV2xx: names, types, units, ranges, flow, imports, tests.
 
 INVARIANT: every example that holds a declaration gives its code when it is compiled under a header;
 a test compiles them.
@@ -11,6 +11,12 @@ from typing import Final
 from govlang.dsl.page import Page
 
 MEANING: Final[dict[str, Page]] = {
+    "GOV120": Page(
+        "a part of the language that this version does not have",
+        "`reserved(x)`, the sum over work in flight, needs a host with two gates, which is still to come.",
+        "input { used : number in 0..9 }\nrule r when reserved(used) > 3 deny",
+        "Keep the sum in the host and pass it in as a field `from runtime`.",
+    ),
     "GOV201": Page(
         "an unknown name",
         "Nothing of this name is declared where the name stands: no field, parameter, `let`, "
@@ -270,5 +276,56 @@ MEANING: Final[dict[str, Page]] = {
         "A unit is built in, or a field, an output, a parameter or an argument is declared in it.",
         "input { payload : number in 0..25 kg }\nrule heavy when payload > 5 kgs deny",
         "Write the unit of the field.",
+    ),
+    "GOV243": Page(
+        "an event or a signal of a type that cannot be reported or kept",
+        "A signal is a number, a duration, a bool or an enumeration. The fields of an event are written as "
+        "in `input`; each report carries all of them, so they have no modifier.",
+        "signal owner : text\nrule r when fresh(owner, 1 min) deny",
+        "Make the signal an enumeration, or remove the modifier.",
+    ),
+    "GOV244": Page(
+        "state that is asked for where it is not kept",
+        "State is kept by the key, by another field (`per F`) or once for all (`shared`), and moved by the "
+        "samples that carry that key. What is combined in one operator or machine is seen by the same "
+        "samples: an event of all does not move a machine of the key. `per F` needs a text or key field F "
+        "that every request and the event carry.",
+        "input { agent : key }\nevent failure\nshared event storm\n"
+        "rule r when count(failure) since storm >= 3 deny",
+        "Keep both by the same field, or ask how long ago the other was: `storm within 1 min`.",
+    ),
+    "GOV245": Page(
+        "operators over time that stand too deep in each other",
+        "What an operator reads is known one step before it; there are ten steps in one sample.",
+        "input { agent : key }\nevent f\nrule r when "
+        + "(" * 12
+        + "f within 1 s"
+        + ") for 1 s" * 12
+        + " deny",
+        "Give the inner condition a `machine` of its own.",
+    ),
+    "GOV246": Page(
+        "something that is not known where it is read",
+        "`allowed` happens once the rules have decided, and `enters M.s` once all machines have stepped, so "
+        "rules cannot read the one nor transitions the other of the same sample. An assumption reads the "
+        "request alone.",
+        "input { agent : key }\nrule r when allowed deny",
+        "Ask how long ago, or how often: `count(allowed) in 1 min >= 3`; read the state of a machine.",
+    ),
+    "GOV247": Page(
+        "an operator over time that would need state without bound",
+        "What a policy keeps has a fixed size: windows are no longer than `longest window` (24 h if the "
+        "policy says nothing), an exact count is compared with a number up to 1 000 or a parameter, a sum "
+        "has at most 1 000 panes, `max` and `elapsed` are compared with a constant.",
+        "input { agent : key }\nevent failure\nrule r when failure within 30 d deny",
+        "Write `longest window 30 d`, count by panes (`in 1 h by 5 min`), or compare with a constant.",
+    ),
+    "GOV248": Page(
+        "an operator over time on what it cannot read",
+        "`sum` and `average` take a number of an event whose range begins at 0 or above; `ewma` and "
+        "`deviates` numbers, a weight above 0 up to 1 and a plain factor; no state keeps a text.",
+        "input { agent : key }\nevent failure { host : text }\n"
+        "rule r when sum(failure.host) in 1 h by 5 min > 3 deny",
+        "Read a number, or write a weight such as `alpha 0.3`.",
     ),
 }

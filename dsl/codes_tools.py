@@ -291,6 +291,14 @@ COMMAND: dict[str, Page] = {
         "gov test --generate p.gov, where p.gov has thousands of rules",
         "Put the tests that were written into the policy, and generate again.",
     ),
+    "GOV715": Page(
+        "rules over time where only rules over single requests are built yet",
+        "A policy with cells (`gov explain --state` lists them) is checked, tested and replayed on the "
+        "reference interpreter. Tables, artefacts and proofs of this version are for policies without.",
+        "gov build p.gov, where p.gov has `rule r when restart within 5 min deny`",
+        "Use `gov test` and `gov decide --trace`; for a bundle let the host compute the fact and pass it in "
+        "as a field `from runtime`.",
+    ),
 }
 
 TOOLS: dict[str, Page] = {**BUNDLES, **EVIDENCE, **EXCHANGE, **COMMAND}

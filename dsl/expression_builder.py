@@ -48,6 +48,10 @@ class ExpressionBuilder:
     def names(self, _span: Span, *names: ast.Name) -> tuple[ast.Name, ...]:
         return names
 
+    def twice(self, what: str, whose: str, span: Span) -> None:
+        """Report a clause that is said a second time."""
+        self.found.error("GOV113", f"{whose} says `{what}` twice", span, help="keep one of them")
+
     # --- numbers ---
 
     def quantity(self, span: Span, text: str, unit: str | None = None) -> ast.Number:
@@ -97,9 +101,6 @@ class ExpressionBuilder:
 
     def all_of(self, span: Span, *operands: ast.Expr) -> ast.Logical:
         return ast.Logical("and", operands, span)
-
-    def negate(self, span: Span, operand: ast.Expr) -> ast.Unary:
-        return ast.Unary("not", operand, span)
 
     def compare(self, span: Span, left: ast.Expr, op: str, right: ast.Expr) -> ast.Compare:
         return ast.Compare(op, left, right, span)

@@ -10,23 +10,13 @@ import re
 from typing import assert_never
 
 from govlang.dsl import ast
+from govlang.dsl.precedence import Precedence
+from govlang.dsl.time_text import number, temporal
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ESCAPED = re.compile('["\\\\\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]')
+_UNDER = re.compile(r"under\b")
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
-
-# Precedence levels of `policy.lark`, loosest first.
-(
-    _EXPRESSION,
-    _DISJUNCTION,
-    _CONJUNCTION,
-    _NEGATION,
-    _COMPARISON,
-    _SUM,
-    _PRODUCT,
-    _UNARY,
-    _PRIMARY,
-) = range(9)
 
 
 def quoted(text: str) -> str:
@@ -42,11 +32,6 @@ def label(name: ast.Name) -> str:
 def labels(names: tuple[ast.Name, ...]) -> str:
     """Names with commas."""
     return ", ".join(map(label, names))
-
-
-def number(node: ast.Number) -> str:
-    """`1_000 kg`."""
-    return node.text if node.unit is None else f"{node.text} {node.unit}"
 
 
 def literal(node: ast.Literal) -> str:
@@ -71,40 +56,65 @@ def effect(value: ast.Effect) -> str:
     return "require human" if value is ast.Effect.REQUIRE_HUMAN else value.value
 
 
-def expression(node: ast.Expr, level: int = _EXPRESSION) -> str:
+def expression(node: ast.Expr, level: Precedence = Precedence.EXPRESSION) -> str:
     """The expression, in parentheses where it binds less tightly than `level`."""
     text, own = _expression(node)
     return text if own >= level else f"({text})"
 
 
-def _expression(node: ast.Expr) -> tuple[str, int]:
+def _expression(node: ast.Expr) -> tuple[str, Precedence]:
     match node:
         case ast.Number() | ast.String() | ast.Name() | ast.Bool():
-            return literal(node), _PRIMARY
+            return literal(node), Precedence.PRIMARY
         case ast.If(condition=condition, then=then, otherwise=otherwise):
             parts = expression(condition), expression(then), expression(otherwise)
-            return "if {} then {} else {}".format(*parts), _EXPRESSION
+            return "if {} then {} else {}".format(*parts), Precedence.EXPRESSION
         case ast.Implies(left=left, right=right):
-            return f"{expression(left, _DISJUNCTION)} implies {expression(right)}", _EXPRESSION
+            return (
+                f"{expression(left, Precedence.DISJUNCTION)} implies {expression(right)}",
+                Precedence.EXPRESSION,
+            )
         case ast.Logical():
-            return f" {node.op} ".join(operands(node)), _DISJUNCTION + (node.op == "and")
+            loose = node.op == "or"
+            level = Precedence.DISJUNCTION if loose else Precedence.CONJUNCTION
+            return f" {node.op} ".join(operands(node)), level
         case ast.Unary(op="not", operand=operand):
-            return f"not {expression(operand, _NEGATION)}", _NEGATION
+            ambiguous = isinstance(operand, ast.OverTime)
+            level = Precedence.COMPARISON if ambiguous else Precedence.NEGATION
+            return f"not {expression(operand, level)}", Precedence.NEGATION
         case ast.Unary(operand=operand):
-            return f"-{expression(operand, _UNARY)}", _UNARY
+            return f"-{expression(operand, Precedence.UNARY)}", Precedence.UNARY
         case ast.Binary(op="+" | "-" as op, left=left, right=right):
-            return f"{expression(left, _SUM)} {op} {expression(right, _PRODUCT)}", _SUM
+            return (
+                f"{expression(left, Precedence.SUM)} {op} {expression(right, Precedence.PRODUCT)}",
+                Precedence.SUM,
+            )
         case ast.Binary(op=op, left=left, right=right):
-            return f"{expression(left, _PRODUCT)} {op} {expression(right, _UNARY)}", _PRODUCT
+            return (
+                f"{expression(left, Precedence.PRODUCT)} {op} {expression(right, Precedence.UNARY)}",
+                Precedence.PRODUCT,
+            )
         case ast.Call(function=function, arguments=arguments):
-            return f"{function}({', '.join(map(expression, arguments))})", _PRIMARY
+            return f"{function}({_arguments(arguments)})", Precedence.PRIMARY
+        case (
+            ast.Compare() | ast.Is() | ast.IsEmpty() | ast.In() | ast.Like() | ast.Under()
+            | ast.Contains() | ast.Within() | ast.Has() | ast.DecisionIs() | ast.DecisionAtLeast()
+            | ast.DecisionIn()
+        ):  # fmt: skip
+            return _comparison(node), Precedence.COMPARISON
         case _:
-            return _comparison(node), _COMPARISON
+            return temporal(node, expression)
+
+
+def _arguments(nodes: tuple[ast.Expr, ...]) -> str:
+    """With commas; a field `under` must not be taken for the end of a window, `by 5 min, under`."""
+    first, *rest = map(expression, nodes)
+    return ", ".join([first, *(f"({text})" if _UNDER.match(text) else text for text in rest)])
 
 
 def operands(node: ast.Logical) -> list[str]:
     """The operands of `and` or `or`, each with the parentheses that it needs."""
-    level = _CONJUNCTION if node.op == "or" else _NEGATION
+    level = Precedence.CONJUNCTION if node.op == "or" else Precedence.NEGATION
     return [expression(operand, level) for operand in node.operands]
 
 
@@ -114,21 +124,21 @@ def _comparison(
 ) -> str:  # fmt: skip
     match node:
         case ast.Compare(op=op, left=left, right=right):
-            return f"{expression(left, _SUM)} {op} {expression(right, _SUM)}"
+            return f"{expression(left, Precedence.SUM)} {op} {expression(right, Precedence.SUM)}"
         case ast.Is(operand=x, value=value, negated=negated):
-            return f"{expression(x, _SUM)} is {_not(negated)}{literal(value)}"
+            return f"{expression(x, Precedence.SUM)} is {_not(negated)}{literal(value)}"
         case ast.IsEmpty(operand=x, negated=negated):
-            return f"{expression(x, _SUM)} is {_not(negated)}empty"
+            return f"{expression(x, Precedence.SUM)} is {_not(negated)}empty"
         case ast.In(operand=x, members=members):
-            return f"{expression(x, _SUM)} in {literal(members)}"
+            return f"{expression(x, Precedence.SUM)} in {literal(members)}"
         case ast.Like(operand=x, pattern=pattern):
-            return f"{expression(x, _SUM)} like {literal(pattern)}"
+            return f"{expression(x, Precedence.SUM)} like {literal(pattern)}"
         case ast.Under(operand=x, prefix=prefix):
-            return f"{expression(x, _SUM)} under {literal(prefix)}"
+            return f"{expression(x, Precedence.SUM)} under {literal(prefix)}"
         case ast.Contains(operand=x, quantifier=quantifier, members=members):
-            return f"{expression(x, _SUM)} {_contains(quantifier, members)}"
+            return f"{expression(x, Precedence.SUM)} {_contains(quantifier, members)}"
         case ast.Within(operand=x, members=members):
-            return f"{expression(x, _SUM)} within {literal(members)}"
+            return f"{expression(x, Precedence.SUM)} within {literal(members)}"
         case ast.Has(field=field):
             return f"has {field.text}"
         case ast.DecisionIs(effect=wanted, negated=negated):
@@ -226,7 +236,7 @@ def obligation(node: ast.Obligation) -> str:
     """One obligation, with the effect's word where that begins it."""
     match node:
         case ast.Limit(field=field, low=None, high=high):
-            return f"limit {field.text} to {expression(high, _SUM)}"
+            return f"limit {field.text} to {expression(high, Precedence.SUM)}"
         case ast.Limit(field=field, low=low, high=high):
             return f"limit {field.text} to {_limits(low, high)}"
         case ast.Do(action=action, arguments=args, duration=duration):
@@ -247,9 +257,9 @@ def _limits(low: ast.Expr | None, high: ast.Expr) -> str:
         case ast.Number(unit=low_unit), ast.Number(unit=high_unit) if low_unit == high_unit:
             return _range(low, high)
         case None, _:
-            return expression(high, _SUM)
+            return expression(high, Precedence.SUM)
         case _:
-            return f"{expression(low, _SUM)}..{expression(high, _SUM)}"
+            return f"{expression(low, Precedence.SUM)}..{expression(high, Precedence.SUM)}"
 
 
 def arguments(args: tuple[ast.Argument, ...]) -> str:

@@ -8,39 +8,42 @@ a unit is told from the next keyword by its spelling. A test holds `KEYWORDS` ag
 from __future__ import annotations
 
 DECLARATIONS = frozenset({
-    "accept", "action", "assume", "combine", "default", "import", "input", "invariant", "let",
-    "longest", "output", "param", "prove", "rule", "table", "test", "tier", "tiers", "time",
+    "accept", "action", "assume", "autonomy", "combine", "contract", "default", "event", "import",
+    "input", "invariant", "let", "longest", "machine", "output", "param", "prove", "rule", "shared",
+    "signal", "table", "test", "tier", "tiers", "time",
 })  # fmt: skip
 """The words that begin a declaration."""
 
-KEYWORDS = DECLARATIONS | {
-    "abs", "all", "allow", "and", "any", "at", "because", "bool", "by", "contains", "decision",
-    "deny", "do", "down", "duration", "else", "empty", "expect", "expires", "false",
-    "first_match", "for", "from", "greatest", "has", "human", "if", "implies", "in", "is", "key",
-    "language", "least", "like", "limit", "max", "most_restrictive", "nearest", "none", "not",
-    "number", "of", "on", "one", "optional", "or", "overrides", "params", "path", "policy",
-    "private", "remedy", "request", "require", "retry", "rounded", "runtime", "set", "step",
-    "strict", "text", "then", "throttle", "to", "true", "under", "unique", "up", "version", "when",
-    "window", "with", "within", "zone", "_",
+STEPS = frozenset({"clock", "event", "lose", "request", "signal", "stick", "tick"})
+"""The words that begin a step of a test, after `at 5 s` or without it."""
+
+CLAUSES = frozenset({"may", "needs", "revoke", "scope", "stop"})
+"""The words that begin a clause of a contract."""
+
+OVER_TIME = frozenset({"between", "for", "since", "within"})
+"""The words that put a condition into time, after it."""
+
+CALLS = frozenset({
+    "abs", "average", "changed", "count", "deviates", "elapsed", "ewma", "fresh", "greatest",
+    "least", "max", "min", "previous", "reserved", "stale", "sum",
+})  # fmt: skip
+"""The words that are keywords before a parenthesis."""
+
+KEYWORDS = DECLARATIONS | STEPS | CLAUSES | OVER_TIME | CALLS | {
+    "after", "ago", "all", "allow", "alpha", "always", "and", "any", "at", "back", "because",
+    "bool", "by", "contains", "decision", "deny", "do", "down", "drop", "duration", "else",
+    "empty", "enters", "expect", "expires", "false", "first_match", "floor", "from", "has",
+    "human", "if", "implies", "in", "is", "key", "language", "like", "limit", "most_restrictive",
+    "nearest", "none", "not", "number", "of", "on", "one", "optional", "or", "overrides", "params",
+    "path", "per", "policy", "possible", "private", "remedy", "require", "retry", "rounded",
+    "runtime", "set", "start", "step", "strict", "text", "then", "throttle", "to", "true", "under",
+    "unique", "up", "version", "when", "window", "with", "zone", "_",
 }  # fmt: skip
 """Every word that the grammar quotes."""
 
 EFFECTS = ("allow", "limit", "throttle", "require", "deny")
 """The words that begin an effect, loosest first."""
 
-TEMPORAL_DECLARATIONS = frozenset({
-    "autonomy", "contract", "event", "machine", "shared", "signal",
-})  # fmt: skip
-"""The words that begin a declaration of the temporal part, which this version refuses."""
-
-TEMPORAL_CALLS = frozenset({
-    "average", "changed", "count", "deviates", "elapsed", "ewma", "fresh", "max", "min",
-    "previous", "reserved", "stale", "sum",
-})  # fmt: skip
-"""The temporal operators that are written with a parenthesis."""
-
-TEMPORAL_SUFFIXES = frozenset({"ago", "between", "by", "for", "per", "since", "within"})
-"""The temporal operators that follow their operand."""
-
-NO_UNITS = KEYWORDS | TEMPORAL_DECLARATIONS | TEMPORAL_SUFFIXES | {"always", "enters", "expect"}
-"""Words that end a number instead of being its unit."""
+_BEFORE_WORDS = frozenset({"alpha", "always", "back", "enters", "floor", "possible", "start"})
+NO_UNITS = KEYWORDS - _BEFORE_WORDS - (CALLS - {"abs", "greatest", "least", "max"})
+"""Words that end a number instead of being its unit; the others never follow one, or are `min`."""

@@ -8,37 +8,23 @@ before `implies`, `or` and `and`; fields and table cells are aligned.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
 from typing import assert_never
 
 from govlang.dsl import ast
 from govlang.dsl import expression_text as text
-from govlang.dsl.record import record
+from govlang.dsl.layout_lines import (
+    Line,
+    Lines,
+    broken,
+    close,
+    fields_block,
+    with_expression,
+)
+from govlang.dsl.layout_tests import test
+from govlang.dsl.layout_time import autonomy, contract, event, machine, shared
 from govlang.dsl.source import Source, Span
-
-WIDTH = 100
-
-
-@record
-class Line:
-    """A line of output: `indent` steps of two blanks; `item` where a blank line may stand before;
-    `comment` stands beside it.
-    """
-
-    indent: int
-    text: str
-    span: Span
-    item: bool = False
-    comment: str = ""
-
-    def fits(self) -> bool:
-        """Whether the line is no wider than the layout."""
-        return 2 * self.indent + len(self.text) <= WIDTH
-
-
-Lines = list[Line]
+from govlang.dsl.time_text import number
 
 
 def header(node: ast.Header) -> Lines:
@@ -58,19 +44,27 @@ def declaration(node: ast.Declaration, indent: int = 0) -> Lines:
         case ast.TierBlock():
             lines = _tier(node)
         case ast.InputDecl(fields=fields):
-            lines = _fields("input", fields, node.span)
+            lines = fields_block("input", fields, node.span)
         case ast.ActionDecl(name=name, parameters=fields) if fields:
-            lines = _fields(f"action {name.text}", fields, node.span)
+            lines = fields_block(f"action {name.text}", fields, node.span)
         case ast.Test():
-            lines = _test(node)
+            lines = test(node)
+        case ast.EventDecl():
+            lines = event(node)
+        case ast.MachineDecl():
+            lines = machine(node)
+        case ast.ContractDecl():
+            lines = contract(node)
+        case ast.AutonomyDecl():
+            lines = autonomy(node)
         case ast.LetDecl(name=name, value=value):
-            lines = _with_expression(f"let {name.text} =", value, node.span, indent)
+            lines = with_expression(f"let {name.text} =", value, node.span, indent)
         case ast.AssumeDecl(condition=value):
-            lines = _with_expression("assume", value, node.span, indent)
+            lines = with_expression("assume", value, node.span, indent)
         case ast.Invariant(name=name, condition=value):
-            lines = _with_expression(f"invariant {text.label(name)}:", value, node.span, indent)
+            lines = with_expression(f"invariant {text.label(name)}:", value, node.span, indent)
         case ast.Prove(name=name, claim=value):
-            lines = _with_expression(f"prove {text.label(name)}:", value, node.span, indent)
+            lines = with_expression(f"prove {text.label(name)}:", value, node.span, indent)
         case _:
             lines = [Line(indent, _one_line(node), node.span)]
     return [replace(lines[0], item=True), *lines[1:]]
@@ -78,7 +72,8 @@ def declaration(node: ast.Declaration, indent: int = 0) -> Lines:
 
 def _one_line(
     node: ast.CombineDecl | ast.DefaultDecl | ast.TiersDecl | ast.OutputDecl | ast.ActionDecl
-    | ast.ParamDecl | ast.AcceptDecl | ast.ImportDecl | ast.TimeZoneDecl | ast.LongestWindowDecl,
+    | ast.ParamDecl | ast.AcceptDecl | ast.ImportDecl | ast.TimeZoneDecl | ast.LongestWindowDecl
+    | ast.SignalDecl,
 ) -> str:  # fmt: skip
     match node:
         case ast.CombineDecl(combine=combine):
@@ -100,7 +95,10 @@ def _one_line(
         case ast.TimeZoneDecl(zone=zone):
             return f"time zone {text.literal(zone)}"
         case ast.LongestWindowDecl(duration=duration):
-            return f"longest window {text.number(duration)}"
+            return f"longest window {number(duration)}"
+        case ast.SignalDecl(name=name, type=type_, initial=initial, shared=said):
+            value = "" if initial is None else f" = {text.literal(initial)}"
+            return f"{shared(said)}signal {name.text} : {text.type_(type_)}{value}"
         case _:
             assert_never(node)
 
@@ -108,42 +106,11 @@ def _one_line(
 # --- blocks ---
 
 
-def _close(span: Span, indent: int) -> Line:
-    """The closing brace, which is the last character of its block."""
-    return Line(indent, "}", Span(span.source, max(span.start, span.end - 1), span.end))
-
-
-def _fields(head: str, fields: tuple[ast.Field, ...], span: Span) -> Lines:
-    width = max((len(f.name.text) for f in fields), default=0)
-    lines = [
-        Line(
-            1,
-            f"{f.name.text:<{width}} : {text.type_(f.type)}{text.modifiers(f)}",
-            f.span,
-            item=True,
-        )
-        for f in fields
-    ]
-    wrapped = chain.from_iterable(_wrap_commas(line) for line in lines)
-    return [Line(0, head + " {", span), *wrapped, _close(span, 0)]
-
-
-def _wrap_commas(line: Line) -> Iterator[Line]:
-    """A long list broken after commas, the rest two steps further in."""
-    while not line.fits():
-        cut = line.text.rfind(", ", 0, WIDTH - 2 * line.indent)
-        if cut < 0 or '"' in line.text[cut:]:
-            break
-        yield replace(line, text=line.text[: cut + 1])
-        line = Line(3, line.text[cut + 2 :], line.span)
-    yield line
-
-
 def _tier(node: ast.TierBlock) -> Lines:
     when = "" if node.condition is None else f" when {_before_brace(node.condition)}"
     members = [declaration(member, 1) for member in node.members]
     head = Line(0, f"tier {node.name.text}{when} {{", node.span)
-    return [head, *spaced(members), _close(node.span, 0)]
+    return [head, *spaced(members), close(node.span, 0)]
 
 
 def _before_brace(condition: ast.Expr) -> str:
@@ -183,7 +150,7 @@ def _rule(node: ast.Rule, indent: int) -> Lines:
 
 
 def _condition(condition: ast.Expr | None, indent: int) -> Lines:
-    return [] if condition is None else _broken("when ", condition, condition.span, indent)
+    return [] if condition is None else broken("when ", condition, condition.span, indent)
 
 
 def _reasons(node: ast.Rule, indent: int) -> Lines:
@@ -201,33 +168,6 @@ def _reasons(node: ast.Rule, indent: int) -> Lines:
 def _remedy(node: ast.Remedy) -> str:
     said = f"remedy {text.literal(node.text)}"
     return f"{said} with {text.arguments(node.arguments)}" if node.arguments else said
-
-
-def _with_expression(head: str, value: ast.Expr, span: Span, indent: int) -> Lines:
-    """`head value` where it fits, else the value on lines of its own."""
-    whole = Line(indent, f"{head} {text.expression(value)}", span)
-    if whole.fits():
-        return [whole]
-    return [Line(indent, head, span), *_broken("", value, value.span, indent + 1)]
-
-
-def _broken(prefix: str, node: ast.Expr, span: Span, indent: int) -> Lines:
-    """An expression on one line, or broken before its outermost operators."""
-    whole = Line(indent, prefix + text.expression(node), span)
-    if whole.fits():
-        return [whole]
-    match node:
-        case ast.Implies(left=left, right=right):
-            level = 1
-            first = Line(indent, prefix + text.expression(left, level), span)
-            return [first, *_broken("implies ", right, right.span, indent + 1)]
-        case ast.Logical(op=op, operands=nodes):
-            parts = text.operands(node)
-            rest = zip(nodes[1:], parts[1:], strict=True)
-            more = [Line(indent + 1, f"{op} {part}", n.span) for n, part in rest]
-            return [Line(indent, prefix + parts[0], span), *more]
-        case _:
-            return [whole]
 
 
 # --- tables ---
@@ -251,7 +191,7 @@ def _table(node: ast.Table, indent: int) -> Lines:
         Line(indent + 1, _bars(cells, widths), span, item=i > 0)
         for i, (cells, span) in enumerate(zip(grid, spans, strict=True))
     ]
-    return [Line(indent, head + " {", node.span), *rows, _close(node.span, indent)]
+    return [Line(indent, head + " {", node.span), *rows, close(node.span, indent)]
 
 
 def _row(table: ast.Table, row: ast.TableRow) -> list[str]:
@@ -270,53 +210,3 @@ def _headings_span(node: ast.Table) -> Span:
     source: Source = node.span.source
     start = source.text.find("|", node.span.start, node.span.end)
     return node.span if start < 0 else Span(source, start, start + 1)
-
-
-# --- tests ---
-
-
-def _test(node: ast.Test) -> Lines:
-    lines = [Line(0, f"test {text.literal(node.name)} {{", node.span)]
-    if node.params:
-        lines += _bindings("params", node.params, node.params[0].span, 1)
-    for step in node.steps:
-        first, *rest = _step(step)
-        lines += [replace(first, item=True), *rest]
-    return [*lines, _close(node.span, 0)]
-
-
-def _step(step: ast.Step) -> Lines:
-    at = "" if step.at is None else f"at {text.number(step.at)}"
-    request_span = step.request[0].span if step.request else step.span
-    parts = [_bindings("request", step.request, request_span, 2)]
-    if step.runtime:
-        parts.append(_bindings("runtime", step.runtime, step.runtime[0].span, 2))
-    parts.append([Line(2, f"expect {text.expected(step.expect)}", step.expect.span)])
-    words = [at, *(part[0].text for part in parts)] if at else [part[0].text for part in parts]
-    whole = Line(1, " ".join(words), step.span)
-    if whole.fits() and all(len(part) == 1 for part in parts):
-        return [whole]
-    if at:
-        return [Line(1, at, step.span), *chain.from_iterable(parts)]
-    first, *rest = chain.from_iterable(parts)
-    request = [
-        replace(line, indent=line.indent - 1) for line in (first, *rest[: len(parts[0]) - 1])
-    ]
-    return [*request, *rest[len(parts[0]) - 1 :]]
-
-
-def _bindings(word: str, values: tuple[ast.Argument, ...], span: Span, indent: int) -> Lines:
-    """`request { a 1, b 2 }`, broken after commas where it is too wide."""
-    if not values:
-        return [Line(indent, word + " { }", span)]
-    head = f"{word} {{ "
-    lines: Lines = []
-    for value in values:
-        shown = f"{value.name.text} {text.literal(value.value)},"
-        last = lines[-1] if lines else Line(indent, head[:-1], span)
-        longer = replace(last, text=f"{last.text} {shown}")
-        if longer.fits() or not lines:
-            lines[-1:] = [longer]
-        else:
-            lines.append(Line(indent, " " * len(head) + shown, value.span))
-    return [*lines[:-1], replace(lines[-1], text=lines[-1].text.removesuffix(",") + " }")]

@@ -21,8 +21,9 @@ from govlang.dsl.source import Source, Span
 WORD = "WORD"
 END = "$END"
 ROW_END = "_ROW_END"
+WHOLE = "_WHOLE"
 
-_UNIT_PATTERN = r"(?>%|[A-Za-z°µ][A-Za-z0-9_]*(?:/[A-Za-z][A-Za-z0-9_]*)?)(?![ \t]*:)"
+_UNIT_PATTERN = r"(?>%|[A-Za-z°µ][A-Za-z0-9_]*(?:/[A-Za-z][A-Za-z0-9_]*)?)(?![ \t]*(?::|->))"
 _TOKEN = re.compile(
     rf"""
     [ \t\r\n]*+ (?:
@@ -108,6 +109,7 @@ def tokenise(source: Source, found: Diagnostics) -> Tokens:
             _stray(tokens, source, start, end, found)
     add(END, "", len(source.text), len(source.text))
     _mark_row_ends(tokens, source.text)
+    _mark_whole_panes(tokens)
     return tokens
 
 
@@ -222,3 +224,11 @@ def _mark_row_ends(tokens: Tokens, text: str) -> None:
             terminals[i + 1] == END or text.find("\n", tokens.ends[i], tokens.starts[i + 1]) >= 0
         ):
             terminals[i] = ROW_END
+
+
+def _mark_whole_panes(tokens: Tokens) -> None:
+    """The comma of `by 5 min, under`; where no window stands, the reader takes it for another."""
+    terminals, texts = tokens.terminals, tokens.texts
+    for i, text in enumerate(texts):
+        if text == "under" and i and terminals[i] == WORD and terminals[i - 1] == ",":
+            terminals[i - 1] = WHOLE

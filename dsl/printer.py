@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import accumulate
 
 from govlang.dsl import ast, layout
-from govlang.dsl.layout import Line
+from govlang.dsl.layout_lines import Line
 from govlang.dsl.source import Span
 
 

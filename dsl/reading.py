@@ -17,8 +17,8 @@ from typing import Any
 from govlang.dsl import ast, recovery, syntax_errors
 from govlang.dsl.builder import Builder
 from govlang.dsl.diagnostics import Diagnostic, Diagnostics, fail
-from govlang.dsl.keywords import KEYWORDS, TEMPORAL_DECLARATIONS
-from govlang.dsl.lexer import END, ROW_END, WORD, Tokens
+from govlang.dsl.keywords import CALLS, KEYWORDS
+from govlang.dsl.lexer import END, ROW_END, WHOLE, WORD, Tokens
 from govlang.dsl.limits import MAX_DEPTH
 from govlang.dsl.source import Span
 from govlang.dsl.tables import LIST, PASS, Reduction, Tables, load
@@ -37,13 +37,26 @@ def _contains(tokens: Tokens, after: int) -> bool:
     return tokens.terminals[after] in {WORD, "STRING"}
 
 
+def _call(tokens: Tokens, after: int) -> bool:
+    return tokens.terminals[after] == "("
+
+
+def _step(tokens: Tokens, after: int) -> bool:
+    """After `expect limit`, a word before `to` is the field that is limited."""
+    return tokens.terminals[after] == WORD and tokens.texts[after] != "to"
+
+
 _SOFT: dict[str, Callable[[Tokens, int], bool]] = {
-    "least": lambda tokens, after: tokens.terminals[after] == "(",
-    "greatest": lambda tokens, after: tokens.terminals[after] == "(",
-    "abs": lambda tokens, after: tokens.terminals[after] == "(",
+    **dict.fromkeys(CALLS, _call),
     "any": lambda tokens, after: tokens.terminals[after] == "{",
     "all": lambda tokens, after: tokens.terminals[after] == "{",
     "decision": lambda tokens, after: tokens.texts[after] in {"is", "in"},
+    "always": lambda tokens, after: (
+        tokens.texts[after] == "possible" and tokens.terminals[after + 1] == "("
+    ),
+    "enters": lambda tokens, after: (
+        tokens.terminals[after] == WORD and tokens.terminals[after + 1] == "."
+    ),
     # in cells, where a member may be called like an effect or a test
     "allow": _effect,
     "deny": _effect,
@@ -60,8 +73,24 @@ _SOFT: dict[str, Callable[[Tokens, int], bool]] = {
     "at": lambda tokens, after: tokens.terminals[after] == "NUMERAL",
     "by": lambda tokens, after: tokens.terminals[after] == "STRING" or tokens.texts[after] != "to",
     "request": lambda tokens, after: tokens.terminals[after] == "{",
+    "event": _step,
+    "signal": _step,
+    "lose": _step,
+    "stick": _step,
+    "tick": lambda tokens, after: tokens.texts[after] != "to",
+    "clock": lambda tokens, after: tokens.texts[after] == "back",
+    "expect": lambda tokens, after: tokens.texts[after] != "to" or tokens.texts[after + 1] == "is",
 }
 """Where a name may stand too, these are keywords only if the token `after` them is such a one."""
+
+
+_MARKED = {":": "FIELD", "->": "SOURCE", "may": "LEVEL", "is": "SUBJECT"}
+"""What a word is before such a token, in the states that expect one."""
+
+_BEFORE_NAMES = frozenset({"and", "contains", "implies", "is", "or", "per", "since", "when"})
+"""After a level's rights or condition these go on with it; so `and may` reads a field `may`."""
+
+_NAMES = frozenset({"NAME", *_MARKED.values()})
 
 
 class Reader:
@@ -88,8 +117,7 @@ class Reader:
             if stopped is None:
                 return self.values[-1]
             self._report(syntax_errors.explain(self, stopped))
-            again = stopped == resumed or self.tokens.texts[stopped] in TEMPORAL_DECLARATIONS
-            point = recovery.find(self, stopped + again)
+            point = recovery.find(self, stopped + (stopped == resumed))
             if point is None:
                 return None
             at = resumed = point.token
@@ -105,14 +133,28 @@ class Reader:
     def _word(self, at: int) -> str:
         expected = self.tables.actions[self.states[-1]]
         after = self.tokens.terminals[at + 1]
-        if after == ":":
-            return "FIELD" if "FIELD" in expected else "NAME"
         word = self.tokens.texts[at]
+        marked = _MARKED.get(self.tokens.texts[at + 1] if after is WORD else after)
+        if marked is not None and marked in expected and self._is_marked(at, marked):
+            return marked
+        if after == ":":
+            return "NAME"
+        if word == "by" and after == "NUMERAL" and "_PANE" in expected:
+            return "_PANE"
         if word not in KEYWORDS or word not in expected:
             return "NAME"
         if "NAME" in expected and word in _SOFT and not _SOFT[word](self.tokens, at + 1):
             return "NAME"
         return word
+
+    def _is_marked(self, at: int, marked: str) -> bool:
+        """After `expect`, `limit is to 3` limits a field `is`; `when may` and `and may` read one."""
+        word = self.tokens.texts[at]
+        if marked == "SUBJECT":
+            return word != "limit" or self.tokens.texts[at + 2] != "to"
+        if marked != "LEVEL":
+            return True
+        return word not in _BEFORE_NAMES and self.tables.accepts(self.states, marked)
 
     def _run(self, at: int) -> int | None:
         """Read from token `at` to the end: None, or the token at which the reading stopped."""
@@ -128,6 +170,9 @@ class Reader:
                 reduce(reductions[-1 - code], -1 - code)
                 code = actions[states[-1]].get(terminal)
             if code is None:
+                if terminal is WHOLE:  # a comma like others: `least(count(e) in 1 h, under)`
+                    terminals[at] = ","
+                    continue
                 return at
             if terminal is END:
                 return None
@@ -138,7 +183,7 @@ class Reader:
         tokens = self.tokens
         start, end = tokens.starts[at], tokens.ends[at]
         value: Any = tokens.texts[at]
-        if terminal in {"NAME", "FIELD"}:
+        if terminal in _NAMES:
             value = ast.Name(value, self._builder.span(start, end))
         elif terminal == "STRING":
             value = ast.String(value, self._builder.span(start, end))

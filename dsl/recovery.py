@@ -1,7 +1,7 @@
 """Where reading goes on after a syntax error.
 
 In: the reader as the error left it. Out: a token that begins something new (a declaration, a
-field, a row, a test step, a closing brace on its own line) and the height of the stack to which
+field, a row, a transition, a clause, a test step, a closing brace on its own line) and the height of the stack to which
 the reader returns so that the token can be read; what stood above is given up.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from govlang.dsl.keywords import DECLARATIONS, TEMPORAL_DECLARATIONS
-from govlang.dsl.lexer import ROW_END, WORD, Tokens
+from govlang.dsl.keywords import CLAUSES, DECLARATIONS, STEPS
+from govlang.dsl.lexer import END, ROW_END, WORD, Tokens
 
 if TYPE_CHECKING:
     from govlang.dsl.reading import Reader
@@ -32,7 +32,10 @@ _AFTER = {
 }
 """What follows the word that begins a declaration; the others are followed by a word."""
 
-_BLOCK_MEMBERS = ("rule", "FIELD", "|", "request")
+_STEP_AFTER = {"request": {"{"}, "tick": {WORD, "}", END}}
+"""The same for the word that begins a step of a test."""
+
+_BLOCK_MEMBERS = ("rule", "FIELD", "|", "request", "SOURCE", "LEVEL", "scope", "start")
 """What stands in a block; only a state that can read one of them is a block's."""
 
 
@@ -72,12 +75,24 @@ def _candidates(tokens: Tokens, at: int) -> Iterator[str]:
     elif terminal == WORD and after == ":":
         yield "FIELD"
     elif terminal == WORD:
-        if text in DECLARATIONS and after in _AFTER.get(text, {WORD}):
+        if after == "->":
+            yield "SOURCE"
+        if tokens.texts[at + 1] == "may":
+            yield "LEVEL"
+        if _begins(tokens, at):
             yield text
-        if text in TEMPORAL_DECLARATIONS and after == WORD:
-            yield "input"  # it stands where an input block could
-        if (text == "at" and after == "NUMERAL") or (text == "request" and after == "{"):
-            yield text
+
+
+def _begins(tokens: Tokens, at: int) -> bool:
+    """Whether a keyword stands there that begins a declaration, a clause or a step."""
+    text, after = tokens.texts[at], tokens.terminals[at + 1]
+    if text in DECLARATIONS and after in _AFTER.get(text, {WORD}):
+        return True
+    if text in STEPS:
+        return after in _STEP_AFTER.get(text, {WORD})
+    if text == "drop":
+        return tokens.texts[at + 1] == "to"
+    return text in CLAUSES or (text == "at" and after == "NUMERAL")
 
 
 def _height(reader: Reader, terminal: str) -> int | None:

@@ -11,6 +11,8 @@ from typing import Final
 from govlang.dsl.diagnostics import did_you_mean
 from govlang.dsl.keywords import DECLARATIONS, EFFECTS, KEYWORDS
 from govlang.dsl.lexer import ROW_END, WORD, Tokens
+from govlang.dsl.time_help import time_help
+from govlang.dsl.units import BUILT_IN
 
 RELATIONS: Final = ("==", "!=", "<", "<=", ">", ">=")
 
@@ -52,7 +54,7 @@ def help_for(tokens: Tokens, at: int, accepted: set[str]) -> str | None:
     words = {t for t in accepted if t in KEYWORDS and t != "_"}
     is_word = tokens.terminals[at] == WORD
     help_ = _word(tokens, at, words, accepted) if is_word else _sign(tokens, at, accepted)
-    return help_ or _before(tokens, at, words, accepted)
+    return help_ or time_help(tokens, at, accepted) or _before(tokens, at, words, accepted)
 
 
 def _word(tokens: Tokens, at: int, words: set[str], accepted: set[str]) -> str | None:
@@ -130,7 +132,7 @@ def _before(tokens: Tokens, at: int, words: set[str], accepted: set[str]) -> str
     if before == "if":
         return "put the `if` in parentheses"
     if tokens.terminals[at - 1] == "UNIT":
-        meant = did_you_mean(before, words | set(EFFECTS))
+        meant = None if before in BUILT_IN else did_you_mean(before, words | set(EFFECTS))
         if meant is not None:
             return meant.replace("?", f" instead of the unit `{before}`?")
         if "," in accepted:

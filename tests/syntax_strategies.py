@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from hypothesis import strategies as st
+from syntax_words import digits, labels, names, several, signed, strings, units, unsigned
+from time_strategies import histories, machines, occurrences, over_time, steps
 
 from govlang.dsl import ast
-from govlang.dsl.keywords import KEYWORDS
 
-T = TypeVar("T")
-
-# Names that the grammar reads in another way in an expression.
-RESERVED = {"not", "true", "false", "if", "has", "decision", "empty", "_"}
-OTHERS = ["a", "b", "zone", "x_1", "Deny", "NAME", "STRING", "count", "event"]
-WORDS = [*sorted(KEYWORDS - RESERVED), *OTHERS]
-
-names = st.sampled_from(WORDS).map(ast.Name)
-characters = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
-strings = st.text(characters, max_size=6).map(ast.String)
-labels = st.one_of(names, st.sampled_from(["a-b", "", "1x", 'q"\\\n', "ü", "t#2"]).map(ast.Name))
-digits = st.sampled_from(["0", "1", "25", "1_000", "0.5", "3.1400", "9007199254740993"])
-units = st.sampled_from([None, None, "kg", "%", "min", "m/s", "tokens", "°C"])
-unsigned = st.builds(ast.Number, digits, units)
-signed = st.builds(ast.Number, st.one_of(digits, digits.map("-".__add__)), units)
 bools = st.booleans().map(ast.Bool)
 sets = st.lists(st.one_of(names, strings, signed), max_size=3).map(tuple).map(ast.SetLiteral)
 simple_literals = st.one_of(signed, strings, names, bools)
 literals = st.one_of(simple_literals, sets)
 effects = st.sampled_from(ast.Effect)
-
-
-def several(
-    of: st.SearchStrategy[T], low: int = 0, high: int = 3
-) -> st.SearchStrategy[tuple[T, ...]]:
-    return st.lists(of, min_size=low, max_size=high).map(tuple)
 
 
 def one(member: ast.Name | ast.String) -> ast.SetLiteral:
@@ -55,6 +33,10 @@ atoms = st.one_of(
     st.builds(ast.DecisionIs, effects, st.booleans()),
     st.builds(ast.DecisionAtLeast, effects),
     st.builds(ast.DecisionIn, several(effects, 1)),
+    histories,
+    occurrences.filter(
+        lambda e: e != ast.EventRef(e.name) if isinstance(e, ast.EventRef) else True
+    ),
 )
 
 
@@ -76,6 +58,9 @@ def _larger(inner: st.SearchStrategy[ast.Expr]) -> st.SearchStrategy[ast.Expr]:
         st.builds(ast.If, inner, inner, inner),
         st.builds(ast.Call, st.sampled_from(["least", "greatest"]), several(inner, 2)),
         st.builds(ast.Call, st.just("abs"), several(inner, 1, 1)),
+        st.builds(ast.Extreme, st.sampled_from(["max", "min"]), inner, unsigned),
+        st.builds(ast.Possible, inner),
+        over_time(inner),
     )
 
 
@@ -205,13 +190,6 @@ expected = st.one_of(
     ),
     st.just(ast.Decision(ast.Effect.LIMIT)),
 )
-steps = st.builds(
-    ast.Step,
-    st.none() | unsigned,
-    several(arguments),
-    several(arguments),
-    st.builds(ast.Expect, expected, st.none() | labels),
-)
 declarations = st.one_of(
     st.builds(ast.CombineDecl, st.sampled_from(ast.Combine)),
     st.builds(ast.DefaultDecl, st.sampled_from([None, ast.Effect.ALLOW, ast.Effect.DENY])),
@@ -231,7 +209,13 @@ declarations = st.one_of(
     tables(),
     st.builds(ast.Invariant, labels, expressions),
     st.builds(ast.Prove, labels, expressions),
-    st.builds(ast.Test, strings, several(arguments), several(steps)),
+    st.builds(
+        ast.Test,
+        strings,
+        several(arguments),
+        several(steps(arguments, literals, st.builds(ast.Expect, expected, st.none() | labels))),
+    ),
+    machines(expressions, types, fields, literals),
 )
 headers = st.builds(ast.Header, st.just(1), names, strings)
 policies = st.builds(ast.Policy, headers, several(declarations, 0, 4))

@@ -11,14 +11,14 @@ from syntax_strategies import policies
 
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import GovError, render_all
-from govlang.dsl.keywords import KEYWORDS, TEMPORAL_CALLS, TEMPORAL_DECLARATIONS
+from govlang.dsl.keywords import KEYWORDS
 from govlang.dsl.limits import decode
 from govlang.dsl.parser import parse, parse_fields, parse_fragment
 from govlang.dsl.printer import print_policy
 from govlang.dsl.source import Source
 
 SIGNS = ["->", "..", "==", "<=", *"-+*/<>=(){},:|.!&#'\"\\", "\n", "\n  ", "//", "1", "5 kg", '"x"']
-WORDS = sorted(KEYWORDS | TEMPORAL_CALLS | TEMPORAL_DECLARATIONS | {"a", "b", "since"})
+WORDS = sorted(KEYWORDS | {"a", "b", "m.s", "e.x"})
 
 
 def read(text: str) -> None:
