@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from govlang.compiler import ir
 from govlang.native.container import pack
@@ -80,7 +81,7 @@ def _manifest(contents: Contents, parts: Mapping[str, bytes]) -> Manifest:
         proofs=list(contents.proofs),
         accepted=list(contents.accepted),
         no_looser=contents.no_looser,
-        state_bytes=sum(cell.bytes for cell in policy.cells),
+        state_bytes=sum(cell.bytes for cell in policy.time.cells) if policy.time else 0,
         worst_case=contents.worst_case,
     )
 
@@ -97,6 +98,13 @@ def schema(policy: ir.Policy) -> Schema:
     )
 
 
+_ORIGINS: Final[Mapping[ir.Origin, Literal["request", "runtime", "clock"]]] = {
+    ir.Origin.REQUEST: "request",
+    ir.Origin.RUNTIME: "runtime",
+    ir.Origin.CLOCK: "clock",
+}
+
+
 def column(one: ir.Field) -> Column:
     """A field as the manifest tells it."""
     return Column(
@@ -111,7 +119,7 @@ def column(one: ir.Field) -> Column:
         max_bytes=one.max_bytes,
         optional=one.optional,
         private=one.private,
-        origin=one.origin.value,
+        origin=_ORIGINS[one.origin],
         rounding=one.rounding.value,
         implied=one.implied,
     )

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import reduce
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from govlang.compiler import comparisons, fields, flow, ir, membership, numbers
+from govlang.compiler.comparisons import MIRRORED
 from govlang.compiler.flow import Fields
+from govlang.compiler.happenings import READ_OFF_THE_CLOCK, state_cell
 from govlang.compiler.ir import ArithOp
 from govlang.compiler.lets import Lets, check_levels
-from govlang.compiler.refusal import RefusalError, shortened
+from govlang.compiler.refusal import FaultyError, RefusalError, shortened
 from govlang.compiler.resolve import Scope, unknown
 from govlang.compiler.types import (
     Choice,
@@ -46,6 +48,9 @@ from govlang.dsl import ast
 from govlang.dsl.diagnostics import Diagnostic, Diagnostics, Severity
 from govlang.dsl.source import Span
 
+if TYPE_CHECKING:
+    from govlang.compiler.temporal import Temporal
+
 NOTHING_KNOWN: Final[Fields] = frozenset()
 FAULTY: Final = Faulty()
 
@@ -61,7 +66,26 @@ class Checker:
             for kind, declared in ((ir.FieldValue, scope.fields), (ir.ParamValue, scope.params))
             for name, one in declared.items()
         } | {ir.APPROVED: Labels(ir.APPROVED, {})}
+        self._templates |= {
+            name: template(state_cell(one), ir.FieldValue(name), scope.units)
+            for name, one in scope.time.machines.items()
+        }
+        self._temporal: Temporal | None = None
         self.lets = Lets(scope, found, self.value)
+
+    @property
+    def temporal(self) -> Temporal:
+        """The checker of what is over time; most policies need none, so it is loaded when it is asked."""
+        if self._temporal is None:
+            from govlang.compiler.temporal import Temporal
+
+            self._temporal = Temporal(self.scope, self)
+        return self._temporal
+
+    @property
+    def is_over_time(self) -> bool:
+        """Whether something over time was declared or read."""
+        return self._temporal is not None or not self.scope.time.is_empty
 
     # --- whole expressions ---
 
@@ -115,7 +139,7 @@ class Checker:
                 "GOV213",
                 f"`{name}` is optional and may be absent here",
                 span,
-                help=f"guard it: `has {name} and …`",
+                help=f"guard it: `{_guard(name)} and …`",
             )
         return FAULTY if lacking else value
 
@@ -143,8 +167,35 @@ class Checker:
         except RefusalError as refusal:
             self._report(refusal)
             return FAULTY
+        except FaultyError:
+            return FAULTY
         finally:
             self.lets.leave()
+
+    def inside(self, expr: ast.Expr) -> Condition:
+        """A condition inside an operator over time, where nothing outside guards it.
+
+        Raises:
+            FaultyError: anything in it is wrong, and has been reported.
+        """
+        value = self.value(expr)
+        lacking = flow_of(value).needs
+        for name, span in lacking.items():
+            self.found.error(
+                "GOV213",
+                f"`{name}` may be absent here",
+                span,
+                help=f"guard it inside the operator: `({_guard(name)} and …)`",
+            )
+        condition = self._as_condition(value, expr)
+        if condition is None or lacking:
+            raise FaultyError
+        if condition.decides is not None:
+            raise RefusalError(
+                "GOV217", "no operator over time reads the decision", condition.decides,
+                "count what was `allowed`",
+            )  # fmt: skip
+        return condition
 
     def _value(self, expr: ast.Expr) -> Value:
         match expr:
@@ -175,6 +226,8 @@ class Checker:
             case ast.DecisionIs() | ast.DecisionAtLeast() | ast.DecisionIn():
                 return decision_test(expr)
             case _:
+                if isinstance(expr, ast.Temporal):
+                    return self.temporal.value(expr)
                 operand = self.value(expr.operand)
                 if isinstance(operand, Faulty):
                     return operand
@@ -185,10 +238,18 @@ class Checker:
         found = self._templates.get(text)
         if found is not None:
             self.scope.roles.asked |= text == ir.APPROVED
+            if text in self.scope.time.machines:
+                self.temporal.machine(text)
             declared = self.scope.fields.get(text)
             return placed(found, name, optional=declared is not None and declared.optional)
         if text in self.scope.lets:
             return self.lets.use(name)
+        if text in self.scope.time.signals:
+            return self.temporal.read_signal(self.scope.time.signals[text], name)
+        if self.scope.is_event(text):
+            return self.temporal.happens(name)
+        if text in READ_OFF_THE_CLOCK:
+            return self.temporal.clock(text, name.span)
         if text in self.scope.faulty:
             return FAULTY
         if text in self.scope.outputs:
@@ -266,6 +327,14 @@ class Checker:
 
     def _compare(self, expr: ast.Compare) -> Value:
         self._refuse_enumerations(expr)
+        for side, other, op in (
+            (expr.left, expr.right, expr.op),
+            (expr.right, expr.left, MIRRORED[expr.op]),
+        ):
+            if isinstance(side, ast.Bounded):
+                found = self.temporal.compared(op, side, other, expr.span)
+                if found is not None:
+                    return found
         left = self.value(expr.left)
         if isinstance(left, Faulty) and isinstance(expr.right, ast.Name):
             return FAULTY  # the name may be a member of what could not be read
@@ -326,6 +395,9 @@ class Checker:
         declared = self.scope.fields.get(name.text)
         if name.text in self.scope.faulty:
             return FAULTY
+        signal = self.scope.time.signals.get(name.text)
+        if signal is not None:
+            return self.temporal.has(signal, span)
         if declared is None:
             raise unknown("field", name, self.scope.fields)
         if not declared.optional:
@@ -336,3 +408,8 @@ class Checker:
                 f"leave it out, or declare `{name.text}` optional",
             )
         return Condition(ir.Has(name.text, span), flow.presence(name.text))
+
+
+def _guard(name: str) -> str:
+    """What says that a value is there; the fields of events have no `has`."""
+    return f"fresh({name}, 1 min)" if "." in name else f"has {name}"

@@ -7,6 +7,7 @@ Requests of tests are in the form that JSON has for them, in the units of the fi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
@@ -42,17 +43,48 @@ class TestStep:
     by: str | None = None
     obligations: tuple[Expected, ...] = ()
     span: Span | None = None
+    states: tuple[StateExpected, ...] = ()
+
+
+@record
+class StateExpected:
+    """What a machine must be (`negated`: must not be) after a step."""
+
+    machine: str
+    state: str
+    negated: bool = False
+    span: Span | None = None
+
+
+@record
+class ReportStep:
+    """An event or a signal of a test (`name` None: a tick), with its key and what it carries.
+
+    `values` are an event's fields, or a signal's value under the signal's name.
+    """
+
+    at_ms: int
+    name: str | None
+    key: str | None = None
+    values: Mapping[str, Json] = field(default_factory=dict)
+    states: tuple[StateExpected, ...] = ()
+    span: Span | None = None
 
 
 @record
 class TestCase:
-    """A `test` block."""
+    """A `test` block: a history, whose requests are `steps`."""
 
     __test__: ClassVar[bool] = False  # not a test class to pytest
 
     name: str
-    steps: tuple[TestStep, ...]
+    history: tuple[TestStep | ReportStep, ...]
     span: Span | None = None
+
+    @property
+    def steps(self) -> tuple[TestStep, ...]:
+        """The questions, in order."""
+        return tuple(step for step in self.history if isinstance(step, TestStep))
 
 
 ACCEPTABLE: Final = tuple(f"GOV30{n}" for n in range(1, 7))

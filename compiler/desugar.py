@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from govlang.compiler import ir
+from govlang.compiler import ir, sugar
 from govlang.compiler.refusal import RefusalError
 from govlang.compiler.resolve import Scope, unknown
 from govlang.dsl import ast
@@ -56,8 +56,21 @@ def drafts(
                     yield from _member(member, tier, condition, scope, found)
             case ast.Invariant():
                 yield _guard(declaration)
+            case ast.ContractDecl():
+                for rule in sugar.contract_rules(declaration):
+                    yield _written_out(rule, ir.RuleKind.GUARD, GUARD_TIER, declaration.span)
+            case ast.AutonomyDecl():
+                for rule in sugar.autonomy_rules(declaration):
+                    yield _written_out(rule, ir.RuleKind.RULE, lowest, declaration.span)
             case _:
                 pass
+
+
+def _written_out(rule: sugar.Rule, kind: ir.RuleKind, tier: int, span: Span) -> Draft:
+    """A rule that a contract or an autonomy stands for."""
+    name, condition, effect, because = rule
+    decision = ast.Decision(effect, (), span)
+    return Draft(name, kind, tier, condition, None, decision, because, None, (), span, span)
 
 
 def _tier(name: ast.Name, scope: Scope, found: Diagnostics) -> int:

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final
 
 from govlang.compiler import ir, measure, numbers
 from govlang.compiler.arguments import Arguments
 from govlang.compiler.check import Checker
-from govlang.compiler.fields import MOMENT_MAX, unit_of
+from govlang.compiler.fields import milliseconds
 from govlang.compiler.flow import Fields
 from govlang.compiler.literals import range_text, unit_and_step
 from govlang.compiler.refusal import RefusalError, shortened
@@ -26,7 +25,6 @@ from govlang.compiler.types import Constant, Number, Quantity
 from govlang.compiler.values import kind_words
 from govlang.dsl import ast
 from govlang.dsl.source import Span
-from govlang.dsl.units import MILLISECOND, Units
 
 ANYONE: Final = "human"
 """The role that `require human` without `from` names."""
@@ -209,32 +207,3 @@ def _check_complete(
             do.span,
             f"write `do {do.action.text}({missing[0]} = …)`",
         )
-
-
-def milliseconds(number: ast.Number, units: Units) -> int:
-    """A duration as written, in whole milliseconds from 1 (0 for the start of a test).
-
-    Raises:
-        RefusalError: it has no unit, or one of something else, is no whole number of ms, or is longer
-            than a `duration` can be.
-    """
-    text = shortened(number.span)
-    if number.unit is None:
-        raise RefusalError("GOV206", f"`{text}` has no unit", number.span, f"write `{text} s`")
-    unit = unit_of(number, units)
-    if unit.dimension != MILLISECOND.dimension:
-        raise RefusalError(
-            "GOV205",
-            f"`{text}` is {measure.named(unit)}, not a time",
-            number.span,
-            "write it in s, min or h",
-        )
-    value = Fraction(number.value) * unit.factor / MILLISECOND.factor
-    if value.denominator != 1 or not 0 <= value <= MOMENT_MAX:
-        raise RefusalError(
-            "GOV207",
-            f"`{text}` is no whole number of milliseconds in reach",
-            number.span,
-            "round it to whole milliseconds, at most 8 000 years",
-        )
-    return value.numerator

@@ -17,7 +17,7 @@ from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.types import Constant
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import Note
-from govlang.dsl.units import ONE, Unit, Units
+from govlang.dsl.units import MILLISECOND, ONE, Unit, Units
 
 TEXT_BYTES: Final = 256
 """The most bytes of a text that does not say `max n`."""
@@ -231,3 +231,32 @@ def constant(number: ast.Number, units: Units) -> Constant:
     """A literal as a value."""
     unit = unit_of(number, units)
     return Constant(Fraction(number.value) * unit.factor, unit, number.span)
+
+
+def milliseconds(number: ast.Number, units: Units) -> int:
+    """A duration as written, in whole milliseconds from 1 (0 for the start of a test).
+
+    Raises:
+        RefusalError: it has no unit, or one of something else, is no whole number of ms, or is longer
+            than a `duration` can be.
+    """
+    text = shortened(number.span)
+    if number.unit is None:
+        raise RefusalError("GOV206", f"`{text}` has no unit", number.span, f"write `{text} s`")
+    unit = unit_of(number, units)
+    if unit.dimension != MILLISECOND.dimension:
+        raise RefusalError(
+            "GOV205",
+            f"`{text}` is {measure.named(unit)}, not a time",
+            number.span,
+            "write it in s, min or h",
+        )
+    value = Fraction(number.value) * unit.factor / MILLISECOND.factor
+    if value.denominator != 1 or not 0 <= value <= MOMENT_MAX:
+        raise RefusalError(
+            "GOV207",
+            f"`{text}` is no whole number of milliseconds in reach",
+            number.span,
+            "round it to whole milliseconds, at most 8 000 years",
+        )
+    return value.numerator

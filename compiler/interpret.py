@@ -1,7 +1,8 @@
-"""The reference interpreter: what a policy means, small and slow.
+"""The reference interpreter: what a policy decides, small and slow.
 
-In: a checked policy, its parameters, a state and a sample.  Out: the next state and the outcome.
-Every other backend (table, solver, C, WebAssembly) must agree with this file; it is the language.
+In: a checked policy, its parameters and the values of the columns: a request's fields and, where the policy
+remembers, its cells.  Out: the outcome.  `step.py` takes samples in.  Every other backend (table, solver, C,
+WebAssembly) must agree with these two files; they are the language.
 
 INVARIANT: total.  Whatever valid request comes in, an outcome comes out.
 """
@@ -26,40 +27,6 @@ INVALID_REQUEST: Final = "invalid_request"
 
 
 @record
-class State:
-    """The cells of a policy; empty while a policy has no temporal rule."""
-
-    cells: tuple[int, ...] = ()
-
-
-@record
-class Request:
-    """A valid request: the value of every field that is present, in steps (see `ir.Field`)."""
-
-    values: Mapping[str, Value]
-    at_ms: int = 0
-
-
-@record
-class InvalidRequest:
-    """A request that cannot be read: the field (`None`: the whole, or an assumption) and why."""
-
-    field: str | None
-    why: str
-    at_ms: int = 0
-
-
-@record
-class Tick:
-    """Time passes; nothing is asked."""
-
-    at_ms: int = 0
-
-
-Sample = Request | InvalidRequest | Tick
-
-
-@record
 class Outcome:
     """A decision, the rule that made it, what the host must do, and every rule that fired."""
 
@@ -70,29 +37,9 @@ class Outcome:
     matched: tuple[str, ...] = ()
 
 
-def initial_state(policy: ir.Policy) -> State:
-    """The state before the first sample."""
-    return State(tuple(cell.initial for cell in policy.cells))
-
-
 def default_params(policy: ir.Policy) -> dict[str, int]:
     """Every parameter at the value that its declaration gives."""
     return {param.field.name: param.default for param in policy.params}
-
-
-def step(
-    policy: ir.Policy, params: Params, state: State, sample: Sample
-) -> tuple[State, Outcome | None]:
-    """Take one sample in: the state after it, and the outcome if it was a request."""
-    match sample:
-        case Tick():
-            return state, None
-        case InvalidRequest(field=name, why=why):
-            return state, invalid_outcome(name, why)
-        case Request(values=values):
-            return state, decide(policy, params, values)
-        case _:
-            assert_never(sample)
 
 
 def invalid_outcome(field: str | None, why: str) -> Outcome:
@@ -104,11 +51,22 @@ def invalid_outcome(field: str | None, why: str) -> Outcome:
 def decide(policy: ir.Policy, params: Params, values: Mapping[str, Value]) -> Outcome:
     """The outcome for a request whose every field is in range and on its grid."""
     env = Environment(policy, params, values)
-    broken = next((a for a in policy.assumptions if not env.holds(a.condition)), None)
+    broken = broken_assumption(policy, params, values)
     if broken is not None:
-        return invalid_outcome(None, f"breaks the assumption `{broken.text}`")
+        return broken
     fired = tuple(rule for rule in policy.rules if env.holds(rule.condition))
     return combine(policy, env, fired)
+
+
+def broken_assumption(
+    policy: ir.Policy, params: Params, values: Mapping[str, Value]
+) -> Outcome | None:
+    """The outcome of a request that breaks an assumption, which makes it invalid; None if none is broken."""
+    env = Environment(policy, params, values)
+    broken = next((a for a in policy.assumptions if not env.holds(a.condition)), None)
+    if broken is None:
+        return None
+    return invalid_outcome(None, f"breaks the assumption `{broken.text}`")
 
 
 # --- expressions -------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ def check_condition(condition: ir.BoolExpr, ranges: Mapping[str, Interval]) -> N
 
 def policy_ranges(policy: ir.Policy) -> dict[str, Interval]:
     """The ranges of all fields and parameters that are no text."""
-    declared = (*policy.fields, *(param.field for param in policy.params))
+    declared = (*policy.fields, *policy.columns, *(param.field for param in policy.params))
     return {field.name: (field.lo, field.hi) for field in declared if not field.is_text}
 
 
@@ -126,6 +126,9 @@ def check_policy(policy: ir.Policy) -> None:
         check_condition(assumption.condition, ranges)
     for claim in policy.properties:
         check_condition(claim.condition, ranges)
+    for update in policy.time.updates if policy.time else ():
+        check_condition(update.condition, ranges)
+        interval(update.value, ranges)
     for rule in policy.rules:
         check_condition(rule.condition, ranges)
         for limit in rule.limits:

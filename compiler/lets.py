@@ -194,11 +194,16 @@ def parts_of(expr: ir.IntExpr | ir.BoolExpr) -> tuple[ir.IntExpr | ir.BoolExpr, 
 
 def names_in(expr: ast.Expr) -> Iterator[str]:
     """The names that an expression reads; members and labels are none."""
+    return (name.text for name in names_of(expr))
+
+
+def names_of(expr: ast.Expr) -> Iterator[ast.Name]:
+    """The names that an expression reads, where they stand."""
     waiting: list[ast.Expr] = [expr]
     while waiting:
         match waiting.pop():
-            case ast.Name(text=text):
-                yield text
+            case ast.Name() as name:
+                yield name
             case (
                 ast.Binary(left=left, right=right)
                 | ast.Compare(left=left, right=right)
@@ -209,6 +214,8 @@ def names_in(expr: ast.Expr) -> Iterator[str]:
                 waiting.extend(parts)
             case ast.If(condition=condition, then=then, otherwise=otherwise):
                 waiting += [condition, then, otherwise]
+            case ast.Possible(condition=condition):
+                waiting.append(condition)
             case (
                 ast.Number()
                 | ast.String()
@@ -217,6 +224,18 @@ def names_in(expr: ast.Expr) -> Iterator[str]:
                 | ast.DecisionIs()
                 | ast.DecisionAtLeast()
                 | ast.DecisionIn()
+                | ast.EventRef()
+                | ast.Enters()
+                | ast.Count()
+                | ast.Total()
+                | ast.Elapsed()
+                | ast.Ewma()
+                | ast.Deviates()
+                | ast.Fresh()
+                | ast.Stale()
+                | ast.Previous()
+                | ast.Changed()
+                | ast.Reserved()
             ):
                 pass
             case part:

@@ -18,7 +18,8 @@ from govlang.compiler import desugar, ir
 from govlang.compiler.check import Checker
 from govlang.compiler.checked import ACCEPTABLE, Accept, Checked
 from govlang.compiler.desugar import Draft
-from govlang.compiler.effects import Effects, milliseconds
+from govlang.compiler.effects import Effects
+from govlang.compiler.fields import milliseconds
 from govlang.compiler.flow import Fields
 from govlang.compiler.imports import Program
 from govlang.compiler.intervals import check_policy
@@ -55,9 +56,10 @@ class _Lowering:
 
     def run(self) -> Checked:
         scope = self._scope()
+        self._longest_window(scope)
+        self._starts(scope)
         checker = Checker(scope, self.found)
         checker.lets.prepare()
-        self._check_longest_window(scope)
         assumptions, facts = self._assumptions(checker)
         combine, default, time_zone = self._combine(), self._default(), self._time_zone()
         drafts = list(desugar.drafts(self.program.declarations, scope, self.found))
@@ -71,6 +73,7 @@ class _Lowering:
         names = {draft.id: None for draft in drafts}
         cases = tuple(map(Tests(scope, names, self.found).case, self._all(ast.Test)))
         accepts = self._accepts({p.name for p in properties} | set(names), tables)
+        remembered = self._remembered(checker, drafts)
         scope.roles.check(self.found)
         self.found.raise_errors()
         header = self.program.header
@@ -89,6 +92,7 @@ class _Lowering:
             properties,
             tuple(scope.tiers),
             time_zone=time_zone,
+            time=remembered,
         )
         check_policy(policy)
         return Checked(policy, cases, accepts, self.program.sources, in_order(self.found))
@@ -98,6 +102,14 @@ class _Lowering:
         for declaration in self.program.declarations:
             resolver.take(declaration)
         return resolver.scope
+
+    def _remembered(self, checker: Checker, drafts: Iterable[Draft]) -> ir.Time | None:
+        if not checker.is_over_time:
+            return None
+        from govlang.compiler.remembered import lower_time
+
+        written = (expr for draft in drafts for expr in (draft.tier_condition, draft.condition))
+        return lower_time(checker, [expr for expr in written if expr is not None])
 
     # --- declarations of which there is one ---
 
@@ -141,15 +153,28 @@ class _Lowering:
         written = self._only(ast.TimeZoneDecl, "time zone")
         return written.zone.value if written else None
 
-    def _check_longest_window(self, scope: Scope) -> None:
-        """No rule of this version has a window; the bound is only held to be one."""
+    def _longest_window(self, scope: Scope) -> None:
+        """The bound of every window."""
         written = self._only(ast.LongestWindowDecl, "longest window")
         if written is None:
             return
         try:
-            milliseconds(written.duration, scope.units)
+            scope.time.longest_ms = milliseconds(written.duration, scope.units)
         except RefusalError as refusal:
             self.found.add(refusal.diagnostic)
+
+    def _starts(self, scope: Scope) -> None:
+        """The values of signals before their first sample."""
+        for name, signal in scope.time.signals.items():
+            if signal.initial is None:
+                continue
+            try:
+                start = literal_value(signal.initial, signal.cell, scope.units)
+            except RefusalError as refusal:
+                self.found.add(refusal.diagnostic)
+                start = signal.column.lo
+            assert isinstance(start, int), "no signal is a text"
+            scope.time.signals[name] = replace(signal, start=start)
 
     # --- claims ---
 
@@ -160,18 +185,32 @@ class _Lowering:
         for one in self._all(ast.AssumeDecl):
             condition = checker.condition(one.condition, facts)
             if condition is not None:
+                self._check_asked(condition.expr, one, checker.scope)
                 facts |= condition.flow.when_true
                 found.append(ir.Assumption(expression(one.condition), condition.expr, one.span))
         return tuple(found), facts
+
+    def _check_asked(self, holds: ir.BoolExpr, one: ast.AssumeDecl, scope: Scope) -> None:
+        """An assumption says what makes a request valid, whatever came before it."""
+        if ir.fields_read(holds) <= {*scope.fields, ir.APPROVED}:
+            return
+        self.found.error(
+            "GOV246",
+            "an assumption is about a request, and a request is valid whatever came before it",
+            one.span,
+            help="write a rule that denies instead",
+        )
 
     def _properties(self, checker: Checker, facts: Fields) -> tuple[ir.Property, ...]:
         seen: dict[str, Span] = {}
         found: list[ir.Property] = []
         for one in self._all(ast.Prove):
             unique(one.name, seen, "property", self.found)
-            condition = checker.condition(one.claim, facts, in_proof=True)
+            possible = isinstance(one.claim, ast.Possible)
+            claim = one.claim.condition if isinstance(one.claim, ast.Possible) else one.claim
+            condition = checker.condition(claim, facts, in_proof=True)
             if condition is not None:
-                found.append(ir.Property(one.name.text, condition.expr, one.span))
+                found.append(ir.Property(one.name.text, condition.expr, possible, one.span))
         return tuple(found)
 
     def _params(self, scope: Scope) -> tuple[ir.Param, ...]:

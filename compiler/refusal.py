@@ -31,3 +31,7 @@ def shortened(span: Span, limit: int = 60) -> str:
     """What stands at a place, on one line, for a message."""
     text = " ".join(span.text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class FaultyError(Exception):
+    """A part has been reported already; what is built on it stays silent."""

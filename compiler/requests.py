@@ -7,11 +7,13 @@ In and out: a JSON request with its runtime part, and an `interpret.Sample`.  Re
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from govlang.compiler import ir
-from govlang.compiler.interpret import InvalidRequest, Request, Value
+from govlang.compiler.interpret import Value
 from govlang.compiler.obligations import argument
+from govlang.compiler.step import InvalidRequest, Report, Request
 from govlang.native.request import InvalidFieldError, read_request
 
 
@@ -39,3 +41,33 @@ def write_request(
             part = request if field.origin is ir.Origin.REQUEST else runtime
             part[field.name] = argument(values[field.name], field)
     return request, runtime
+
+
+def read_report(
+    policy: ir.Policy, name: str, key: str | None, values: Mapping[str, Any], at_ms: int = 0
+) -> Report:
+    """The sample that a report of a host is: an event with its fields, a signal with its value.
+
+    Raises:
+        InvalidFieldError: the policy knows no such event or signal, the key is missing or not asked for, or
+            a value does not fit.
+    """
+    time = policy.time
+    known = {} if time is None else {one.name: one for one in time.samples}
+    if time is None or name not in known:
+        raise InvalidFieldError(name, "is no event or signal of this policy")
+    own = known[name]
+    wants_key = time.key is not None and not own.shared
+    if wants_key != (key is not None):
+        raise InvalidFieldError(name, "lacks its key" if wants_key else "is shared and has no key")
+    columns = [replace(column, name=short) for short, column in columns_of(own).items()]
+    read = read_request([replace(c, origin=ir.Origin.REQUEST) for c in columns], values, None)
+    names = {short: column.name for short, column in columns_of(own).items()}
+    return Report(name, {names[short]: value for short, value in read.items()}, at_ms, key)
+
+
+def columns_of(one: ir.SampleType) -> Mapping[str, ir.Field]:
+    """The columns of a report under the names that hosts write."""
+    if one.kind is ir.SampleKind.SIGNAL:
+        return {one.name: one.fields[0]}
+    return {column.name.removeprefix(f"${one.name}."): column for column in one.fields}

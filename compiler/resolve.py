@@ -14,8 +14,17 @@ from dataclasses import dataclass, field
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from govlang.compiler import ir
+from govlang.compiler import ir, sugar
 from govlang.compiler.fields import field_of, typed
+from govlang.compiler.happenings import (
+    ALLOWED,
+    DISPATCHED,
+    Event,
+    Happenings,
+    event_of,
+    signal_of,
+    states,
+)
 from govlang.compiler.refusal import RefusalError, listed
 from govlang.compiler.values import kind_words
 from govlang.dsl import ast
@@ -41,7 +50,7 @@ WEEKDAY: Final = ir.Field("weekday", ir.Kind.ENUM, hi=6, members=WEEKDAYS, origi
 MINUTE_OF_DAY: Final = ir.Field(
     "minute_of_day", ir.Kind.NUMBER, hi=1439, unit="min", origin=ir.Origin.CLOCK
 )
-BUILT_IN: Final = frozenset((ir.APPROVED, WEEKDAY.name, MINUTE_OF_DAY.name))
+BUILT_IN: Final = frozenset((ir.APPROVED, WEEKDAY.name, MINUTE_OF_DAY.name, ALLOWED, DISPATCHED))
 
 
 class Roles:
@@ -88,12 +97,31 @@ class Scope:
     tiers: dict[str, int] = field(default_factory=dict)
     roles: Roles = field(default_factory=Roles)
     units: Units = field(default_factory=Units)
+    time: Happenings = field(default_factory=Happenings)
     faulty: set[str] = field(default_factory=set)
     """Names whose declaration was refused: what uses them is not reported again."""
 
     def names(self) -> tuple[str, ...]:
         """What an expression can read, for suggestions."""
-        return (*self.fields, *self.params, *self.lets, *sorted(self.faulty))
+        return (
+            *self.fields, *self.params, *self.lets, *self.time.names(), *sorted(self.faulty)
+        )  # fmt: skip
+
+    @property
+    def key(self) -> str | None:
+        """The field whose state temporal rules read: the first key of the request."""
+        keys = (one.name for one in self.fields.values() if one.kind is ir.Kind.KEY)
+        return next(keys, None)
+
+    def is_event(self, name: str) -> bool:
+        """Whether a name means something that happens, and no field or parameter."""
+        if name in self.fields or name in self.params or name in self.lets:
+            return False
+        return name in self.time.events or name in (ALLOWED, DISPATCHED)
+
+    def kind_of(self, name: str) -> int:
+        """The value of the column `ir.SAMPLE` for an event or a signal."""
+        return ir.FIRST_KIND + self.time.kind_of(name)
 
 
 class Resolver:
@@ -124,6 +152,20 @@ class Resolver:
                 self._tiers(names)
             case ast.TimeZoneDecl(zone=zone):
                 self._time_zone(zone)
+            case ast.EventDecl(name=name):
+                self._happening(name, declaration)
+            case ast.SignalDecl(name=name):
+                self._happening(name, declaration)
+            case ast.MachineDecl():
+                self._machine(declaration, 0)
+            case ast.ContractDecl():
+                self.scope.time.contracts[declaration.name.text] = declaration
+                for event in sugar.life(declaration):
+                    self.scope.time.events[event] = Event(event, span=declaration.span)
+                self._machine(*sugar.contract_machine(declaration))
+            case ast.AutonomyDecl():
+                self.scope.time.autonomies.append(declaration)
+                self._machine(*sugar.autonomy_machine(declaration))
             case _:
                 pass
 
@@ -141,6 +183,40 @@ class Resolver:
         except RefusalError as refusal:
             self.scope.faulty.add(name.text)
             self._found.add(refusal.diagnostic)
+
+    def _happening(self, name: ast.Name, declared: ast.EventDecl | ast.SignalDecl) -> None:
+        if not self._is_new(name):
+            return
+        time, units = self.scope.time, self.scope.units
+        try:
+            match declared:
+                case ast.EventDecl():
+                    time.events[name.text] = event_of(declared, units)
+                case ast.SignalDecl():
+                    time.signals[name.text] = signal_of(declared, units)
+        except RefusalError as refusal:
+            self.scope.faulty.add(name.text)
+            self._found.add(refusal.diagnostic)
+
+    def _machine(self, declared: ast.MachineDecl, urgent: int) -> None:
+        if not self._is_new(declared.name):
+            return
+        self.scope.time.machines[declared.name.text] = declared
+        self.scope.time.urgent[declared.name.text] = urgent
+        if declared.shared and declared.per is not None:
+            self._found.error(
+                "GOV244",
+                f"the machine `{declared.name.text}` is `shared` and kept `per {declared.per.text}`",
+                declared.per.span,
+                help="remove one of the two",
+            )
+        if len(states(declared)) > STATES_MAX:
+            self._found.error(
+                "GOV235",
+                f"a machine has at most {STATES_MAX} states, not {len(states(declared))}",
+                declared.name.span,
+                help="split it into two machines",
+            )
 
     def _is_new(self, name: ast.Name) -> bool:
         if name.text in BUILT_IN:
@@ -192,6 +268,9 @@ class Resolver:
         self.scope.fields[WEEKDAY.name] = WEEKDAY
         self.scope.fields[MINUTE_OF_DAY.name] = MINUTE_OF_DAY
 
+
+STATES_MAX: Final = 256
+"""States of a machine; what it holds fits a byte."""
 
 LIMITABLE: Final = frozenset((ir.Kind.NUMBER, ir.Kind.DURATION))
 """What `limit` can speak of."""

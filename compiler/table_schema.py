@@ -34,7 +34,7 @@ from govlang.native.layout import (
 KINDS: Final = {kind: FieldKind[kind.name] for kind in ir.Kind}
 COMBINES: Final = {combine: Combine[combine.name] for combine in ir.Combine}
 FALLBACKS: Final = {default: Fallback[default.name] for default in ir.Default}
-ORIGINS: Final = {origin: Origin[origin.name] for origin in ir.Origin}
+ORIGINS: Final = {ir.Origin[origin.name]: origin for origin in Origin}
 ROUNDINGS: Final = {rounding: Rounding[rounding.name] for rounding in ir.Rounding}
 
 

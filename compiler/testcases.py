@@ -11,19 +11,21 @@ fields passed on, so that the refusal itself can be tested.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
 from govlang.compiler import ir
 from govlang.compiler.checked import Expected, Json, TestCase, TestStep
-from govlang.compiler.effects import limit_target, milliseconds
-from govlang.compiler.fields import constant
+from govlang.compiler.effects import limit_target
+from govlang.compiler.fields import constant, milliseconds
 from govlang.compiler.literals import literal_value, misfit, steps_of, unit_and_step
 from govlang.compiler.measure import decimal_text, is_decimal
 from govlang.compiler.membership import member_text
 from govlang.compiler.obligations import argument, decimal
 from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.resolve import RESERVED_RULES, Scope, unique, unknown
+from govlang.compiler.testhistory import History, states_expected
 from govlang.compiler.values import effect_of
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import Diagnostics
@@ -48,10 +50,23 @@ class Tests:
         name = ast.Name(test.name.value, test.name.span)
         unique(name, self._names, "test", self._found)
         params = self._values(test.params, self._scope.params, "parameter")
-        steps = [self._step(step, params) for step in test.steps]
-        return TestCase(name.text, tuple(s for s in steps if s is not None), test.span)
+        history = History(self._scope, self._values)
+        for step in test.steps:
+            try:
+                self._take(history, step, params)
+            except RefusalError as refusal:
+                self._found.add(refusal.diagnostic)
+        return TestCase(name.text, tuple(history.steps), test.span)
 
-    def _step(self, step: ast.Step, params: Mapping[str, Json]) -> TestStep | None:
+    def _take(self, history: History, step: ast.Step, params: Mapping[str, Json]) -> None:
+        if isinstance(step, ast.RequestStep):
+            taken = self._step(step, params)
+            if taken is not None:
+                history.add(replace(taken, at_ms=history.time(step.at)))
+        else:
+            history.take(step)
+
+    def _step(self, step: ast.RequestStep, params: Mapping[str, Json]) -> TestStep | None:
         try:
             at_ms = 0 if step.at is None else milliseconds(step.at, self._scope.units)
             by = self._rule(step.expect.rule)
@@ -69,6 +84,7 @@ class Tests:
             by,
             tuple(self._expected(decision)),
             step.span,
+            states_expected(self._scope, step.states),
         )
 
     def _rule(self, name: ast.Name | None) -> str | None:
@@ -83,7 +99,7 @@ class Tests:
     # --- requests ---
 
     def _requests(
-        self, step: ast.Step, *, lenient: bool
+        self, step: ast.RequestStep, *, lenient: bool
     ) -> tuple[dict[str, Json], dict[str, Json]]:
         fields = self._scope.fields
         asked = {n: f for n, f in fields.items() if f.origin is ir.Origin.REQUEST}
@@ -95,7 +111,7 @@ class Tests:
         return request, runtime
 
     def _check_complete(
-        self, step: ast.Step, fields: Mapping[str, ir.Field], given: set[str]
+        self, step: ast.RequestStep, fields: Mapping[str, ir.Field], given: set[str]
     ) -> None:
         written = {a.name.text for a in (*step.request, *step.runtime)} | given
         required = [

@@ -52,7 +52,7 @@ class Policy(Decider):
         super().__init__(loaded, loaded.address, DECISIONS, Outcome)
         self.table: Final = loaded
         self.params: Final[Mapping[str, int]] = steps
-        self.params_hash: Final = _hash_params(steps)
+        self.params_hash: Final = hash_params(steps)
         self.snapshot: Final = loaded.schema.snapshot
         self.name: Final = loaded.schema.name
         self.version: Final = loaded.schema.version
@@ -244,7 +244,7 @@ def _read_param(field: Field, raw: Any) -> int:
     return steps
 
 
-def _hash_params(steps: Mapping[str, int]) -> str:
+def hash_params(steps: Mapping[str, int]) -> str:
     """SHA-256 of the values in steps, canonical JSON; integers beyond 2**53 as text."""
     plain = {name: value if abs(value) < 2**53 else str(value) for name, value in steps.items()}
     return "sha256:" + hashlib.sha256(rfc8785.dumps(plain)).hexdigest()

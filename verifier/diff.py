@@ -25,6 +25,7 @@ from govlang.compiler.interpret import Outcome
 from govlang.compiler.ir import Effect
 from govlang.compiler.obligations import argument
 from govlang.compiler.requests import read_sample, write_request
+from govlang.compiler.step import initial_state, step
 from govlang.verifier.beyond import unseen_changes
 from govlang.verifier.changes import (
     Change,
@@ -320,10 +321,10 @@ class _Search:
         request, runtime, _ = self._json(policy, point)
         sample = read_sample(policy, request, runtime)
         params = dict(self._own_params(policy, point))
-        state = interpret.initial_state(policy)
+        state = initial_state(policy)
         if any(not p.field.lo <= params[p.field.name] <= p.field.hi for p in policy.params):
             return interpret.invalid_outcome(None, "a parameter is out of range")
-        _, outcome = interpret.step(policy, params, state, sample)
+        _, outcome = step(policy, params, state, sample)
         assert outcome is not None
         return with_starts(outcome, policy, self.spans)
 

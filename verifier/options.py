@@ -12,6 +12,7 @@ from typing import Any, Final
 from govlang.compiler import interpret, ir
 from govlang.compiler.obligations import argument
 from govlang.compiler.requests import read_sample, write_request
+from govlang.compiler.step import Request
 from govlang.verifier.columns import Point
 from govlang.verifier.encode import Encoder
 from govlang.verifier.explore import Explorer
@@ -107,7 +108,7 @@ def replayed(policy: ir.Policy, point: Point, replay: Replay | None) -> Witness:
     request, runtime = write_request(policy, point.values)
     params = {p.field.name: argument(point.params[p.field.name], p.field) for p in policy.params}
     sample = read_sample(policy, request, runtime)
-    if not isinstance(sample, interpret.Request):
+    if not isinstance(sample, Request):
         raise ReplayError(f"the request of the witness is not valid: {sample}")
     outcome = interpret.decide(policy, point.params, sample.values)
     if replay is not None:

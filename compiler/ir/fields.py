@@ -30,11 +30,13 @@ TEXT_KINDS: Final = frozenset({Kind.TEXT, Kind.PATH, Kind.KEY})
 
 
 class Origin(StrEnum):
-    """Who sets a field: the caller, only the host, or the clock of the host."""
+    """Who sets a column: the caller, only the host, the clock of the host; or what was before, a sample."""
 
     REQUEST = "request"
     RUNTIME = "runtime"
     CLOCK = "clock"
+    STATE = "state"
+    SAMPLE = "sample"
 
 
 class Rounding(StrEnum):

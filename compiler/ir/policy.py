@@ -18,7 +18,8 @@ from govlang.compiler.ir.expressions import (
     IntExpr,
     ParamValue,
 )
-from govlang.compiler.ir.fields import Action, Field, Param
+from govlang.compiler.ir.fields import Action, Field, Kind, Origin, Param
+from govlang.compiler.ir.state import FAULT_FIELD, FIRST_KIND, GAP_FIELD, SAMPLE, Time
 from govlang.compiler.ir.walk import atoms
 from govlang.dsl.record import record
 from govlang.dsl.source import Span
@@ -127,25 +128,20 @@ class Assumption:
 
 @record
 class Property:
-    """Something that must hold of every valid request (and its decision, when it is mentioned)."""
+    """Something that must hold of every valid request (and its decision, when it is mentioned).
+
+    `possible`: that can come about from every reachable state.
+    """
 
     name: str
     condition: BoolExpr
+    possible: bool = False
     span: Span | None = field(default=None, compare=False, repr=False)
 
     @property
     def mentions_decision(self) -> bool:
         """Whether the property speaks of the outcome."""
         return any(isinstance(atom, DecisionIn) for atom in atoms(self.condition))
-
-
-@record
-class Cell:
-    """A cell of the state, of `bytes` bytes, with its initial value; policies without time have none."""
-
-    name: str
-    bytes: int
-    initial: int
 
 
 @record
@@ -165,12 +161,12 @@ class Policy:
     assumptions: tuple[Assumption, ...] = ()
     properties: tuple[Property, ...] = ()
     tiers: tuple[str, ...] = ()
-    cells: tuple[Cell, ...] = ()
     time_zone: str | None = None
+    time: Time | None = None
 
     def field(self, name: str) -> Field:
-        """The input field `name`; KeyError if there is none."""
-        for one in self.fields:
+        """The input field or the cell `name`; KeyError if there is none."""
+        for one in (*self.fields, *self.remembered):
             if one.name == name:
                 return one
         raise KeyError(name)
@@ -188,6 +184,24 @@ class Policy:
             if one.id == rule_id:
                 return one
         raise KeyError(rule_id)
+
+    @property
+    def remembered(self) -> tuple[Field, ...]:
+        """The columns that rules read and no request carries: cells, and what the clock says."""
+        if self.time is None:
+            return ()
+        return (*(cell.field for cell in self.time.cells), *self.time.reads)
+
+    @property
+    def columns(self) -> tuple[Field, ...]:
+        """Everything that rules and updates read and no request carries: cells, and what samples bring."""
+        if self.time is None:
+            return ()
+        brought = (column for one in self.time.samples for column in one.fields)
+        kind = Field(
+            SAMPLE, Kind.NUMBER, hi=FIRST_KIND + len(self.time.samples), origin=Origin.SAMPLE
+        )
+        return (*(cell.field for cell in self.time.cells), *brought, kind, GAP_FIELD, FAULT_FIELD)
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -15,18 +15,15 @@ from govlang.compiler import ir
 from govlang.compiler.interpret import (
     DEFAULT_RULE,
     Environment,
-    InvalidRequest,
     Outcome,
-    Request,
-    initial_state,
     invalid_outcome,
     joined_effect,
     standing,
-    step,
 )
 from govlang.compiler.ir import Effect
 from govlang.compiler.obligations import Grant, collect_obligations, limits_meet
 from govlang.compiler.requests import read_sample
+from govlang.compiler.step import InvalidRequest, Request, initial_state, step
 from govlang.native.layout import MASK64, ColumnKind, Lookup, Op, signed
 from govlang.verifier.translation.code import run_program, set_passes
 from govlang.verifier.translation.decode import Column, Decoded, program_number

@@ -25,12 +25,23 @@ class Compiled:
     structure: Report
 
 
+def over_time(policy: ir.Policy, what: str) -> CodedError:
+    """The error for a policy with rules over time where there is nothing for them yet (GOV715)."""
+    return CodedError(
+        "GOV715",
+        f"`{policy.name}` has rules over time, for which there is no {what} in this version",
+        "`gov test` and `gov decide --trace` run it on the reference interpreter",
+    )
+
+
 def compile_policy(policy: ir.Policy) -> Compiled:
     """The compiled form.
 
     Raises:
-        CodedError: the policy passes a limit of the table's format.
+        CodedError: the policy passes a limit of the table's format, or has rules over time.
     """
+    if policy.time is not None:
+        raise over_time(policy, "table")
     core = core_json(policy)
     name = snapshot(core)
     try:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from govlang.cli.compiled import over_time
 from govlang.cli.formats.exact_json import json_text, read_json
 from govlang.cli.formats.output import format_option
 from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
+from govlang.cli.reference import Answer, Reference
 from govlang.cli.requests import (
     INPUT_MAX,
     TIME_MAX,
@@ -94,9 +96,17 @@ def command(
         if evidence is not None:
             from govlang.cli.recorder import Recorder
 
-            recorder = stack.enter_context(Recorder(evidence, loaded, job, agent, approver))
+            if isinstance(loaded.policy, Reference):
+                raise over_time(loaded.policy.policy, "evidence")
+
+            made = Recorder(evidence, loaded.policy, loaded.proof_hash, job, agent, approver)
+            recorder = stack.enter_context(made)
         steps = _one(request, runtime, time_of(now_ms)) if request is not None else _trace(trace)
-        outcomes = [_decide(loaded.policy, step, style, recorder) for step in steps]
+        outcomes = [
+            _decide(loaded.policy, step, style, recorder)
+            for step in steps
+            if not _is_observed(loaded.policy, step)
+        ]
     refused = any(one.decision.value not in {"allow", "limit"} for one in outcomes)
     return Exit.FINDINGS if exit_status and refused else Exit.OK
 
@@ -108,7 +118,7 @@ def _one(request: str, runtime: str, now: int) -> Iterator[dict[str, Any]]:
 
 
 def _trace(path: Path | None) -> Iterator[dict[str, Any]]:
-    """The requests of a trace; a tick passes time, which a policy without temporal rules does not feel."""
+    """The steps of a trace."""
     assert path is not None
     with path.open(encoding="utf-8", errors="strict") as file:
         for number, line in enumerate(_lines(file, path), 1):
@@ -116,11 +126,22 @@ def _trace(path: Path | None) -> Iterator[dict[str, Any]]:
                 continue
             place = f"line {number} of `{path}`"
             step = read_object(line, place)
-            if "request" in step:
-                yield _with_time({"at_ms": 0, "runtime": {}} | step, place)
-            elif "tick" not in step:
-                help_line = "temporal rules are not part of this version"
-                raise CodedError("GOV709", f"{place} is no request and no tick", help_line)
+            yield _with_time({"at_ms": 0, "runtime": {}} | step, place)
+
+
+def _is_observed(policy: Policy | Reference, step: dict[str, Any]) -> bool:
+    """Whether a step is no request; it is taken in.  Ticks mean nothing to rules over single requests."""
+    if "request" in step or "text" in step:
+        return False
+    if isinstance(policy, Reference):
+        policy.observe(step)
+    elif "tick" not in step:
+        raise CodedError(
+            "GOV709",
+            f"the step at {step['at_ms']} ms is no request and no tick",
+            "this policy has no rules over time: leave events and signals out",
+        )
+    return True
 
 
 def _with_time(step: dict[str, Any], place: str) -> dict[str, Any]:
@@ -142,13 +163,18 @@ def _lines(file: TextIO, path: Path) -> Iterator[str]:
         raise CodedError("GOV703", f"`{path}` is not UTF-8", "encode it as UTF-8") from None
 
 
-def _decide(policy: Policy, step: dict[str, Any], style: str, recorder: Recorder | None) -> Outcome:
+def _decide(
+    policy: Policy | Reference, step: dict[str, Any], style: str, recorder: Recorder | None
+) -> Outcome | Answer:
     now, runtime = step["at_ms"], step["runtime"]
+    outcome: Outcome | Answer
     if "text" in step:
         outcome = policy.decide_json(step["text"], now_ms=now, runtime=runtime)
+    elif isinstance(policy, Reference):
+        outcome = policy.commit(step["request"], now_ms=now, runtime=runtime)
     else:
         outcome = policy.decide(step["request"], now_ms=now, runtime=runtime)
-    if recorder is not None:
+    if recorder is not None and not isinstance(outcome, Answer):
         request = step["request"] if "request" in step else _request(step["text"])
         recorder.record(outcome, request, runtime, now)
     click.echo(json_text(outcome.to_dict())) if style == "json" else show(outcome)
@@ -164,7 +190,7 @@ def _request(text: str) -> dict[str, Any]:
     return plain if isinstance(plain, dict) else {}
 
 
-def show(outcome: Outcome) -> None:
+def show(outcome: Outcome | Answer) -> None:
     """An outcome for people."""
     word = outcome.decision.value
     head = click.style(word.replace("_", " "), fg=COLOURS[word], bold=True)

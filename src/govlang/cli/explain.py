@@ -147,14 +147,27 @@ def _show_invariants(subject: Subject, timeout_s: float, style: str) -> int:
 
 
 def _show_state(subject: Subject, style: str) -> int:
-    """The cells of the policy's state; policies without temporal rules keep none."""
-    cells = subject.checked.policy.cells
+    """The cells of the policy's state with their bytes, and whose they are; bytes a key of each kind."""
+    time = subject.checked.policy.time
+    cells = [cell for cell in (time.cells if time else ()) if not cell.brief]
     total = sum(cell.bytes for cell in cells)
     if style == "json":
-        listed = [{"cell": cell.name, "bytes": cell.bytes} for cell in cells]
+        listed = [{"cell": c.name, "bytes": c.bytes, "per": c.scope or None} for c in cells]
         click.echo(json_text({"cells": listed, "bytes": total}))
-    else:
-        for cell in cells:
-            click.echo(f"{cell.name}  {cell.bytes} bytes")
-        click.echo(f"{total} bytes of state")
+        return Exit.OK
+    for cell in cells:
+        click.echo(f"{cell.name}  {_bytes(cell.bytes)}, {_whose(cell.scope)}")
+    for scope in dict.fromkeys(cell.scope for cell in cells):
+        own = sum(cell.bytes for cell in cells if cell.scope == scope)
+        click.echo(f"{_bytes(own)} {_whose(scope)}")
+    if not cells:
+        click.echo("0 bytes of state")
     return Exit.OK
+
+
+def _bytes(count: int) -> str:
+    return f"{count} byte" if count == 1 else f"{count} bytes"
+
+
+def _whose(scope: str) -> str:
+    return f"for each {scope}" if scope else "shared"

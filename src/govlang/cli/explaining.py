@@ -12,8 +12,8 @@ from govlang.cli.requests import params_of_table, read_params
 from govlang.cli.subject import Subject
 from govlang.cli.verification import replay_on
 from govlang.compiler import ir
-from govlang.compiler.interpret import Request
 from govlang.compiler.requests import read_sample
+from govlang.compiler.step import Request
 from govlang.runtime.policy import Policy
 
 PERMITTED = frozenset({"allow", "limit"})

@@ -26,10 +26,13 @@ def command() -> None:
 @guarded
 def jsonlogic(file: Path, param: tuple[str, ...], decisions_only: bool) -> int:  # noqa: FBT001  # a flag of the command line
     """Write FILE as one JSON-Logic expression whose value is the decision's name."""
+    from govlang.cli.compiled import over_time
     from govlang.cli.subject import open_subject
     from govlang.compiler.jsonlogic import export_jsonlogic
 
     policy = open_subject(file).checked.policy
+    if policy.time is not None:
+        raise over_time(policy, "JSON-Logic")
     params = read_params(policy, param)
     click.echo(json_text(export_jsonlogic(policy, params, decisions_only=decisions_only)))
     return Exit.OK

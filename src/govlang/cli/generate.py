@@ -88,7 +88,7 @@ class _Generator:
         fields = {field.name: field for field in self.policy.fields}
         kinds = {param.field.name: param.field for param in self.policy.params}
         changed = {k: v for k, v in params.items() if v != default_params(self.policy)[k]}
-        step = ast.Step(
+        step = ast.RequestStep(
             None,
             tuple(_argument(fields[k], v) for k, v in request.items()),
             tuple(_argument(fields[k], v) for k, v in runtime.items() if v != []),

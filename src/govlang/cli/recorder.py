@@ -7,7 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from govlang.cli.engine import Loaded
 from govlang.runtime.decision import Outcome
 from govlang.runtime.evidence import (
     APPROVED,
@@ -19,14 +18,18 @@ from govlang.runtime.evidence import (
     record_body,
 )
 from govlang.runtime.ledger import Ledger
+from govlang.runtime.policy import Policy
 
 
 class Recorder:
     """A ledger open for the decisions of one policy; a context manager."""
 
-    def __init__(self, place: Path, loaded: Loaded, job: str, agent: str, approver: str) -> None:
+    def __init__(
+        self, place: Path, policy: Policy, proof_hash: str, job: str, agent: str, approver: str
+    ) -> None:
         self._ledger = Ledger(place)
-        self._loaded = loaded
+        self._policy = policy
+        self._proof_hash = proof_hash
         self._who = (job, agent, approver)
 
     def __enter__(self) -> Self:
@@ -44,7 +47,7 @@ class Recorder:
         self, outcome: Outcome, request: Mapping[str, Any], runtime: Mapping[str, Any], now_ms: int
     ) -> None:
         """Append the record of one decision; it is on disk when this returns."""
-        policy = self._loaded.policy
+        policy = self._policy
         job, agent, approver = self._who
         salt = new_salt()
         body = record_body(
@@ -52,7 +55,7 @@ class Recorder:
             request,
             runtime,
             self._verdict(outcome, request, runtime, now_ms),
-            Basis(policy.snapshot, policy.params_hash, self._loaded.proof_hash),
+            Basis(policy.snapshot, policy.params_hash, self._proof_hash),
             Circumstances(now_ms, job, agent=agent, approver=approver),
             salt,
         )
@@ -65,6 +68,6 @@ class Recorder:
         if not runtime.get(APPROVED):
             return Verdict(outcome.decision.value, outcome.rule_id, approval_granted=False)
         unapproved = {**runtime, APPROVED: []}
-        before = self._loaded.policy.decide(dict(request), now_ms=now_ms, runtime=unapproved)
+        before = self._policy.decide(dict(request), now_ms=now_ms, runtime=unapproved)
         granted = before.decision.value == "require_human" and before.decision != outcome.decision
         return Verdict(before.decision.value, before.rule_id, approval_granted=granted)

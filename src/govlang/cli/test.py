@@ -82,6 +82,8 @@ def _run(subject: Subject, *, measured: bool, threshold: float | None, needed: b
     from govlang.cli.testing import findings_of, run_tests
 
     checked = subject.checked
+    if checked.policy.time is not None:
+        return _run_over_time(subject, measured=measured, needed=needed)
     compiled = compile_policy(checked.policy)
     table = compiled.table if subject.bundle is None else subject.bundle.table
     results = list(run_tests(checked, table))
@@ -94,14 +96,42 @@ def _run(subject: Subject, *, measured: bool, threshold: float | None, needed: b
         "tests": [result.to_json() for result in results],
     }
     if needed and not results:
-        help_line = 'add `test "name" { request { … } expect deny }`'
-        findings.append(from_coded(CodedError(EMPTY, f"`{subject.path}` has no test", help_line)))
+        findings.append(_no_test(subject))
     if measured:
         found = measure(checked)
         report["coverage"] = found.to_json()
         findings += _thin(found, threshold)
     status = "failed" if findings else "passed"
     return report | {"status": status, "findings": capped(findings)}
+
+
+def _run_over_time(subject: Subject, *, measured: bool, needed: bool) -> Report:
+    """The tests of a policy that remembers, on the reference step."""
+    from govlang.cli.compiled import over_time
+    from govlang.cli.testing import findings_of, run_histories
+    from govlang.compiler.core import core_json, snapshot
+
+    checked = subject.checked
+    if measured:
+        raise over_time(checked.policy, "coverage")
+    results = list(run_histories(checked))
+    findings = [finding for result in results for finding in findings_of(result)]
+    if needed and not results:
+        findings.append(_no_test(subject))
+    return {
+        "file": str(subject.path),
+        "policy": checked.policy.name,
+        "version": checked.policy.version,
+        "snapshot": snapshot(core_json(checked.policy)),
+        "tests": [result.to_json() for result in results],
+        "status": "failed" if findings else "passed",
+        "findings": capped(findings),
+    }
+
+
+def _no_test(subject: Subject) -> Finding:
+    help_line = 'add `test "name" { request { … } expect deny }`'
+    return from_coded(CodedError(EMPTY, f"`{subject.path}` has no test", help_line))
 
 
 def measure(checked: Checked) -> Coverage:
@@ -114,8 +144,9 @@ def measure(checked: Checked) -> Coverage:
 def _seen(checked: Checked) -> Iterator[tuple[Any, Any]]:
     """The valid requests of the tests with the parameters of their steps."""
     from govlang.cli.clock import clock_values
-    from govlang.compiler.interpret import Request, default_params
+    from govlang.compiler.interpret import default_params
     from govlang.compiler.requests import read_sample
+    from govlang.compiler.step import Request
     from govlang.native.request import read_value
 
     policy = checked.policy
@@ -162,12 +193,15 @@ def _generate(paths: Sequence[Path], style: str) -> Exit:
 
 
 def _generated(path: Path, sources: list[Source]) -> Report:
+    from govlang.cli.compiled import over_time
     from govlang.cli.generate import missing_tests
     from govlang.cli.subject import open_subject
     from govlang.compiler.core import core_json, snapshot
 
     try:
         checked = open_subject(path).checked
+        if checked.policy.time is not None:
+            raise over_time(checked.policy, "generator of tests")
         found = missing_tests(checked, measure(checked))
     except (GovError, CodedError, OSError) as error:
         return unusable(path, error, sources) | {"tests": 0, "text": ""}

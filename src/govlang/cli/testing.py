@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.findings import Finding, error_of, place
-from govlang.compiler.checked import Checked, TestCase, TestStep
-from govlang.runtime.decision import Outcome
+from govlang.cli.reference import Reference
+from govlang.compiler.checked import Checked, ReportStep, TestCase, TestStep
+from govlang.runtime.decision import Decision
 from govlang.runtime.policy import Policy
 
 FAILED = "GOV710"
+
+
+class Answered(Protocol):
+    """What a request was answered, by the compiled table or by the reference step."""
+
+    @property
+    def decision(self) -> Decision: ...
+    @property
+    def rule_id(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    def to_dict(self) -> dict[str, Any]:
+        """The outcome in JSON form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A step that came out otherwise than expected."""
 
-    step: TestStep
+    step: TestStep | ReportStep
     message: str
-    outcome: Outcome
+    outcome: Answered | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +50,34 @@ class Result:
         return {
             "name": self.case.name,
             "status": "failed" if self.failures else "passed",
-            "steps": len(self.case.steps),
+            "steps": len(self.case.history),
             "span": place(self.case.span),
         }
+
+
+def run_histories(checked: Checked) -> Iterator[Result]:
+    """The results of the tests of a policy that remembers, each from its first sample on."""
+    for case in checked.tests:
+        params = next((step.params for step in case.steps), {})
+        yield Result(case, tuple(_run_history(Reference(checked.policy, params), case)))
+
+
+def _run_history(policy: Reference, case: TestCase) -> Iterator[Failure]:
+    for step in case.history:
+        answer: Answered | None = None
+        if isinstance(step, TestStep):
+            answer = policy.commit(step.request, now_ms=step.at_ms, runtime=step.runtime)
+            message = _difference(step, answer)
+            key = step.request.get(policy.key) if policy.key else None
+        else:
+            policy.report(step.name, step.key, step.values, step.at_ms)
+            message, key = None, step.key
+        for wanted in step.states:
+            found = policy.state_of(wanted.machine, key if isinstance(key, str) else None)
+            if (found == wanted.state) == wanted.negated and message is None:
+                message = f"`{wanted.machine}` is {found}, expected {'not ' * wanted.negated}{wanted.state}"
+        if message is not None:
+            yield Failure(step, message, answer)
 
 
 def run_tests(checked: Checked, table: bytes) -> Iterator[Result]:
@@ -62,7 +101,7 @@ def _run_step(policy: Policy, step: TestStep) -> Iterator[Failure]:
         yield Failure(step, message, outcome)
 
 
-def _difference(step: TestStep, outcome: Outcome) -> str | None:
+def _difference(step: TestStep, outcome: Answered) -> str | None:
     """What is not as expected, or None."""
     expected, found = step.expect.word, outcome.decision.value
     by = f" by `{step.by}`" if step.by else ""
@@ -100,19 +139,29 @@ def findings_of(result: Result) -> Iterator[Finding]:
         found = error_of(
             FAILED, "test", message, "`gov explain` says why each rule fired or did not"
         )
+        params = dict(step.params) if isinstance(step, TestStep) else {}
         yield found | {
-            "rules": [step.by] if step.by else [],
+            "rules": [step.by] if isinstance(step, TestStep) and step.by else [],
             "test": result.case.name,
             "span": place(step.span),
-            "witness": {"trace": [_trace_step(failure)], "params": dict(step.params)},
+            "witness": {
+                "trace": [_trace_step(failure)],
+                "params": params,
+            },
         }
 
 
 def _trace_step(failure: Failure) -> dict[str, Any]:
+    """The step that failed, as a trace has it."""
+    step, answer = failure.step, failure.outcome
+    if isinstance(step, ReportStep):
+        kind = "tick" if step.name is None else "report"
+        return {"at_ms": step.at_ms, kind: step.name or True, "fields": dict(step.values)}
+    assert answer is not None
     return {
-        "at_ms": failure.step.at_ms,
-        "request": dict(failure.step.request),
-        "runtime": dict(failure.step.runtime),
-        "decision": failure.outcome.decision.value,
-        "rule_id": failure.outcome.rule_id,
+        "at_ms": step.at_ms,
+        "request": dict(step.request),
+        "runtime": dict(step.runtime),
+        "decision": answer.decision.value,
+        "rule_id": answer.rule_id,
     }

@@ -1,0 +1,153 @@
+"""Machines as cells: the state, the time in it, and what is true while one enters a state.
+
+In: machines as declared and the checker of their conditions.  Out: cells and updates of the stage MOVE.
+
+All machines step at once, at most one transition each: of those that are possible the first one in the
+order: what drops or revokes, then what is due, then as they are written.
+"""
+
+from __future__ import annotations
+
+from govlang.compiler import ir
+from govlang.compiler.fields import milliseconds
+from govlang.compiler.happenings import state_cell, states
+from govlang.compiler.ir import BoolExpr, Stage
+from govlang.compiler.occurrences import text_of
+from govlang.compiler.refusal import RefusalError
+from govlang.compiler.temporal import Temporal
+from govlang.dsl import ast
+from govlang.dsl.expression_text import expression
+from govlang.dsl.record import record
+from govlang.dsl.source import Span
+
+
+@record
+class Move:
+    """A transition: from the place of a state to that of another, when it is possible."""
+
+    source: int
+    target: int
+    possible: BoolExpr
+    span: Span
+
+
+def moves_of(temporal: Temporal, machine: ast.MachineDecl) -> tuple[Move, ...]:
+    """The transitions by precedence, each checked in the scope of the machine.
+
+    Raises:
+        RefusalError: a transition reads what a machine cannot.
+    """
+    home = temporal.occurrences.machine_scope(machine)
+    before, temporal.context = temporal.context, home
+    try:
+        return tuple(_move(temporal, machine, one, home) for one in _ordered(temporal, machine))
+    finally:
+        temporal.context = before
+
+
+def add_machine(temporal: Temporal, machine: ast.MachineDecl, moves: tuple[Move, ...]) -> None:
+    """The cells of a machine: its state, the time in it, and for each state that is watched its entry."""
+    memory, name = temporal.memory, machine.name.text
+    home = temporal.occurrences.machine_scope(machine)
+    updates = [
+        ir.Update(Stage.MOVE, name, _taken(name, move), ir.IntConst(move.target)) for move in moves
+    ]
+    memory.add(ir.Cell(state_cell(machine), home, 0), *updates)
+    if any(one.after is not None for one in machine.transitions):
+        cap = _cap(temporal, machine)
+        age = ir.cell_field(_age(name), 0, cap)
+        restarts = (
+            ir.Update(Stage.MOVE, _age(name), _taken(name, m), ir.IntConst(0)) for m in moves
+        )
+        memory.add(ir.Cell(age, home, 0, cap), *restarts)
+    for number, state in enumerate(states(machine)):
+        brief = f"{name}.enters.{state}"
+        if memory.home(brief) is None:
+            continue
+        into = (  # of several possible moves the first is taken, whichever state it enters
+            ir.Update(Stage.MOVE, brief, _taken(name, m), ir.IntConst(int(m.target == number)))
+            for m in moves
+        )
+        memory.add(ir.Cell(ir.cell_field(brief, 0, 1, ir.Kind.BOOL), home, 0, brief=True), *into)
+
+
+def _cap(temporal: Temporal, machine: ast.MachineDecl) -> int:
+    due = [one.after for one in machine.transitions if one.after is not None]
+    return max(milliseconds(one, temporal.scope.units) for one in due)
+
+
+def _age(name: str) -> str:
+    return f"{name}.age"
+
+
+def _taken(name: str, move: Move) -> BoolExpr:
+    return ir.conjunction((ir.InRanges(name, ((move.source, move.source),)), move.possible))
+
+
+def _move(temporal: Temporal, machine: ast.MachineDecl, one: ast.Transition, home: str) -> Move:
+    names = states(machine)
+    return Move(
+        names.index(one.source.text),
+        names.index(one.target.text),
+        _possible(temporal, machine, one, home),
+        one.span,
+    )
+
+
+def _ordered(temporal: Temporal, machine: ast.MachineDecl) -> list[ast.Transition]:
+    """What revokes or drops, then what is due, then the others as they are written."""
+    urgent = temporal.scope.time.urgent[machine.name.text]
+    rest = sorted(machine.transitions[urgent:], key=lambda one: one.after is None)
+    return [*machine.transitions[:urgent], *rest]
+
+
+def _possible(
+    temporal: Temporal, machine: ast.MachineDecl, one: ast.Transition, home: str
+) -> BoolExpr:
+    parts: list[BoolExpr] = []
+    if one.on:
+        parts.append(ir.disjunction([_happens(temporal, event, home) for event in one.on]))
+    if one.after is not None:
+        due = milliseconds(one.after, temporal.scope.units)
+        temporal.window(one.after)
+        reached = (due, _cap(temporal, machine))
+        parts.append(ir.InRanges(_age(machine.name.text), (reached,)))
+    if one.when is not None:
+        condition = temporal.checker.inside(one.when)
+        parts.append(_known(temporal, condition.expr, one.when, home))
+    return ir.conjunction(parts, one.span)
+
+
+def _known(temporal: Temporal, holds: BoolExpr, when: ast.Expr, home: str) -> BoolExpr:
+    """A condition as it is known before machines step."""
+    occurrences, memory = temporal.occurrences, temporal.memory
+    occurrences.home_of(holds, home, when.span)
+    occurrences.check_moments(holds, home, when.span)
+    entries = ir.fields_read(holds) & memory.moments
+    if any(memory.stage(name) >= Stage.MOVE for name in entries):
+        raise _unknown_yet(when.span)
+    return occurrences.kept(holds, occurrences.named(expression(when), home), home)
+
+
+def _happens(temporal: Temporal, event: ast.Occurrence, home: str) -> BoolExpr:
+    trigger, where = temporal.occurrences.trigger(event, home)
+    if trigger.stage != Stage.TAKE:
+        raise _unknown_yet(event.span)
+    if where not in (home, ir.SHARED):
+        raise RefusalError(
+            "GOV244",
+            f"`{text_of(event.span)}` is kept by `{where}`, the machine is not",
+            event.span,
+            f"write `machine … per {where}`",
+        )
+    temporal.occurrences.check_moments(trigger.condition, home, event.span)
+    return trigger.condition
+
+
+def _unknown_yet(span: Span) -> RefusalError:
+    return RefusalError(
+        "GOV246",
+        f"`{text_of(span)}` is not known when machines step",
+        span,
+        "a transition happens on an event; of another machine read the state",
+    )

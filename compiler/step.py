@@ -1,0 +1,231 @@
+"""The reference step: what one sample does to the state, and what a request is answered.
+
+In: a checked policy, its parameters, a state and a sample.  Out: the next state and the outcome, if the
+sample was a request.  With `interpret.py` this is the language; every back end must agree with it.
+
+INVARIANT: total.  A sample that cannot be taken (an invalid request, an event without what must come
+before it) leaves the state as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Final
+
+from govlang.compiler import ir
+from govlang.compiler.interpret import (
+    Environment,
+    Outcome,
+    Params,
+    Value,
+    broken_assumption,
+    decide,
+    invalid_outcome,
+)
+from govlang.compiler.ir import Effect, Stage
+from govlang.dsl.record import record
+
+CLOCK_FAULT_RULE: Final = "clock_fault"
+
+Address = tuple[str, str]
+"""A scope and the key of one of its instances; the shared one has no key."""
+
+
+@record
+class Instance:
+    """The cells of one key, and the time of its last sample."""
+
+    at_ms: int
+    cells: Mapping[str, int]
+
+
+@record
+class State:
+    """Every instance that a sample has addressed; policies without time have none."""
+
+    instances: Mapping[Address, Instance] = field(default_factory=dict)
+
+
+@record
+class Request:
+    """A valid request: the value of every field that is present, in steps (see `ir.Field`)."""
+
+    values: Mapping[str, Value]
+    at_ms: int = 0
+
+
+@record
+class InvalidRequest:
+    """A request that cannot be read: the field (`None`: the whole, or an assumption) and why."""
+
+    field: str | None
+    why: str
+    at_ms: int = 0
+
+
+@record
+class Tick:
+    """Time passes for a key (None: only for what is shared); nothing is asked."""
+
+    at_ms: int = 0
+    key: str | None = None
+
+
+@record
+class Report:
+    """An event or a signal: its key (None: it is shared) and its columns, in steps."""
+
+    name: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+    at_ms: int = 0
+    key: str | None = None
+
+
+Sample = Request | InvalidRequest | Tick | Report
+
+
+def initial_state(_policy: ir.Policy) -> State:
+    """The state before the first sample."""
+    return State()
+
+
+def step(
+    policy: ir.Policy, params: Params, state: State, sample: Sample
+) -> tuple[State, Outcome | None]:
+    """Take one sample in: the state after it, and the outcome if it was a request."""
+    if isinstance(sample, InvalidRequest):
+        return state, invalid_outcome(sample.field, sample.why)
+    if policy.time is None:
+        return state, decide(policy, params, sample.values) if isinstance(sample, Request) else None
+    return _Step(policy, policy.time, params, sample, _addresses(policy.time, sample)).run(state)
+
+
+def _addresses(time: ir.Time, sample: Request | Tick | Report) -> dict[str, str]:
+    """The scopes of which a sample carries the key, each with that key."""
+    scopes = {cell.scope for cell in time.cells} | {time.key or ir.SHARED}
+    found = {ir.SHARED: ""}
+    match sample:
+        case Request(values=values):
+            keys: Mapping[str, Value | None] = values
+        case Tick(key=key):
+            keys = {time.key or "": key}
+        case Report(name=name, values=values, key=key):
+            prefix = f"${name}."
+            own = {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}
+            keys = {**own, time.key or "": key}
+    for scope in scopes - {ir.SHARED}:
+        value = keys.get(scope)
+        if isinstance(value, str):
+            found[scope] = value
+    return found
+
+
+@dataclass(slots=True)
+class _Step:
+    policy: ir.Policy
+    time: ir.Time
+    params: Params
+    sample: Request | Tick | Report
+    addresses: Mapping[str, str]
+    values: dict[str, Value] = field(default_factory=dict)
+
+    def run(self, state: State) -> tuple[State, Outcome | None]:
+        self._grown(state)
+        if self._is_refused():
+            return state, None
+        self.values |= self._columns(state)
+        broken = broken_assumption(self.policy, self.params, self.values)
+        if broken is not None and isinstance(self.sample, Request):
+            return state, broken
+        self._updated(Stage.TURN, Stage.CLOSE - 1)
+        outcome = self._decided() if isinstance(self.sample, Request) else None
+        if outcome is not None:
+            self._updated(Stage.CLOSE, Stage.CLOSE, outcome.decision)
+        return self._kept(state), outcome
+
+    # --- before and after ------------------------------------------------------------------------
+
+    def _grown(self, state: State) -> None:
+        """The cells of the addressed instances, with the time since their last sample."""
+        for cell in self.time.cells:
+            if cell.scope not in self.addresses:
+                continue
+            instance = state.instances.get((cell.scope, self.addresses[cell.scope]))
+            if instance is None or cell.brief:
+                self.values[cell.name] = cell.initial
+                continue
+            value = instance.cells[cell.name]
+            if cell.cap is not None and value >= 0:
+                value = min(cell.cap, value + max(0, self.sample.at_ms - instance.at_ms))
+            self.values[cell.name] = value
+
+    def _kept(self, state: State) -> State:
+        instances = dict(state.instances)
+        for scope, key in self.addresses.items():
+            cells = {c.name: c for c in self.time.cells if c.scope == scope and not c.brief}
+            values = {name: _number(self.values[name]) for name in cells}
+            instances[scope, key] = Instance(self.sample.at_ms, values)
+        return replace(state, instances=instances)
+
+    def _is_refused(self) -> bool:
+        """An event that needs another before it, of which none is left."""
+        if not isinstance(self.sample, Report):
+            return False
+        permit = self.time.sample(self.sample.name).permit
+        return permit is not None and self.values[permit] == 0
+
+    # --- the sample ------------------------------------------------------------------------------
+
+    def _columns(self, state: State) -> Iterator[tuple[str, Value]]:
+        """The columns of the sample, and what the clock says of it."""
+        yield ir.SAMPLE, self._kind()
+        if not isinstance(self.sample, Tick):
+            yield from self.sample.values.items()
+        own = self.time.key or ir.SHARED
+        both = self._instances(state, (ir.SHARED, own))  # whatever else the policy keeps, or not
+        yield ir.CLOCK_FAULT, int(any(self.sample.at_ms < one.at_ms for one in both))
+        key = [self.sample.at_ms - one.at_ms for one in self._instances(state, [own])]
+        yield ir.GAP, min(ir.GAP_MAX, max(0, key[0])) if key else ir.GAP_MAX
+
+    def _instances(self, state: State, scopes: Iterable[str]) -> Iterator[Instance]:
+        for scope in scopes:
+            found = state.instances.get((scope, self.addresses.get(scope, "")))
+            if found is not None:
+                yield found
+
+    def _kind(self) -> int:
+        match self.sample:
+            case Request():
+                return ir.REQUEST
+            case Tick():
+                return ir.TICK
+            case Report(name=name):
+                return self.time.kind_of(name)
+
+    def _updated(self, first: int, last: int, decision: Effect | None = None) -> None:
+        """The updates of some stages; those of one stage read what was before it."""
+        due = [u for u in self.time.updates if first <= u.stage <= last]
+        for _, updates in groupby(sorted(due, key=lambda u: u.stage), lambda u: u.stage):
+            env = Environment(self.policy, self.params, dict(self.values), decision)
+            new: dict[str, int] = {}
+            for update in updates:
+                if (
+                    update.cell not in new
+                    and update.cell in self.values
+                    and env.holds(update.condition)
+                ):
+                    new[update.cell] = env.evaluate(update.value)
+            self.values |= new
+
+    def _decided(self) -> Outcome:
+        outcome = decide(self.policy, self.params, self.values)
+        if self.values[ir.CLOCK_FAULT] and not self.time.rules_read_clock:
+            return Outcome(Effect.DENY, CLOCK_FAULT_RULE, "the clock went back")
+        return outcome
+
+
+def _number(value: Value) -> int:
+    assert isinstance(value, int)
+    return value

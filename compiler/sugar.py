@@ -1,0 +1,129 @@
+"""Contracts and autonomy written out: machines, events and rules in the language itself.
+
+In: the declarations.  Out: machines as they could have been declared, and rules as drafts are made of.
+`gov explain --core` shows what comes of them.
+
+A contract never allows: its rules deny, above all tiers, what is outside it.  Autonomy never denies: a
+level allows what it and the levels below it may do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from govlang.dsl import ast
+from govlang.dsl.source import Span
+
+NONE, ACTIVE, STOPPED, REVOKED = "none", "active", "stopped", "revoked"
+AUTONOMY: Final = "autonomy"
+"""The name of the machine of an `autonomy`."""
+
+_LIFE: Final = ("issued", "done", "revoked", "reinstated")
+
+Rule = tuple[str, ast.Expr | None, ast.Effect, str]
+"""A name, a condition, an effect, a reason."""
+
+
+def life(contract: ast.ContractDecl) -> tuple[str, ...]:
+    """The events in a contract's life, by their full names."""
+    return tuple(f"{contract.name.text}.{moment}" for moment in _LIFE)
+
+
+Machine = tuple[ast.MachineDecl, int]
+"""A machine, and how many of its transitions, the first ones, go before those that are due."""
+
+
+def contract_machine(contract: ast.ContractDecl) -> Machine:
+    """none, active, stopped, revoked: what revokes goes first, then what is due, then the rest."""
+    span, own = contract.span, contract.name
+    moment = {name: ast.EventRef(own, ast.Name(name, span), None, span) for name in _LIFE}
+    to = _Transitions(span)
+    for source in (NONE, ACTIVE, STOPPED):
+        to.add(source, REVOKED, on=(*contract.revoke, moment["revoked"]))
+    urgent = len(to.found)
+    stop = contract.stop
+    if stop is not None and stop.after is not None:
+        to.add(ACTIVE, STOPPED, after=stop.after)
+    if stop is not None and stop.on:
+        to.add(ACTIVE, STOPPED, on=stop.on)
+    if stop is not None and stop.calls is not None:
+        to.add(ACTIVE, STOPPED, when=_spent(own, stop.calls, span))
+    to.add(NONE, ACTIVE, on=(moment["issued"],))
+    to.add(STOPPED, ACTIVE, on=(moment["issued"],))
+    to.add(REVOKED, NONE, on=(moment["reinstated"],))
+    return ast.MachineDecl(own, ast.Name(NONE, span), tuple(to.found), span=span), urgent
+
+
+def _spent(own: ast.Name, calls: ast.Number, span: Span) -> ast.Expr:
+    """As many requests were allowed since the contract became active."""
+    since = ast.Enters(own, ast.Name(ACTIVE, span), span)
+    allowed = ast.EventRef(ast.Name("allowed", span), None, None, span)
+    bare = ast.Number(calls.text, None, calls.span)
+    return ast.Compare(">=", ast.Count(allowed, since, span), bare, span)
+
+
+def contract_rules(contract: ast.ContractDecl) -> Iterator[Rule]:
+    """What is outside a contract is denied, for one reason each."""
+    name, span = contract.name.text, contract.span
+    active = ast.Is(contract.name, ast.Name(ACTIVE, span), negated=True, span=span)
+    yield f"{name}.not_active", active, ast.Effect.DENY, f"the contract {name} is not active"
+    may = ast.In(contract.field, ast.SetLiteral(contract.may, span), span)
+    outside = ast.Unary("not", may, span)
+    yield f"{name}.outside", outside, ast.Effect.DENY, f"the contract {name} does not cover it"
+    if contract.scope is not None:
+        scope = ast.Unary("not", contract.scope, contract.scope.span)
+        yield f"{name}.out_of_scope", scope, ast.Effect.DENY, f"outside the scope of {name}"
+    for need in contract.needs:
+        lacking = ast.Unary("not", need, need.span)
+        yield f"{name}.needs_{need.text}", lacking, ast.Effect.DENY, f"{name} needs {need.text}"
+
+
+def autonomy_machine(autonomy: ast.AutonomyDecl) -> Machine:
+    """The levels, up one step a sample; what drops goes first."""
+    span, to = autonomy.span, _Transitions(autonomy.span)
+    names = [level.name.text for level in autonomy.levels]
+    for drop in autonomy.drops:
+        for source in names[_place(names, drop.level) + 1 :]:  # a drop never raises
+            to.add(source, drop.level.text, on=drop.on)
+    urgent = len(to.found)
+    for lower, level in zip(names, autonomy.levels[1:], strict=False):
+        to.add(lower, level.name.text, when=level.when or ast.Bool(True, level.span))
+    own = ast.Name(AUTONOMY, span)
+    return ast.MachineDecl(own, autonomy.levels[0].name, tuple(to.found), span=span), urgent
+
+
+def _place(names: list[str], level: ast.Name) -> int:
+    """The place of a level; that of one which is not declared is refused elsewhere."""
+    return names.index(level.text) if level.text in names else len(names)
+
+
+def autonomy_rules(autonomy: ast.AutonomyDecl) -> Iterator[Rule]:
+    """A level allows what it may, at that level and above."""
+    span, own = autonomy.span, ast.Name(AUTONOMY, autonomy.span)
+    for number, level in enumerate(autonomy.levels):
+        reached = tuple(one.name for one in autonomy.levels[number:])
+        high = ast.In(own, ast.SetLiteral(reached, span), span)
+        may = ast.In(autonomy.field, ast.SetLiteral(level.may, level.span), level.span)
+        allowed = ast.Logical("and", (high, may), level.span)
+        yield f"{AUTONOMY}.{level.name.text}", allowed, ast.Effect.ALLOW, ""
+
+
+class _Transitions:
+    """Transitions that stand where the sugar does."""
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self.found: list[ast.Transition] = []
+
+    def add(
+        self,
+        source: str,
+        target: str,
+        on: tuple[ast.Occurrence, ...] = (),
+        after: ast.Number | None = None,
+        when: ast.Expr | None = None,
+    ) -> None:
+        """One more."""
+        ends = ast.Name(source, self.span), ast.Name(target, self.span)
+        self.found.append(ast.Transition(*ends, on, after, when, self.span))
