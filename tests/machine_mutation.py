@@ -17,7 +17,7 @@ from edge_host import expected, said
 from ir_requests import Requests, all_requests, random_params, request_count
 
 from govlang.compiler import ir
-from govlang.compiler.interpret import Request, initial_state, step
+from govlang.compiler.step import Request, initial_state, step
 from govlang.verifier.translation import machine
 from govlang.verifier.translation.edge_interface import Interface
 from govlang.verifier.translation.machine import Artefact, Op, Test

@@ -85,7 +85,10 @@ class Naive:
 
     def decide(self, given: Mapping[str, Any], params: Mapping[str, Any]) -> Outcome | None:
         """The outcome; None where an assumption is broken."""
-        asked = Reading(self, given, params)
+        return self.outcome(Reading(self, given, params))
+
+    def outcome(self, asked: Reading) -> Outcome | None:
+        """The outcome of a reading; None where an assumption is broken."""
         for one in self.declarations:
             if isinstance(one, ast.AssumeDecl) and not asked.holds(one.condition):
                 return None

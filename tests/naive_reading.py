@@ -31,6 +31,7 @@ BASE = {
     "km": Fraction(1000),
     "m/s": Fraction(1),
     "km/h": Fraction(5, 18),
+    "V": Fraction(1),
     "tokens": Fraction(1),
     "tokens/min": Fraction(1, 60),
 }

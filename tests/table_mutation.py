@@ -17,8 +17,8 @@ import tables
 from ir_strategies import Requests, random_params
 
 from govlang.compiler import ir
-from govlang.compiler.interpret import Request, initial_state, step
 from govlang.compiler.requests import read_sample, write_request
+from govlang.compiler.step import Request, initial_state, step
 from govlang.native.errors import CodedError, TableError
 from govlang.native.layout import CHECKED_FROM, HEADER_SIZE, Section, checked
 from govlang.runtime.policy import Policy

@@ -22,7 +22,7 @@ CATEGORIES: tuple[tuple[type, ...], ...] = (
     (ast.Argument,),
     (ast.Field,),
     (ast.Rule, ast.Table),
-    (ast.Step, ast.Expect),
+    (ast.RequestStep, ast.Expect),
 )
 NUMBERS = ["0", "1", "0.005", "1_000_000_000", "9223372036854775807", "99999999999999999999999999"]
 UNITS = [None, "%", "kg", "g", "s", "min", "tokens", "m/s", "parsec"]
@@ -83,5 +83,5 @@ def exchanged(node: Any, rng: Random, pool: dict[int, list[Any]]) -> Any:
 
 def _fits(node: Any, other: Any) -> bool:
     """Whether the parser could have put `other` where `node` stands."""
-    strict = isinstance(node, (*typing.get_args(ast.Obligation), ast.Step, ast.Expect))
+    strict = isinstance(node, (*typing.get_args(ast.Obligation), ast.RequestStep, ast.Expect))
     return type(node) is type(other) if strict else True

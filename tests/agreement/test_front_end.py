@@ -30,6 +30,7 @@ from govlang.compiler.frontend import Checked, compile_source
 from govlang.compiler.imports import gather
 from govlang.compiler.intervals import check_policy
 from govlang.compiler.requests import read_sample
+from govlang.compiler.step import Request
 from govlang.dsl import ast
 from govlang.dsl.source import Source
 
@@ -50,7 +51,7 @@ def params_for(
     given = {column.name: column.value(rng) for column in written.params}
     fields = tuple(param.field for param in policy.params)
     sample = read_sample(ir.Policy("p", "1", 1, policy.combine, policy.default, fields, ()), given)
-    assert isinstance(sample, interpret.Request)
+    assert isinstance(sample, Request)
     return given, {name: value for name, value in sample.values.items() if isinstance(value, int)}
 
 
@@ -86,7 +87,7 @@ def hold_together(written: Written, rng: Random) -> Counter[str]:
         request, runtime = written.request(rng)
         given_params, params = params_for(written, policy, rng)
         sample = read_sample(policy, request, runtime)
-        assert isinstance(sample, interpret.Request), sample
+        assert isinstance(sample, Request), sample
         outcome = interpret.decide(policy, params, sample.values)
         asked = request | known_roles(runtime, policy)
         wanted = naive.decide(asked, given_params)
@@ -139,7 +140,7 @@ def hold_table_together(written: Written, rng: Random) -> None:
         hosted = {k: v for k, v in runtime.items() if k not in {"weekday", "minute_of_day"}}
         now_ms = rng.randrange(10**13)
         sample = read_sample(policy, request, hosted | clock_fields(policy.time_zone, now_ms))
-        assert isinstance(sample, interpret.Request), sample
+        assert isinstance(sample, Request), sample
         wanted = interpret.decide(policy, params, sample.values)
         found = loaded.decide(request, runtime=hosted, now_ms=now_ms)
         assert shown(wanted) == (

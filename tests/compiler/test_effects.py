@@ -8,6 +8,7 @@ from front import FIELDS, FULL, check, codes, errors
 from govlang.compiler import interpret, ir
 from govlang.compiler.ir import FieldValue, IntConst
 from govlang.compiler.requests import read_sample
+from govlang.compiler.step import Request
 
 OUTPUT = "output speed : number in 2..20 m/s step 0.5\n"
 
@@ -86,7 +87,7 @@ def test_a_moving_lower_end_is_raised_to_the_grid_and_a_cap_is_floored() -> None
     policy = check(FIELDS + body).policy
     for payload, low, high in [("3.2", "3.5", 6), ("7.7", 5, "7.5"), ("5", 5, 6)]:
         sample = read_sample(policy, {**FULL, "payload": float(payload)})
-        assert isinstance(sample, interpret.Request)
+        assert isinstance(sample, Request)
         limit = interpret.decide(policy, {}, sample.values).obligations
         assert limit == () or [str(limit[0][k]) for k in ("from", "to")] == [str(low), str(high)]
         rule = policy.rules[0].limits[0]

@@ -19,6 +19,7 @@ from govlang.compiler.imports import Program, gather
 from govlang.compiler.intervals import check_policy
 from govlang.compiler.lower import lower_policy
 from govlang.compiler.requests import read_sample
+from govlang.compiler.step import initial_state, step
 from govlang.dsl.codes import CODES
 from govlang.dsl.diagnostics import Diagnostic, GovError, render_all
 from govlang.dsl.parser import parse
@@ -73,10 +74,10 @@ def _sound(diagnostics: tuple[Diagnostic, ...]) -> None:
 def _holds_together(checked: Checked) -> None:
     check_policy(checked.policy)
     for test in checked.tests:
-        for step in test.steps:
-            sample = read_sample(checked.policy, step.request, step.runtime, step.at_ms)
+        for one in test.steps:
+            sample = read_sample(checked.policy, one.request, one.runtime, one.at_ms)
             params = interpret.default_params(checked.policy)
-            interpret.step(checked.policy, params, interpret.initial_state(checked.policy), sample)
+            step(checked.policy, params, initial_state(checked.policy), sample)
 
 
 def _tokens_changed(text: str, rng: Random) -> str:

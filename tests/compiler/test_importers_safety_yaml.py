@@ -13,8 +13,9 @@ from odd_trees import exchanged
 from govlang.compiler import ir
 from govlang.compiler.frontend import compile_source
 from govlang.compiler.importers.safety_yaml import import_safety_yaml
-from govlang.compiler.interpret import Request, decide
+from govlang.compiler.interpret import decide
 from govlang.compiler.requests import read_sample
+from govlang.compiler.step import Request
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import GovError
 from govlang.dsl.parser import parse

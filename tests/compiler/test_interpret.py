@@ -5,18 +5,10 @@ from __future__ import annotations
 import pytest
 
 from govlang.compiler import ir
-from govlang.compiler.interpret import (
-    DEFAULT_RULE,
-    INVALID_REQUEST,
-    Environment,
-    Request,
-    Tick,
-    decide,
-    initial_state,
-    step,
-)
+from govlang.compiler.interpret import DEFAULT_RULE, INVALID_REQUEST, Environment, decide
 from govlang.compiler.ir import Combine, Default, Effect, Rule
 from govlang.compiler.requests import read_sample, write_request
+from govlang.compiler.step import Request, Tick, initial_state, step
 
 X = ir.Field("x", ir.Kind.NUMBER, 0, 100)
 APPROVED = ir.Field(

@@ -25,6 +25,7 @@ from govlang.compiler.intervals import (
 )
 from govlang.compiler.ir import Arith, ArithOp, Choose, FieldValue, FloorDiv, IntConst, IntExpr
 from govlang.compiler.requests import read_sample
+from govlang.compiler.step import Request
 
 RANGES = {"a": (-7, 12), "b": (0, 3), "c": (5, 5)}
 SMALL = st.integers(-6, 6)
@@ -138,7 +139,7 @@ def test_intervals_hold_what_random_source_expressions_compute(rng: Random) -> N
         request = {c.name: c.value(rng) for c in writer.columns if not c.runtime}
         runtime = {c.name: c.value(rng) for c in writer.columns if c.runtime}
         sample = read_sample(checked, request, runtime)
-        assert isinstance(sample, interpret.Request)
+        assert isinstance(sample, Request)
         env = interpret.Environment(checked, {}, sample.values)
         for part in (*ir.int_parts(atom.left), *ir.int_parts(atom.right)):
             lo, hi = interval(part, ranges)

@@ -7,9 +7,10 @@ from decimal import Decimal
 import pytest
 from front import FIELDS, check, errors
 
-from govlang.compiler import interpret, ir
+from govlang.compiler import ir
 from govlang.compiler.checked import TestStep
 from govlang.compiler.requests import read_sample
+from govlang.compiler.step import Request
 
 FULL = (
     "battery 50 %, payload 1 kg, cargo 1 kg, wait 1 min, risk 0.5, zone urban, labels {write}, ticket true, "
@@ -56,7 +57,7 @@ def test_a_request_of_a_test_is_one_that_the_policy_reads() -> None:
     checked = check(f'{FIELDS}{RULES}test "t" {{ request {{ {FULL}, cost 3 }} expect deny }}')
     found = checked.tests[0].steps[0]
     sample = read_sample(checked.policy, found.request, found.runtime)
-    assert isinstance(sample, interpret.Request)
+    assert isinstance(sample, Request)
     assert sample.values["cost"] == 3
 
 

@@ -13,6 +13,7 @@ from govlang.cli.compiled import compile_policy
 from govlang.compiler import interpret, ir
 from govlang.compiler.frontend import compile_source
 from govlang.compiler.requests import read_sample
+from govlang.compiler.step import Request
 from govlang.dsl import parser
 from govlang.dsl.source import Source
 from govlang.runtime.policy import Policy
@@ -56,7 +57,7 @@ def interpreted(
     """The interpreter's word on a request."""
     assert isinstance(values, dict)
     sample = read_sample(policy, *parts)
-    assert isinstance(sample, interpret.Request)
+    assert isinstance(sample, Request)
     params = {p.field.name: steps(p.field, values[p.field.name]) for p in policy.params}
     outcome = interpret.decide(policy, params, sample.values)
     return outcome.decision.word, outcome.rule_id, frozenset(outcome.matched)

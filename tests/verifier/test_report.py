@@ -15,6 +15,7 @@ from govlang.compiler.checked import Accept
 from govlang.compiler.frontend import compile_source
 from govlang.compiler.ir import Effect
 from govlang.compiler.requests import read_sample
+from govlang.compiler.step import Request
 from govlang.dsl.source import Source
 from govlang.verifier import vacuous
 from govlang.verifier.findings import Finding, Status
@@ -182,7 +183,7 @@ def test_every_witness_is_asked_of_the_compiled_table() -> None:
     def table(request: Any, runtime: Any, params: Any) -> Answer:
         asked.append((request, runtime, params))
         sample = read_sample(CLASH, request, runtime)
-        assert isinstance(sample, interpret.Request)
+        assert isinstance(sample, Request)
         outcome = interpret.decide(CLASH, params, sample.values)
         return Answer(outcome.decision.word, outcome.rule_id)
 

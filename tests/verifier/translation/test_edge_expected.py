@@ -11,7 +11,7 @@ from ir_strategies import random_policy
 from machine_mutation import agrees
 from wasm_policies import Module
 
-from govlang.compiler.interpret import Request, initial_state, step
+from govlang.compiler.step import Request, initial_state, step
 from govlang.verifier.translation.edge_expected import expected_answer, first_stray, refused
 from govlang.verifier.translation.machine_proof import artefact_interface
 from govlang.verifier.translation.wasm_read import read_wasm

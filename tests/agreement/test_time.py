@@ -1,0 +1,183 @@
+"""What a policy remembers means what language.md says: the reference step against whole histories.
+
+Random policies over time are compiled and run sample by sample; the naive evaluator reads the syntax tree
+and everything that has happened.  Every outcome, the truth of every rule, the state of every machine and
+whether a report was taken must agree.  A verdict is the truth of one rule, whose condition is an operator,
+at one request; the states of machines, one for each instance behind each sample, are counted apart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from fractions import Fraction
+from random import Random
+from typing import Any
+
+import pytest
+from naive import Outcome as NaiveOutcome
+from naive_machines import NaiveTime
+from naive_past import Sample
+from time_histories import RESOURCES, Told, history
+from time_operators import OPERATORS
+from time_policies import Remembering, write_remembering
+
+from govlang.compiler import interpret, ir
+from govlang.compiler.frontend import compile_source
+from govlang.compiler.imports import gather
+from govlang.compiler.requests import read_report, read_sample
+from govlang.compiler.step import InvalidRequest, State, Tick, step
+from govlang.dsl import ast
+from govlang.dsl.source import Source
+from govlang.native.request import InvalidFieldError
+
+SAMPLES = 60
+
+
+@dataclass
+class Tally:
+    """How often operators were true and false, in how many policies they were tried, and what else was met."""
+
+    states: int = 0
+    policies: int = 0
+    tried: Counter[str] = field(default_factory=Counter)
+    said: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    met: Counter[str] = field(default_factory=Counter)
+
+
+class Trial:
+    """One policy on both sides."""
+
+    def __init__(self, written: Remembering, rng: Random) -> None:
+        self.written = written
+        source = Source("p.gov", written.text)
+        self.policy = compile_source(source).policy
+        program = gather(source, None)
+        self.params = {"most": rng.randint(0, 4)}
+        self.naive = NaiveTime(ast.Policy(program.header, program.declarations), self.params)
+        self.state = State()
+        assert self.policy.time is not None
+        self.time = self.policy.time
+
+    def take(self, told: Told, tally: Tally) -> None:
+        """One sample on both sides."""
+        if told.request is not None:
+            self._asked(told, tally)
+        else:
+            self._reported(told, tally)
+        self._machines(told, tally)
+
+    def _asked(self, told: Told, tally: Tally) -> None:
+        assert told.request is not None
+        runtime = {k: v for k, v in told.runtime.items() if k != "approved" or self._approves()}
+        sample = read_sample(self.policy, told.request, runtime, told.at_ms)
+        before = self.state
+        self.state, outcome = step(self.policy, self.params, before, sample)
+        assert outcome is not None
+        if isinstance(sample, InvalidRequest):
+            tally.met["invalid request"] += 1
+            assert self.state is before
+            return
+        wanted = self.naive.commit(told.at_ms, told.request | runtime)
+        if wanted is None:
+            tally.met["broken assumption"] += 1
+            assert outcome.rule_id == interpret.INVALID_REQUEST
+            return
+        tally.met[
+            outcome.rule_id if outcome.rule_id == "clock_fault" else outcome.decision.word
+        ] += 1
+        assert shown(outcome) == shown_naively(wanted), (told, outcome, wanted)
+        if outcome.rule_id == "clock_fault":
+            return
+        for rule, tried in self.written.probes.items():
+            tally.said[tried, rule in outcome.matched] += 1
+
+    def _approves(self) -> bool:
+        return any(one.name == ir.APPROVED for one in self.policy.fields)
+
+    def _reported(self, told: Told, tally: Tally) -> None:
+        before = self.state
+        report: Any = Tick(told.at_ms, told.key)
+        if told.name is not None:
+            try:
+                report = read_report(self.policy, told.name, told.key, told.values, told.at_ms)
+            except InvalidFieldError:
+                tally.met["unknown"] += 1
+                return
+        self.state, _ = step(self.policy, self.params, before, report)
+        taken = self.naive.report(Sample(told.at_ms, told.name, values=told.values, key=told.key))
+        assert taken == (self.state is not before), told
+        tally.met["taken" if taken else "refused"] += 1
+
+    def _machines(self, told: Told, tally: Tally) -> None:
+        keys = {"": [""], "resource": list(RESOURCES), "agent": ["a1", "a2", "a3"]}
+        for name, machine in self.naive.machines.items():
+            cell = self.time.cell(name)
+            for key in keys[machine.home]:
+                instance = self.state.instances.get((cell.scope, key))
+                found = cell.initial if instance is None else instance.cells[name]
+                wanted = self.naive.moves(name, (machine.home, key)).state(10**9)
+                assert cell.field.members[found] == wanted, (name, key, told)
+                tally.states += 1
+
+
+def shown(outcome: interpret.Outcome) -> Any:
+    return (
+        outcome.decision.word,
+        outcome.rule_id,
+        list(outcome.matched),
+        normal(outcome.obligations),
+    )
+
+
+def shown_naively(outcome: NaiveOutcome) -> Any:
+    return outcome.decision, outcome.rule_id, list(outcome.matched), normal(outcome.obligations)
+
+
+def normal(value: Any) -> Any:
+    """Numbers as rationals, roles as sets, so that both sides compare."""
+    match value:
+        case bool() | str() | None:
+            return value
+        case int() | float() | Fraction():
+            return Fraction(value)
+        case dict():
+            return {k: sorted(v) if k == "require" else normal(v) for k, v in value.items()}
+        case set():
+            return sorted(value)
+        case _:
+            return [normal(one) for one in value]
+
+
+def hold_together(seed: str, tally: Tally) -> None:
+    """A policy and a history, on both sides."""
+    rng = Random(seed)
+    written = write_remembering(rng)
+    trial = Trial(written, rng)
+    tally.policies += 1
+    tally.tried.update(set(written.probes.values()))
+    for told in history(rng, written, SAMPLES):
+        trial.take(told, tally)
+
+
+def test_every_operator_says_what_its_definition_says() -> None:
+    tally = Tally()
+    for seed in range(220):
+        hold_together(f"time {seed}", tally)
+    assert tally.said.total() >= 50_000, tally.said.total()
+    for name in OPERATORS:
+        assert tally.tried[name] >= tally.policies / 100, name
+        assert tally.said[name, True] >= 50, name
+        assert tally.said[name, False] >= 50, name
+    assert min(tally.met[kind] for kind in ("invalid request", "refused", "clock_fault")) >= 20
+    assert min(tally.met[effect.word] for effect in ir.Effect) >= 50, tally.met
+    assert tally.states >= 20_000, tally.states
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("batch", range(20))
+def test_every_operator_says_what_its_definition_says_at_length(batch: int) -> None:
+    tally = Tally()
+    while tally.said.total() < 50_000:
+        hold_together(f"time at length {batch} {tally.policies}", tally)
+    assert tally.said.total() >= 50_000

@@ -1,0 +1,148 @@
+"""Verbs on a policy over time: run on the reference interpreter, and refused where nothing is built yet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+POLICY = """language 1
+policy gate version "1.0.0"
+default allow
+
+input {
+  agent : key
+  load  : number in 0..100
+}
+event failure
+shared event storm
+signal heat : number in 0..90
+
+rule tripped when count(failure) in 1 min >= 2 deny because "It failed twice"
+rule stormy when storm within 10 s throttle retry 10 s
+rule hot when has heat and heat > 50 deny
+
+test "two failures" {
+  at 0 s event failure { agent "a" }
+  at 1 s event failure { agent "a" }
+  at 2 s request { agent "a", load 1 } expect deny by tripped
+  at 2 s request { agent "b", load 1 } expect allow
+}
+"""
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    path = tmp_path / "gate.gov"
+    path.write_text(POLICY, "utf-8")
+    return path
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    steps = [
+        {"at_ms": 0, "event": "failure", "key": {"agent": "a"}, "fields": {}},
+        {"at_ms": 10, "event": "failure", "key": {"agent": "a"}},
+        {"at_ms": 20, "request": {"agent": "a", "load": 1}, "runtime": {}},
+        {"at_ms": 20, "event": "storm"},
+        {"at_ms": 30, "request": {"agent": "b", "load": 1}},
+        {"at_ms": 10_021, "signal": "heat", "value": 51, "key": {"agent": "b"}},
+        {"at_ms": 10_021, "request": {"agent": "b", "load": 1}},
+        {"at_ms": 70_000, "tick": True, "key": {"agent": "a"}},
+        {"at_ms": 70_000, "request": {"agent": "a", "load": 1}},
+        {"at_ms": 69_000, "request": {"agent": "a", "load": 1}},
+    ]
+    path = tmp_path / "trace.jsonl"
+    path.write_text("\n".join(map(json.dumps, steps)), "utf-8")
+    return path
+
+
+def test_tests_are_run_from_the_first_sample_on(gov, fits, gate: Path) -> None:
+    ran = gov("test", gate, "--format", "json")
+    assert ran.code == 0
+    fits("test", ran.json)
+    assert [(one["status"], one["steps"]) for one in ran.json["tests"]] == [("passed", 4)]
+
+
+def test_a_failing_test_shows_the_step(gov, fits, gate: Path) -> None:
+    gate.write_text(POLICY.replace("expect deny by tripped", "expect allow"), "utf-8")
+    ran = gov("test", gate, "--format", "json")
+    assert ran.code == 1
+    fits("test", ran.json)
+    (finding,) = ran.json["findings"]
+    assert finding["message"] == "two failures: expected allow, found deny by `tripped`"
+    assert finding["witness"]["trace"][0]["at_ms"] == 2000
+
+
+def test_a_trace_is_committed_sample_by_sample(gov, fits, gate: Path, trace: Path) -> None:
+    ran = gov("decide", gate, "--trace", trace, "--format", "json")
+    assert ran.code == 0, ran.err
+    lines = [json.loads(line) for line in ran.out.splitlines()]
+    for line in lines:
+        fits("decide", line)
+    assert [line["rule_id"] for line in lines] == [
+        "tripped", "stormy", "hot", "default", "clock_fault",
+    ]  # fmt: skip
+
+
+def test_a_question_is_asked_of_the_state_before_the_first_sample(gov, gate: Path) -> None:
+    ran = gov("decide", gate, "--input", '{"agent": "a", "load": 1}', "--format", "json")
+    assert (ran.code, ran.json["decision"]) == (0, "allow")
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ({"event": "nothing", "key": {"agent": "a"}}, "is no event or signal"),
+        ({"event": "failure"}, "lacks its key"),
+        ({"event": "storm", "key": {"agent": "a"}}, "is shared and has no key"),
+        ({"event": "failure", "key": {"agent": "a"}, "fields": {"x": 1}}, "`x`"),
+        ({"signal": "heat", "value": 91, "key": {"agent": "a"}}, "`heat`"),
+        ({"signal": "heat", "key": {"agent": "a"}}, "is no step of a trace"),
+        ({"nonsense": 1}, "is no step of a trace"),
+    ],
+)
+def test_a_step_that_cannot_be_taken_is_named(
+    gov, gate: Path, tmp_path: Path, step: dict[str, object], why: str
+) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_text(json.dumps({"at_ms": 0} | step), "utf-8")
+    ran = gov("decide", gate, "--trace", path)
+    assert ran.code == 2
+    assert "GOV709" in ran.err
+    assert why in ran.err
+
+
+def test_the_state_is_listed_with_its_bytes_and_whose_it_is(gov, gate: Path) -> None:
+    listed = gov("explain", gate, "--state").out
+    assert "failure.age.2  2 bytes, for each agent\n" in listed
+    assert "storm.age  2 bytes, shared\n" in listed
+    assert "6 bytes for each agent\n2 bytes shared\n" in listed
+    plain = gov("explain", gate, "--state", "--format", "json").json
+    assert plain["bytes"] == 8
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("verify", "GATE"),
+        ("build", "GATE", "-o", "OUT"),
+        ("diff", "GATE", "GATE"),
+        ("bench", "GATE"),
+        ("export", "jsonlogic", "GATE", "--decisions-only"),
+        ("test", "GATE", "--coverage"),
+        ("test", "GATE", "--generate"),
+        ("explain", "GATE", "--input", '{"agent": "a", "load": 1}'),
+        ("decide", "GATE", "--input", '{"agent": "a", "load": 1}', "--evidence", "OUT"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_built_over_time_is_refused(
+    gov, gate: Path, tmp_path: Path, verb: tuple[str, ...]
+) -> None:
+    named = {"GATE": gate, "OUT": tmp_path / "out"}
+    ran = gov(*(named.get(word, word) for word in verb))
+    assert ran.code == 2
+    assert "GOV715" in ran.out + ran.err
+    assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
