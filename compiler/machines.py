@@ -12,8 +12,7 @@ from govlang.compiler import ir
 from govlang.compiler.fields import milliseconds
 from govlang.compiler.happenings import state_cell, states
 from govlang.compiler.ir import BoolExpr, Stage
-from govlang.compiler.occurrences import text_of
-from govlang.compiler.refusal import RefusalError
+from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.temporal import Temporal
 from govlang.dsl import ast
 from govlang.dsl.expression_text import expression
@@ -136,7 +135,7 @@ def _happens(temporal: Temporal, event: ast.Occurrence, home: str) -> BoolExpr:
     if where not in (home, ir.SHARED):
         raise RefusalError(
             "GOV244",
-            f"`{text_of(event.span)}` is kept by `{where}`, the machine is not",
+            f"`{shortened(event.span)}` is kept by `{where}`, the machine is not",
             event.span,
             f"write `machine … per {where}`",
         )
@@ -147,7 +146,7 @@ def _happens(temporal: Temporal, event: ast.Occurrence, home: str) -> BoolExpr:
 def _unknown_yet(span: Span) -> RefusalError:
     return RefusalError(
         "GOV246",
-        f"`{text_of(span)}` is not known when machines step",
+        f"`{shortened(span)}` is not known when machines step",
         span,
         "a transition happens on an event; of another machine read the state",
     )

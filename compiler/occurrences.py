@@ -16,7 +16,7 @@ from govlang.compiler import ir
 from govlang.compiler.happenings import ALLOWED, DISPATCHED, Event, states
 from govlang.compiler.ir import BoolExpr, Effect, Stage
 from govlang.compiler.monitors import Memory, Trigger
-from govlang.compiler.refusal import RefusalError
+from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.resolve import Scope, unknown
 from govlang.dsl import ast
 from govlang.dsl.source import NO_SPAN, Span
@@ -160,7 +160,7 @@ class Occurrences:
         if ir.GAP in names and context != (self.scope.key or ir.SHARED):
             raise RefusalError(
                 "GOV244",
-                f"`{text_of(span)}` reads `gap`, which is that of the key",
+                f"`{shortened(span)}` reads `gap`, which is that of the key",
                 span,
                 "read it in a rule, or in a machine of the key",
             )
@@ -170,7 +170,7 @@ class Occurrences:
         if others:
             raise RefusalError(
                 "GOV244",
-                f"`{text_of(span)}` reads what is kept by `{next(iter(others))}`",
+                f"`{shortened(span)}` reads what is kept by `{next(iter(others))}`",
                 span,
                 "write the operator in a rule, where the request says which one is meant",
             )
@@ -206,7 +206,7 @@ class Occurrences:
         if shared or any(event.shared for event in self._events_in(holds)):
             raise RefusalError(
                 "GOV244",
-                f"`{text_of(span)}` asks for what happens to all at the samples of one `{home}`",
+                f"`{shortened(span)}` asks for what happens to all at the samples of one `{home}`",
                 span,
                 "ask how long ago it was: `alarm within 1 min`, or make the machine `shared`",
             )
@@ -278,14 +278,8 @@ class Occurrences:
         if stage - base >= ir.LEVELS_MAX:
             raise RefusalError(
                 "GOV245",
-                f"`{text_of(span)}` stands in more than {ir.LEVELS_MAX} operators over time",
+                f"`{shortened(span)}` stands in more than {ir.LEVELS_MAX} operators over time",
                 span,
                 "give the inner one a `machine` of its own",
             )
         return stage
-
-
-def text_of(span: Span) -> str:
-    """What stands there, short."""
-    text = " ".join(span.text.split())
-    return text if len(text) <= 60 else text[:59] + "…"

@@ -34,8 +34,8 @@ from govlang.compiler.monitors_signals import (
     previous,
 )
 from govlang.compiler.numbers import agree
-from govlang.compiler.occurrences import IS_REQUEST, Occurrences, text_of
-from govlang.compiler.refusal import FaultyError, RefusalError
+from govlang.compiler.occurrences import IS_REQUEST, Occurrences
+from govlang.compiler.refusal import FaultyError, RefusalError, shortened
 from govlang.compiler.resolve import Scope, unknown
 from govlang.compiler.types import Condition, Constant, Faulty, Quantity, Value, quantity_of
 from govlang.compiler.types import reading as reading_of
@@ -161,7 +161,7 @@ class Temporal:
             case ast.Reserved():
                 raise RefusalError(
                     "GOV120",
-                    f"`{text_of(expr.span)}` is not part of this version of the language",
+                    f"`{shortened(expr.span)}` is not part of this version of the language",
                     expr.span,
                     "leave it out",
                 )
@@ -216,16 +216,16 @@ class Temporal:
         if trigger.stage == Stage.CLOSE:
             raise RefusalError(
                 "GOV246",
-                f"`{text_of(what.span)}` happens once the rules have decided, so none of them can read it",
+                f"`{shortened(what.span)}` happens once the rules have decided, so none of them can read it",
                 what.span,
-                f"write how long ago, or how often: `count({text_of(what.span)}) in 1 min >= 3`",
+                f"write how long ago, or how often: `count({shortened(what.span)}) in 1 min >= 3`",
             )
         if home not in (self.context, ir.SHARED):
             raise RefusalError(
                 "GOV246",
-                f"`{text_of(what.span)}` says which ones to count, not that one happens",
+                f"`{shortened(what.span)}` says which ones to count, not that one happens",
                 what.span,
-                f"write `count({text_of(what.span)}) in …`",
+                f"write `count({shortened(what.span)}) in …`",
             )
         return Condition(trigger.condition)
 
@@ -256,9 +256,9 @@ class Temporal:
             longest = measure.shown(self.scope.time.longest_ms * MILLISECOND.factor, BUILT_IN["h"])
             raise RefusalError(
                 "GOV247",
-                f"the window `{text_of(duration.span)}` is longer than the longest one, {longest}",
+                f"the window `{shortened(duration.span)}` is longer than the longest one, {longest}",
                 duration.span,
-                f"write `longest window {text_of(duration.span)}` at the top of the policy",
+                f"write `longest window {shortened(duration.span)}` at the top of the policy",
             )
         return found
 
@@ -267,7 +267,7 @@ class Temporal:
         if near > far:
             raise RefusalError(
                 "GOV247",
-                f"`{text_of(newest.span)}` is longer ago than `{text_of(oldest.span)}`",
+                f"`{shortened(newest.span)}` is longer ago than `{shortened(oldest.span)}`",
                 newest.span,
                 "write the shorter time first",
             )
@@ -298,7 +298,7 @@ class Temporal:
         if trigger.stage == Stage.CLOSE:
             raise RefusalError(
                 "GOV246",
-                f"`{text_of(operand.span)}` happens to requests only, so it holds at no other sample",
+                f"`{shortened(operand.span)}` happens to requests only, so it holds at no other sample",
                 operand.span,
                 "write how long ago, or how often: `count(allowed) in 1 min >= 3`",
             )
@@ -311,7 +311,7 @@ class Temporal:
         first, second = (f"by `{one}`" if one else "for all" for one in (home, other))
         raise RefusalError(
             "GOV244",
-            f"`{text_of(event.span)}` is kept {second}, what stands before it {first}",
+            f"`{shortened(event.span)}` is kept {second}, what stands before it {first}",
             event.span,
             "write an event of the same ones, or ask how long ago: `alarm within 1 min`",
         )
@@ -370,7 +370,7 @@ class Temporal:
         if not isinstance(bound.expr, ir.ParamValue):
             raise RefusalError(
                 "GOV247",
-                f"`{text_of(span)}` compares a count with what varies",
+                f"`{shortened(span)}` compares a count with what varies",
                 span,
                 "compare it with a number or a parameter, or count by panes: `in 1 h by 5 min`",
             )
@@ -421,12 +421,12 @@ class Temporal:
         trigger, home = self.occurrences.trigger(event, self.context)
         if not isinstance(bound, Constant) or bound.unit.dimension != MILLISECOND.dimension:
             raise RefusalError(
-                "GOV247", f"`{text_of(span)}` compares a time with none", span, "write `> 5 min`"
+                "GOV247", f"`{shortened(span)}` compares a time with none", span, "write `> 5 min`"
             )
         ms = bound.value / MILLISECOND.factor
         if op not in ("<", "<=", ">", ">=") or ms.denominator != 1 or ms < 0:
             raise RefusalError(
-                "GOV247", f"`{text_of(span)}` asks for a very moment", span, "write `> 5 min`"
+                "GOV247", f"`{shortened(span)}` asks for a very moment", span, "write `> 5 min`"
             )
         window = ms.numerator - (op in ("<", ">="))
         number = ast.Number(f"{max(window, 0)}", "ms", bound.span)
@@ -458,7 +458,7 @@ class Temporal:
         if length > whole or length == 0 or panes.count > PANES_MAX:
             raise RefusalError(
                 "GOV247",
-                f"`{text_of(window.span)}` is cut into {panes.count} panes",
+                f"`{shortened(window.span)}` is cut into {panes.count} panes",
                 window.span,
                 f"write a pane no longer than the window, of which at most {PANES_MAX} cover it",
             )
@@ -471,9 +471,9 @@ class Temporal:
         if expr.window.pane is None:
             raise RefusalError(
                 "GOV247",
-                f"`{text_of(expr.span)}` would keep every one of them",
+                f"`{shortened(expr.span)}` would keep every one of them",
                 expr.span,
-                f"say in what grain: `in {text_of(expr.window.duration.span)} by 5 min`",
+                f"say in what grain: `in {shortened(expr.window.duration.span)} by 5 min`",
             )
         unit = self.scope.units.find(column.unit or None)
         assert unit is not None, "units of declared ranges are known"
@@ -513,7 +513,7 @@ class Temporal:
         ):
             raise RefusalError(
                 "GOV248",
-                f"`{text_of(of.span)}` is no number from 0 up that is always there",
+                f"`{shortened(of.span)}` is no number from 0 up that is always there",
                 member.span,
                 "sum a number whose range begins at 0 or above",
             )
@@ -537,7 +537,7 @@ class Temporal:
         if not isinstance(bound, Constant):
             raise RefusalError(
                 "GOV248",
-                f"`{text_of(span)}` compares an average with what varies",
+                f"`{shortened(span)}` compares an average with what varies",
                 span,
                 "write a number",
             )
@@ -682,7 +682,7 @@ class Temporal:
         whole = after.denominator == 1 and after <= 10_000
         if times.unit != UNIT or by <= 0 or floor < 0 or not whole:
             raise RefusalError(
-                "GOV248", f"`{text_of(expr.span)}` makes no sense", expr.span,
+                "GOV248", f"`{shortened(expr.span)}` makes no sense", expr.span,
                 "write `by` as a plain number above 0, and `after` up to 10 000 samples",
             )  # fmt: skip
         alpha = self._share(expr.alpha)
@@ -691,7 +691,9 @@ class Temporal:
 
     def _number_of(self, cell: ir.Field, span: Span) -> Quantity:
         if cell.kind not in (ir.Kind.NUMBER, ir.Kind.DURATION):
-            raise RefusalError("GOV248", f"`{text_of(span)}` is no number", span, "smooth a number")
+            raise RefusalError(
+                "GOV248", f"`{shortened(span)}` is no number", span, "smooth a number"
+            )
         unit = self.scope.units.find(cell.unit or None)
         assert unit is not None, "units of declared ranges are known"
         return quantity_of(cell, ir.FieldValue(cell.name), unit)
@@ -701,7 +703,7 @@ class Temporal:
         if not 0 < value <= 1 or value.denominator > 10**6:
             raise RefusalError(
                 "GOV248",
-                f"`alpha {text_of(alpha.span)}` is no weight",
+                f"`alpha {shortened(alpha.span)}` is no weight",
                 alpha.span,
                 "write a number above 0 up to 1 with at most 6 digits",
             )
@@ -710,16 +712,16 @@ class Temporal:
     def _uncompared(self, expr: ast.Bounded) -> RefusalError:
         return RefusalError(
             "GOV247",
-            f"`{text_of(expr.span)}` can only be compared with a number",
+            f"`{shortened(expr.span)}` can only be compared with a number",
             expr.span,
-            f"write `{text_of(expr.span)} >= …`",
+            f"write `{shortened(expr.span)} >= …`",
         )
 
 
 def _overflow(span: Span, reached: intervals.Interval) -> RefusalError:
     return RefusalError(
         "GOV210",
-        f"`{text_of(span)}` could reach {reached[0]}..{reached[1]}, which 64 bits do not hold",
+        f"`{shortened(span)}` could reach {reached[0]}..{reached[1]}, which 64 bits do not hold",
         span,
         "narrow the range of what it reads, or write fewer digits",
     )
