@@ -10,7 +10,7 @@ they are so everywhere, with the same constant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Final
@@ -22,23 +22,27 @@ from govlang.compiler.interpret import Environment
 from govlang.compiler.ir import Ranges
 from govlang.dsl.source import Span
 from govlang.verifier import ranges
-from govlang.verifier.columns import Point
 from govlang.verifier.findings import UNSEEN, VACUOUS, Finding, Severity, undecided
 from govlang.verifier.firing import report_at_work
+from govlang.verifier.idle_overrides import find_idle_overrides
 from govlang.verifier.options import Context
-from govlang.verifier.outcome import Decision
 from govlang.verifier.shapes import Box, Terms, intersection, terms
-from govlang.verifier.solve import Absent, Claim, Found, Open, Session
+from govlang.verifier.solve import Open, Session
 
 Path = tuple[int, ...]
 """Where a part stands in a condition: the index of an operand, level by level."""
 
-OPERANDS_MAX: Final = 12  # operands of one condition for which a corner is tried
-PARTS_MAX: Final = 400  # parts of one condition that are looked at one by one
-TESTS_MAX: Final = 1_000  # tests of a plain conjunction that are held against each other
-STEPS_MAX: Final = (
-    160_000  # parts times atoms of one condition: each part asks the whole of it again
-)
+OPERANDS_MAX: Final = 12
+"""Operands of one condition for which a corner is tried."""
+
+PARTS_MAX: Final = 400
+"""Parts of one condition that are looked at one by one."""
+
+TESTS_MAX: Final = 1_000
+"""Tests of a plain conjunction that are held against each other."""
+
+STEPS_MAX: Final = 160_000
+"""Parts times atoms of one condition: each part asks the whole of it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,7 @@ class Part:
 def find_vacuous(context: Context, silent: frozenset[int]) -> None:
     """Add what never makes a difference."""
     _Parts(context, silent).report()
-    _overrides(context)
-
-
-# --- parts of conditions ---------------------------------------------------------------------------
+    find_idle_overrides(context)
 
 
 class _Parts:
@@ -338,73 +339,3 @@ def _unseen(context: Context, i: int, parts: int) -> Finding:
     help_line = "split the rule, if every part should be known to matter"
     found = _finding(context, [i], said, None)
     return replace(found, code=UNSEEN, severity=Severity.NOTE, help=help_line)
-
-
-# --- overrides -------------------------------------------------------------------------------------
-
-
-def _overrides(context: Context) -> None:
-    judge = context.judge
-    by_id: Mapping[str, int] = judge.number
-    for rule in judge.rules:
-        for name in rule.overrides:
-            _override(context, rule, judge.rules[by_id[name]])
-
-
-def _override(context: Context, rule: ir.Rule, other: ir.Rule) -> None:
-    """Whether there is a request on which leaving the one `overrides` out changes who stands."""
-    judge, encoder = context.judge, context.encoder
-    numbers = judge.above([judge.number[rule.id], judge.number[other.id]])
-    decision = Decision(encoder, judge.pick(numbers), lambda r: encoder.condition(r.condition))
-    without = Decision(
-        encoder,
-        decision.rules,
-        lambda r: encoder.condition(r.condition),
-        ignored=(rule.id, other.id),
-    )
-
-    def shows(point: Point) -> bool:
-        judged = judge.judge(point)
-        if judged is None:
-            return False
-        names = {one.id for one in judge.standing(judged)}
-        fired = {judge.rules[i].id for i in judged.fired}
-        above = [judge.rules[k].id for k in judge.overriders[other.id]]
-        return {rule.id} == names & set(above) and other.id in fired
-
-    answer = _plain_override(context, rule, other, shows) or context.session.find(
-        [decision.stands(rule), encoder.condition(other.condition), without.stands(other)], shows
-    )
-    finding = Finding(
-        VACUOUS,
-        "vacuous",
-        Severity.WARNING,
-        (rule.id, other.id),
-        f"`{rule.id}` overrides `{other.id}`, but never drops it",
-        f"remove `overrides {other.id}`, or let the conditions overlap",
-        span=rule.span,
-    )
-    match answer:
-        case Absent():
-            report_at_work(context, finding, judge.number[rule.id])
-        case Open(why=why):
-            context.findings.append(undecided(finding, why))
-        case Found():
-            pass
-
-
-def _plain_override(
-    context: Context, rule: ir.Rule, other: ir.Rule, shows: Claim
-) -> Found | Absent | None:
-    """The corner of an intersection, or that the boxes never meet."""
-    judge = context.judge
-    empty = True
-    for a in judge.shapes[judge.number[rule.id]]:
-        for b in judge.shapes[judge.number[other.id]]:
-            box = intersection(a.box, b.box)
-            if box is not None:
-                empty = False
-                point = context.explorer.point(box)
-                if point is not None and shows(point):
-                    return Found(point)
-    return Absent() if empty else None
