@@ -24,7 +24,7 @@ from govlang.compiler.table_schema import (
     schema_fields,
     used_axes,
 )
-from govlang.compiler.text_classes import TextClasses, rule_expressions
+from govlang.compiler.text_classes import TextClasses
 from govlang.native.layout import NONE, RECORDS, ArgKind, Effect, RuleKind, Section, assemble
 
 Row = dict[str, int]
@@ -69,7 +69,7 @@ def _programmed(policy: ir.Policy, diagram: Diagram) -> Iterator[ir.BoolExpr]:
     for entry in diagram.entries:
         yield from entry.residual
     for rule in policy.rules:
-        for expr in rule_expressions(rule):
+        for expr in ir.rule_expressions(rule):
             yield from (p.condition for p in ir.int_parts(expr) if isinstance(p, ir.Choose))
 
 

@@ -79,6 +79,7 @@ from govlang.compiler.ir.policy import (
     RuleKind,
     TextConst,
     TextField,
+    rule_expressions,
 )
 from govlang.compiler.ir.state import (
     CLOCK_FAULT,
@@ -184,4 +185,5 @@ __all__ = [
     "fields_read",
     "int_parts",
     "negation",
+    "rule_expressions",
 ]
