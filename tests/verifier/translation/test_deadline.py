@@ -20,9 +20,10 @@ from govlang.verifier.translation.deadline import (
     OutOfTimeError,
     deadline_after,
 )
+from govlang.verifier.translation.machine import Artefact
 from govlang.verifier.translation.machine_proof import prove_artefact
 from govlang.verifier.translation.paths import FREE
-from govlang.verifier.translation.proof import ArtefactProof, Verdict
+from govlang.verifier.translation.proof import ArtefactProof, TableProof, Verdict
 from govlang.verifier.translation.table import prove_table
 from govlang.verifier.translation.tree import FALSE, TRUE, Domain, Tree
 from govlang.verifier.translation.wasm_read import read_wasm
@@ -32,15 +33,22 @@ COLUMNS = 12
 LEVELS = 60
 
 
-def policy_of(seed: int) -> ir.Policy:
-    rng = random.Random(seed)
+@pytest.fixture(scope="module")
+def policy() -> ir.Policy:
+    """41 rules, the first of which counts: written out, one condition of the module has 290 000 parts."""
+    rng = random.Random(1_000_354)
     return random_policy(rng, random_shape(rng))
 
 
-def proved(policy: ir.Policy, limit_s: float | None = None) -> ArtefactProof:
-    module = read_wasm(Module(policy).data)
-    options = {"snapshot": SNAPSHOT, "timeout_s": 10}
-    return prove_artefact(policy, module, what="WebAssembly", limit_s=limit_s, **options)
+@pytest.fixture(scope="module")
+def module(policy: ir.Policy) -> Artefact:
+    return read_wasm(Module(policy).data)
+
+
+def proved(policy: ir.Policy, module: Artefact, limit_s: float | None = None) -> ArtefactProof:
+    return prove_artefact(
+        policy, module, what="WebAssembly", snapshot=SNAPSHOT, timeout_s=10, limit_s=limit_s
+    )
 
 
 def ladder(domain: Domain) -> Tree:
@@ -83,9 +91,10 @@ def test_a_condition_that_many_ways_lead_to_is_negated_and_simplified_at_once() 
     assert under.simplified(domain.neg(whole), domain) == FALSE
 
 
-def test_a_policy_whose_conditions_share_parts_many_levels_deep_is_proved() -> None:
-    """41 rules, the first of which counts: written out, one condition of the module has 290 000 parts."""
-    proof = proved(policy_of(1_000_354))
+def test_a_policy_whose_conditions_share_parts_many_levels_deep_is_proved(
+    policy: ir.Policy, module: Artefact
+) -> None:
+    proof = proved(policy, module)
     assert proof.verdict is Verdict.PROVED, [o for o in proof.obligations if o.failed]
 
 
@@ -119,14 +128,19 @@ def test_work_on_trees_ends_when_the_time_is_over() -> None:
 
 
 @pytest.mark.parametrize("limit_s", [0, 0.02, 0.1, 0.5])
-def test_a_proof_that_runs_out_of_time_is_undecided_and_says_so(limit_s: float) -> None:
-    policy = policy_of(1_000_354)
+def test_a_proof_that_runs_out_of_time_is_undecided_and_says_so(
+    policy: ir.Policy, module: Artefact, limit_s: float
+) -> None:
+    is_late(proved(policy, module, limit_s))
+
+
+def test_the_proof_of_a_table_ends_too(policy: ir.Policy) -> None:
     table = tables.table_bytes(policy)
-    whole = prove_table(
-        policy, table, snapshot=tables.SNAPSHOT, timeout_s=10, limit_s=min(limit_s, 0.02)
-    )
-    for proof in (proved(policy, limit_s), whole):
-        assert proof.verdict is Verdict.UNDECIDED
-        assert proof.refutation is None
-        (late,) = (one for one in proof.obligations if one.verdict is Verdict.UNDECIDED)
-        assert late.failed[0].startswith("the proof takes longer than")
+    is_late(prove_table(policy, table, snapshot=tables.SNAPSHOT, timeout_s=10, limit_s=0.02))
+
+
+def is_late(proof: ArtefactProof | TableProof) -> None:
+    assert proof.verdict is Verdict.UNDECIDED
+    assert proof.refutation is None
+    (late,) = (one for one in proof.obligations if one.verdict is Verdict.UNDECIDED)
+    assert late.failed[0].startswith("the proof takes longer than")
