@@ -193,7 +193,7 @@ def save(policy: Policy, memory: Memory, now_ms: int | None) -> bytes:
     head = {
         "policy": policy.name,
         "snapshot": policy.snapshot,
-        "saved_at_ms": clock_ms() if now_ms is None else now_ms,
+        "saved_at_ms": clock_ms() if now_ms is None else _whole(now_ms, "now_ms", -TIME_MAX),
         "scopes": [
             {
                 "name": scope.name,
@@ -227,9 +227,9 @@ def restore(
         TableError: GOV419, it is no state of this policy, or does not add up; nothing has changed then.
     """
     try:
-        moved = _Moved(
-            memory, _Saved(policy.name, blob), downtime_ms, clock_ms() if now_ms is None else now_ms
-        )
+        now = clock_ms() if now_ms is None else _whole(now_ms, "now_ms", -TIME_MAX)
+        down = None if downtime_ms is None else _whole(downtime_ms, "downtime_ms", 0)
+        moved = _Moved(memory, _Saved(policy.name, blob), down, now)
         instances = list(moved.instances())
         policy._restore((instances, policy.capacity, *seeds()))  # noqa: SLF001  # the part of it in C
     except (
@@ -249,6 +249,16 @@ def restore(
     return moved.anew
 
 
+def _whole(value: Any, name: str, least: int) -> int:
+    if type(value) is not int or not least <= value <= TIME_MAX:
+        raise TableError(
+            "GOV419",
+            f"`{name}` must be a whole number of milliseconds from {least} on",
+            help="give the host's clock in ms since 1970, and how long it did not decide",
+        )
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class _Old:
     """A cell of the saved state."""
@@ -265,9 +275,9 @@ class _Saved:
     def __init__(self, policy: str, blob: bytes) -> None:
         if len(blob) < layout.HEADER.size or not blob.startswith(MAGIC):
             raise ValueError("it is no saved state")
-        _, major, _, _, size = layout.HEADER.unpack_from(blob)
-        if major != MAJOR:
-            raise ValueError("it has another major version of the format")
+        _, major, minor, _, size = layout.HEADER.unpack_from(blob)
+        if (major, minor) != (MAJOR, MINOR):
+            raise ValueError("it has another version of the format")
         if size != len(blob) or layout.checked(blob) != blob:
             raise ValueError("it is cut off or damaged")
         (length,) = _LENGTH.unpack_from(blob, layout.HEADER.size)
