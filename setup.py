@@ -8,21 +8,30 @@ ENGINE = (
     "gov_check_names.c",
     "gov_check_nodes.c",
     "gov_check_schema.c",
+    "gov_check_time.c",
     "gov_collect.c",
     "gov_fast.c",
+    "gov_fold.c",
     "gov_load.c",
     "gov_plan.c",
     "gov_run.c",
+    "gov_store.c",
+    "gov_take.c",
+    "gov_timing.c",
     "gov_table.c",
 )
 HEADERS = (
     "gov_dict.h",
     "gov_engine.h",
     "gov_fast.h",
+    "gov_fold.h",
     "gov_load.h",
     "gov_number.h",
     "gov_plan.h",
+    "gov_store.h",
     "gov_table.h",
+    "gov_time.h",
+    "gov_timing.h",
 )
 
 setup(
@@ -32,7 +41,9 @@ setup(
     ext_modules=[
         Extension(
             "govlang.native._dict",
-            sources=[NATIVE + name for name in ("gov_dict.c", "gov_read.c", *ENGINE)],
+            sources=[
+                NATIVE + name for name in ("gov_dict.c", "gov_dict_time.c", "gov_read.c", *ENGINE)
+            ],
             depends=[NATIVE + name for name in HEADERS],
             include_dirs=[NATIVE],
             define_macros=[("Py_LIMITED_API", "0x030b0000")],

@@ -20,7 +20,7 @@ CORE_VERSION: Final = 1
 
 def core_json(policy: ir.Policy) -> bytes:
     """The canonical bytes of a policy."""
-    return rfc8785.dumps({"core": CORE_VERSION, "policy": _plain(policy)})
+    return rfc8785.dumps({"core": CORE_VERSION, "policy": plain(policy)})
 
 
 def snapshot(core: bytes) -> str:
@@ -28,8 +28,8 @@ def snapshot(core: bytes) -> str:
     return "sha256:" + hashlib.sha256(core).hexdigest()
 
 
-def _plain(node: Any) -> Any:
-    """Dataclasses as objects with their class in `is`, sets sorted, big integers as text.
+def plain(node: Any) -> Any:
+    """A part of a policy as JSON: dataclasses as objects with their class in `is`, sets sorted, big integers as text.
 
     RFC 8785 numbers are doubles, so an integer beyond 2**53 is written as a decimal text.
     """
@@ -43,13 +43,11 @@ def _plain(node: Any) -> Any:
         case str():
             return node
         case tuple() | list():
-            return [_plain(item) for item in node]
+            return [plain(item) for item in node]
         case frozenset():
-            return sorted(_plain(item) for item in node)
+            return sorted(plain(item) for item in node)
         case _ if is_dataclass(node):
-            named = {
-                f.name: _plain(getattr(node, f.name)) for f in fields(node) if f.name != "span"
-            }
+            named = {f.name: plain(getattr(node, f.name)) for f in fields(node) if f.name != "span"}
             return {"is": type(node).__name__} | named
         case _:
             raise TypeError(f"{type(node).__name__} has no place in the core")

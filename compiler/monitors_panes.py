@@ -96,8 +96,10 @@ def _add_clock(memory: Memory, panes: Panes, scope: str) -> None:
     )
     ahead = ir.Arith(ArithOp.ADD, ir.FieldValue(panes.turn), passed)
     rounds = ir.Arith(ArithOp.MUL, ir.FloorDiv(ahead, panes.count), ir.IntConst(panes.count))
-    memory.add(
+    idle = ir.Compare(ir.CompareOp.LE, ir.IntConst(panes.count), passed)
+    memory.add(  # where all panes are empty any can be the first, and the initial one may be forgotten
         ir.Cell(ir.cell_field(panes.turn, 0, panes.count - 1), scope, 0),
+        ir.Update(Stage.TURN, panes.turn, idle, ir.IntConst(0)),
         ir.Update(Stage.TURN, panes.turn, ir.TRUE, ir.Arith(ArithOp.SUB, ahead, rounds)),
     )
 

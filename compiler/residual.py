@@ -46,6 +46,9 @@ class Programs:
     params: Mapping[str, int]
     fields: Mapping[str, ir.Field]
     classes: Mapping[str, TextClasses]
+    decision: int | None = None
+    """The column of the decision, which only a policy over time has."""
+
     index: dict[tuple[int, ...], int] = field(default_factory=dict)
 
     def condition(self, condition: ir.BoolExpr) -> int:
@@ -137,10 +140,15 @@ class Programs:
             case ir.Has(name=name):
                 optional = self.fields[name].optional
                 return self._load(Axis(AxisKind.HAS, name)) if optional else _constant(1)
-            case ir.DecisionIn():
-                raise ValueError("a decision occurs in properties only")
+            case ir.DecisionIn(effects=effects):
+                return self._decision(effects)
             case _:
                 assert_never(condition)
+
+    def _decision(self, effects: frozenset[ir.Effect]) -> Code:
+        if self.decision is None:
+            raise ValueError("a decision occurs in properties and in updates only")
+        return self._ranges(self.decision, ranges_of(effects))
 
     def _axis(self, axis: Axis, allowed: Allowed) -> Code:
         if not isinstance(allowed, SetCube):
@@ -160,9 +168,11 @@ class Programs:
         return Code((instruction(op, self.columns[axis]), mask & MASK64), 1)
 
     def _within(self, axis: Axis, ranges: Ranges) -> Code:
+        return self._ranges(self.columns[axis], ranges)
+
+    def _ranges(self, column: int, ranges: Ranges) -> Code:
         if not ranges:
             return _constant(0)
-        column = self.columns[axis]
         lo, hi = ranges[0][0], ranges[-1][1]
         count = (hi - lo) // 64 + 1
         if len(ranges) > 2 and count + 2 < 4 * len(ranges):

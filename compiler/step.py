@@ -99,10 +99,34 @@ def step(
         return state, invalid_outcome(sample.field, sample.why)
     if policy.time is None:
         return state, decide(policy, params, sample.values) if isinstance(sample, Request) else None
-    return _Step(policy, policy.time, params, sample, _addresses(policy.time, sample)).run(state)
+    return _Step(policy, policy.time, params, sample, addresses(policy.time, sample)).run(state)
 
 
-def _addresses(time: ir.Time, sample: Request | Tick | Report) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What one sample did: the columns as the machines found them and as the rules saw them.
+
+    Both are empty if the sample was not taken.
+    """
+
+    after: State
+    outcome: Outcome | None
+    moving: Mapping[str, Value]
+    seen: Mapping[str, Value]
+
+
+def watch(
+    policy: ir.Policy, params: Params, state: State, sample: Request | Tick | Report
+) -> Watched:
+    """As `step` of a policy over time, with what it went through."""
+    if policy.time is None:
+        raise ValueError("a policy without time has no history")
+    one = _Step(policy, policy.time, params, sample, addresses(policy.time, sample))
+    after, outcome = one.run(state)
+    return Watched(after, outcome, one.moving, one.seen)
+
+
+def addresses(time: ir.Time, sample: Request | Tick | Report) -> dict[str, str]:
     """The scopes of which a sample carries the key, each with that key."""
     scopes = {cell.scope for cell in time.cells} | {time.key or ir.SHARED}
     found = {ir.SHARED: ""}
@@ -130,6 +154,8 @@ class _Step:
     sample: Request | Tick | Report
     addresses: Mapping[str, str]
     values: dict[str, Value] = field(default_factory=dict)
+    moving: Mapping[str, Value] = field(default_factory=dict)
+    seen: Mapping[str, Value] = field(default_factory=dict)
 
     def run(self, state: State) -> tuple[State, Outcome | None]:
         self._grown(state)
@@ -139,7 +165,10 @@ class _Step:
         broken = broken_assumption(self.policy, self.params, self.values)
         if broken is not None and isinstance(self.sample, Request):
             return state, broken
-        self._updated(Stage.TURN, Stage.CLOSE - 1)
+        self._updated(Stage.TURN, Stage.MOVE - 1)
+        self.moving = dict(self.values)
+        self._updated(Stage.MOVE, Stage.CLOSE - 1)
+        self.seen = dict(self.values)
         outcome = self._decided() if isinstance(self.sample, Request) else None
         if outcome is not None:
             self._updated(Stage.CLOSE, Stage.CLOSE, outcome.decision)
@@ -191,9 +220,8 @@ class _Step:
 
     def _instances(self, state: State, scopes: Iterable[str]) -> Iterator[Instance]:
         for scope in scopes:
-            found = state.instances.get((scope, self.addresses.get(scope, "")))
-            if found is not None:
-                yield found
+            if scope in self.addresses and (scope, self.addresses[scope]) in state.instances:
+                yield state.instances[scope, self.addresses[scope]]
 
     def _kind(self) -> int:
         match self.sample:

@@ -24,6 +24,7 @@ from govlang.compiler.table_schema import (
     schema_fields,
     used_axes,
 )
+from govlang.compiler.table_time import decision_column, memory_sections
 from govlang.compiler.text_classes import TextClasses
 from govlang.native.layout import NONE, RECORDS, ArgKind, Effect, RuleKind, Section, assemble
 
@@ -42,8 +43,8 @@ def emit_table(
     axes += [axis for entry in diagram.entries for axis, _ in entry.beside]
     columns = lay_out_columns(policy, used_axes(axes, _programmed(policy, diagram), classes))
     schema = Schema(policy, classes, columns, Strings(), schema_fields(policy))
-    fields = {one.name: one for one in policy.fields}
-    programs = Programs(columns.index, columns.params, fields, classes)
+    fields = {one.name: one for one in (*policy.fields, *policy.columns)}
+    programs = Programs(columns.index, columns.params, fields, classes, decision_column(columns))
     head = schema.sections(snapshot)
     rules = _Rules(schema, programs)
     rows = rules.sections()
@@ -51,6 +52,8 @@ def emit_table(
     rows[Section.ENTRIES] = [
         {"rule": e.rule, "effect": Effect[e.effect.name]} for e in diagram.entries
     ]
+    if policy.time is not None:
+        rows |= memory_sections(schema, policy.time, programs)
     packed = {
         section: b"".join(RECORDS[section].pack(**row) for row in found)
         for section, found in rows.items()
@@ -68,6 +71,9 @@ def _programmed(policy: ir.Policy, diagram: Diagram) -> Iterator[ir.BoolExpr]:
     yield from (assumption.condition for assumption in policy.assumptions)
     for entry in diagram.entries:
         yield from entry.residual
+    for update in policy.time.updates if policy.time else ():
+        yield update.condition
+        yield from (p.condition for p in ir.int_parts(update.value) if isinstance(p, ir.Choose))
     for rule in policy.rules:
         for expr in ir.rule_expressions(rule):
             yield from (p.condition for p in ir.int_parts(expr) if isinstance(p, ir.Choose))

@@ -20,8 +20,10 @@ from govlang.native.layout import (
     COLUMNS_MAX,
     NONE,
     RECORDS,
+    TIME_MAX,
     ColumnKind,
     Combine,
+    Effect,
     Fallback,
     FieldKind,
     Flag,
@@ -59,12 +61,24 @@ class Strings:
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """A column of what is remembered: `source` is a cell, a `Says`, or the place among the fields of samples."""
+
+    kind: ColumnKind
+    source: int
+    name: str
+    lo: int
+    hi: int
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
-    """Which word holds what: request columns first, parameters behind them."""
+    """Which word holds what: request columns first, then what is remembered, parameters behind them."""
 
     axes: tuple[Axis, ...]
     index: dict[Axis, int]
     params: dict[str, int]
+    remembered: tuple[Remembered, ...] = ()
 
 
 def lay_out_columns(policy: ir.Policy, used: Iterable[Axis]) -> Columns:
@@ -82,12 +96,52 @@ def lay_out_columns(policy: ir.Policy, used: Iterable[Axis]) -> Columns:
             axes.append(Axis(AxisKind.HAS, one.name))
         axes += sorted(a for a in read if a.kind is AxisKind.CLASS and a.name == one.name)
     axes += sorted(a for a in read if a.kind is AxisKind.EQUAL)
-    if len(axes) + len(policy.params) > COLUMNS_MAX:
+    remembered = tuple(_remembered(policy))
+    own = len(axes) + len(remembered)
+    if own + len(policy.params) > COLUMNS_MAX:
         raise TableTooLargeError(
-            f"the policy needs {len(axes) + len(policy.params)} columns, must be at most {COLUMNS_MAX}"
+            f"the policy needs {own + len(policy.params)} columns, must be at most {COLUMNS_MAX}"
         )
-    params = {p.field.name: len(axes) + i for i, p in enumerate(policy.params)}
-    return Columns(tuple(axes), {axis: i for i, axis in enumerate(axes)}, params)
+    index = {axis: i for i, axis in enumerate(axes)}
+    kinds = {one.name: one.kind for one in policy.columns}
+    for i, column in enumerate(remembered):
+        is_set = kinds.get(column.name) is ir.Kind.SET
+        index[Axis(AxisKind.SET if is_set else AxisKind.VALUE, column.name)] = len(axes) + i
+    params = {p.field.name: own + i for i, p in enumerate(policy.params)}
+    return Columns(tuple(axes), index, params, remembered)
+
+
+def _remembered(policy: ir.Policy) -> Iterator[Remembered]:
+    """What the engine says of a sample, the cells, and what samples carry."""
+    if policy.time is None:
+        return
+    kinds = ir.FIRST_KIND + len(policy.time.samples) - 1
+    says = ((ir.SAMPLE, kinds), (ir.GAP, TIME_MAX), (ir.CLOCK_FAULT, 1), ("", max(Effect)))
+    for number, (name, hi) in enumerate(says):
+        yield Remembered(ColumnKind.SAMPLE, number, name, 0, hi)
+    for number, cell in enumerate(ordered_cells(policy.time)):
+        yield Remembered(ColumnKind.CELL, number, cell.name, cell.field.lo, cell.field.hi)
+    for number, one in enumerate(carried_fields(policy)):
+        if not one.is_text:
+            hi = signed(one.hi) if one.kind is ir.Kind.SET else one.hi
+            yield Remembered(ColumnKind.CARRIED, number, one.name, one.lo, hi)
+
+
+def scopes_of(time: ir.Time) -> tuple[str, ...]:
+    """The scopes, the shared one first, in the order in which cells name them; the key's is always there."""
+    named = (cell.scope for cell in time.cells)
+    return tuple(dict.fromkeys((ir.SHARED, time.key or ir.SHARED, *named)))
+
+
+def ordered_cells(time: ir.Time) -> tuple[ir.Cell, ...]:
+    """The cells by scope, in each the largest first: the order of the table."""
+    scopes = scopes_of(time)
+    return tuple(sorted(time.cells, key=lambda cell: (scopes.index(cell.scope), -cell.bytes)))
+
+
+def carried_fields(policy: ir.Policy) -> tuple[ir.Field, ...]:
+    """What samples carry, one sample after the other, under the names of columns."""
+    return tuple(f for one in policy.time.samples for f in one.fields) if policy.time else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +168,13 @@ class Schema:
     @property
     def first_argument(self) -> int:
         """The number of the first argument of the first action."""
-        return len(self.fields) - sum(len(action.parameters) for action in self.policy.actions)
+        policy = self.policy
+        return len(policy.fields) + len(policy.outputs) + len(policy.params)
+
+    @property
+    def first_carried(self) -> int:
+        """The number of the first field of the first sample."""
+        return len(self.fields) - len(carried_fields(self.policy))
 
     def sections(self, snapshot: str) -> dict[Section, bytes]:
         """Every section of the schema but the strings, which rules add to."""
@@ -145,9 +205,11 @@ class Schema:
             "inputs": len(policy.fields),
             "outputs": len(policy.outputs),
             "params": len(policy.params),
-            "arguments": len(self.fields) - self.first_argument,
+            "arguments": self.first_carried - self.first_argument,
             "request_columns": len(self.columns.axes),
             "approved": self.columns.index.get(Axis(AxisKind.SET, ir.APPROVED), NONE),
+            "remembered": len(self.columns.remembered),
+            "carried": len(self.fields) - self.first_carried,
         }
 
     def _columns(self) -> Iterator[dict[str, int]]:
@@ -166,6 +228,15 @@ class Schema:
                 "lo": lo,
                 "hi": hi,
             }
+        for cell in self.columns.remembered:
+            first = self.first_carried if cell.kind is ColumnKind.CARRIED else 0
+            yield {
+                "kind": cell.kind,
+                "source": first + cell.source,
+                "other": NONE,
+                "lo": cell.lo,
+                "hi": cell.hi,
+            }
         for i, param in enumerate(self.policy.params):
             one = param.field
             yield {"kind": ColumnKind.PARAM, "source": i, "other": NONE, "lo": one.lo, "hi": one.hi}
@@ -174,12 +245,13 @@ class Schema:
         members, automata = 0, 0
         for i, one in enumerate(self.fields):
             is_input = i < len(self.policy.fields)
+            is_carried = i >= self.first_carried
             own = len(self._class_axes(one.name)) if is_input and one.is_text else 0
             yield {
                 **_plain_field(one, self.strings),
                 "first_member": members if one.members else 0,
                 "members": len(one.members),
-                "column": self._column(one, AxisKind.VALUE) if is_input else NONE,
+                "column": self._column(one, AxisKind.VALUE) if is_input or is_carried else NONE,
                 "has_column": self._column(one, AxisKind.HAS) if is_input else NONE,
                 "first_classifier": automata if own else 0,
                 "classifiers": own,
@@ -245,7 +317,17 @@ _COLUMN_KINDS: Final = {
 def schema_fields(policy: ir.Policy) -> tuple[ir.Field, ...]:
     """All fields in the order of the table."""
     arguments = [p for action in policy.actions for p in action.parameters]
-    return (*policy.fields, *policy.outputs, *(p.field for p in policy.params), *arguments)
+    params = (p.field for p in policy.params)
+    return (*policy.fields, *policy.outputs, *params, *arguments, *carried_fields(policy))
+
+
+def written_name(one: ir.Field) -> str:
+    """What hosts call a field; a column of a sample, `$deletion.size` or `$voltage`, by its last name."""
+    return (
+        one.name.rpartition(".")[2].removeprefix("$")
+        if one.origin is ir.Origin.SAMPLE
+        else one.name
+    )
 
 
 def _plain_field(one: ir.Field, strings: Strings) -> dict[str, int]:
@@ -256,10 +338,10 @@ def _plain_field(one: ir.Field, strings: Strings) -> dict[str, int]:
     flags |= Flag.IMPLIED if one.implied is not None else 0
     is_set = one.kind is ir.Kind.SET
     return {
-        "name": strings.number(one.name),
+        "name": strings.number(written_name(one)),
         "unit": strings.number(one.unit),
         "kind": KINDS[one.kind],
-        "origin": ORIGINS[one.origin],
+        "origin": ORIGINS.get(one.origin, Origin.REQUEST),
         "rounding": ROUNDINGS[one.rounding],
         "flags": flags,
         "max_bytes": one.max_bytes if one.is_text else 0,

@@ -51,7 +51,7 @@ class Space:
     """The axes of a policy: their ranges, and the boxes of conditions."""
 
     def __init__(self, policy: ir.Policy, classes: Mapping[str, TextClasses]) -> None:
-        self.fields = {field.name: field for field in policy.fields}
+        self.fields = {field.name: field for field in (*policy.fields, *policy.columns)}
         self.classes = classes
 
     def range(self, axis: Axis) -> tuple[int, int]:

@@ -117,6 +117,9 @@ def _conditions(policy: ir.Policy) -> Iterator[ir.BoolExpr]:
         yield rule.condition
         for expr in ir.rule_expressions(rule):
             yield from (p.condition for p in ir.int_parts(expr) if isinstance(p, ir.Choose))
+    for update in policy.time.updates if policy.time else ():
+        yield update.condition
+        yield from (p.condition for p in ir.int_parts(update.value) if isinstance(p, ir.Choose))
     yield from (assumption.condition for assumption in policy.assumptions)
     yield from (prove.condition for prove in policy.properties)
 

@@ -125,4 +125,23 @@ FINDINGS: Final[dict[str, Page]] = {
         "gov build p.gov -o out, where p.gov has 3 000 rules",
         "Name the parts: `gov build p.gov -o out --emit c,wasm`.",
     ),
+    "GOV314": Page(
+        "a part of a machine that nothing ever reaches",
+        "In no history, whatever comes when, does the machine reach this state, or take this transition: "
+        "what it asks for cannot come about in the state that it leaves, or another transition always "
+        "goes before it.",
+        "input { agent : key }\nevent bad\nmachine m {\n  start a\n"
+        "  a -> b when bad within 1 min and not (bad within 2 min)\n}\nrule r when m is a allow",
+        "Widen the condition of the transition, or remove the state.",
+    ),
+    "GOV315": Page(
+        "two transitions to different states at one sample",
+        "After the samples that are shown the next one lets the machine go to two states at once. The "
+        "transition that is written first is taken, and nothing says that it is the one that was meant. "
+        "One that is due after a time goes before the others, which is no conflict.",
+        "input { agent : key }\nevent bad\nmachine m {\n  start a\n  a -> b on bad\n"
+        "  a -> c when count(bad) in 1 min >= 1\n  b -> a after 1 s\n  c -> a after 1 s\n}\n"
+        "rule r when m is a allow",
+        "Let the conditions exclude each other: `a -> c when count(bad) in 1 min >= 3 and …`.",
+    ),
 }

@@ -84,10 +84,11 @@ BUNDLES: dict[str, Page] = {
         "Load the policy again.",
     ),
     "GOV415": Page(
-        "a step that is no request",
-        "This version of the language has no events and signals, so a policy can take in only `tick`.",
+        "a step that the policy cannot take in",
+        "A step that is no request is an event or a signal that the policy declares, with its key and its "
+        "fields, or a `tick`. This one is none, or a value does not fit.",
         'policy.observe({"event": "restart"})',
-        "Send requests to `decide` or `commit`; pass facts in as fields `from runtime`.",
+        "`gov explain --state` lists what a policy takes in; send requests to `decide` or `commit`.",
     ),
     "GOV416": Page(
         "C or WebAssembly that is not of the documented form",
@@ -95,6 +96,26 @@ BUNDLES: dict[str, Page] = {
         "can be read back and proved equal to the policy. Anything else is refused with its line or offset.",
         "a policy.wasm with a changed byte, a policy.c edited by hand",
         "Build the policy again with `gov build`; change the policy, never what it compiles to.",
+    ),
+    "GOV417": Page(
+        "an event that nothing called for",
+        "The policy says that each of these events comes after another one of the same key, and all of those have "
+        "had theirs. The event is not taken in, and the state is as it was.",
+        'event success after dispatched, and policy.observe({"event": "success", "key": "a"}) twice',
+        "Report what must come before it, or find out why the host reports one result twice.",
+    ),
+    "GOV418": Page(
+        "no room for another key",
+        "A policy remembers a fixed number of keys and forgets one only when nothing is remembered of it. The store is "
+        "full: requests of new keys are denied by `state_full`, events of new keys are not taken in.",
+        "Policy.load(bundle, capacity=2), and an event of a third key",
+        "Load the policy with a larger `capacity`.",
+    ),
+    "GOV419": Page(
+        "a state that cannot be restored",
+        "The bytes are no state, the state of another policy, cut off or damaged. Nothing was restored.",
+        "policy.restore(blob[:-1])",
+        "Give the bytes that `save` of this policy, or of another version of it, has returned.",
     ),
 }
 
@@ -293,11 +314,12 @@ COMMAND: dict[str, Page] = {
     ),
     "GOV715": Page(
         "rules over time where only rules over single requests are built yet",
-        "A policy with cells (`gov explain --state` lists them) is checked, tested and replayed on the "
-        "reference interpreter. Tables, artefacts and proofs of this version are for policies without.",
+        "A policy with cells (`gov explain --state` lists them) is checked, proved, and run on its table by "
+        "`gov test` and `gov decide`. Nothing proves yet that the table, or C and WebAssembly, are what the "
+        "policy says of time, so there is no bundle of it.",
         "gov build p.gov, where p.gov has `rule r when restart within 5 min deny`",
-        "Use `gov test` and `gov decide --trace`; for a bundle let the host compute the fact and pass it in "
-        "as a field `from runtime`.",
+        "Use `gov verify`, `gov test` and `gov decide --trace`; for a bundle let the host compute the fact and pass it "
+        "in as a field `from runtime`.",
     ),
 }
 

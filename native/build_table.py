@@ -17,7 +17,7 @@ HERE: Final = Path(__file__).parent
 FOLDER: Final = "src/govlang/native"
 """Sources are named from the project's root, through the package, so that the sdist finds them."""
 
-HEADERS: Final = ("gov_table.h", "gov_batch.h")
+HEADERS: Final = ("gov_table.h", "gov_time.h", "gov_batch.h")
 SOURCES: Final = (
     "gov_batch.c",
     "gov_block.c",
@@ -25,12 +25,16 @@ SOURCES: Final = (
     "gov_check_names.c",
     "gov_check_nodes.c",
     "gov_check_schema.c",
+    "gov_check_time.c",
     "gov_collect.c",
     "gov_column.c",
     "gov_fast.c",
+    "gov_fold.c",
     "gov_load.c",
     "gov_plan.c",
     "gov_run.c",
+    "gov_take.c",
+    "gov_timing.c",
     "gov_table.c",
 )
 FLAGS: Final = ("-std=gnu11", "-O2", "-fno-strict-aliasing", "-fno-math-errno")

@@ -204,6 +204,7 @@ static uint32_t block_size(int64_t left) { return left <= 0 ? 0 : left < GOV_ROW
 
 int gov_decide_columns(const gov_table *t, const gov_input *inputs, int64_t rows, uint8_t *decisions, void *rules,
                        int narrow) {
+    if (t->memory) return GOV_REMEMBERS;
     plan p = {0};
     const gov_output to = {decisions, rules, narrow};
     batch *b = calloc(1, sizeof *b);

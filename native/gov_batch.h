@@ -35,7 +35,9 @@ typedef struct {
 } gov_input;
 
 /* One input a field of the request.  `decisions` get a gov_effect a row, `rules` a rule, -1 by default, -2 invalid;
-   as int16 if `narrow` (a table of less than 32 768 rules), else as int32.  0; -1: there is not enough memory. */
+   as int16 if `narrow` (a table of less than 32 768 rules), else as int32.  0; -1: there is not enough memory;
+   GOV_REMEMBERS: rows have no history, so a policy that remembers has no answer for them. */
+#define GOV_REMEMBERS -2
 int gov_decide_columns(const gov_table *table, const gov_input *inputs, int64_t rows, uint8_t *decisions, void *rules,
                        int narrow);
 

@@ -87,7 +87,7 @@ static const char *check_parts(const gov_table *t) {
         if (!gov_is_string(t, actions[i].name) || actions[i].reserved ||
             !gov_inside(t, GOV_FIELDS, actions[i].first_field, actions[i].fields) ||
             !gov_follows(&field, actions[i].first_field, actions[i].fields)) return "an action does not add up";
-    if (field != gov_count(t, GOV_FIELDS)) return "a field belongs to no action";
+    if (field != gov_count(t, GOV_FIELDS) - t->policy->carried) return "a field belongs to no action";
     for (uint32_t i = 0; i < gov_count(t, GOV_ARGS); i++)
         if (!arg_fits(t, &args[i])) return "an argument does not add up";
     for (uint32_t i = 0; i < gov_count(t, GOV_DOS); i++)

@@ -94,6 +94,15 @@ static const char *check_lists(const gov_table *t, marks *m) {
     for (uint32_t i = 0; i < gov_count(t, GOV_ACTIONS); i++)
         if (!fields_differ(t, m, actions[i].first_field, actions[i].fields))
             return "two arguments of an action have one name";
+    for (uint32_t i = 0; i < t->n_samples; i++)
+        if (!fields_differ(t, m, t->samples[i].first_field, t->samples[i].fields))
+            return "two fields of a sample have one name";
+    m->list++;
+    for (uint32_t i = 0; i < t->n_samples; i++)
+        if (!is_new(m, t->samples[i].name)) return "two events or signals have one name";
+    m->list++;
+    for (uint32_t i = 0; i < t->n_cells; i++)
+        if (!is_new(m, t->cells[i].name)) return "two cells have one name";
     m->list++;
     for (uint32_t i = 0; i < gov_count(t, GOV_ACTIONS); i++)
         if (!is_new(m, actions[i].name)) return "two actions have one name";

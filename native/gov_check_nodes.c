@@ -195,6 +195,8 @@ const char *gov_check_nodes(gov_table *t) {
     const char *why = c.steps && c.depth && c.starts ? check_walks(&c) : "there is not enough memory";
     t->steps = t->n_assumptions + gov_count(t, GOV_CODE) + 2 * t->n_rules;
     if (!why && t->n_nodes) t->steps += 2 * c.steps[0];
+    if (!why && gov_time_steps(t) > GOV_STEPS_MAX) why = "a sample takes too many steps";
+    t->steps += gov_time_steps(t);
     free(c.steps);
     free(c.depth);
     free(c.starts);

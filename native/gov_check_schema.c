@@ -21,18 +21,18 @@ int gov_utf8(const uint8_t *s, size_t n) {
 const char *gov_check_policy(const gov_table *t) {
     if (gov_count(t, GOV_POLICY) != 1) return "it does not hold one policy";
     const gov_policy *p = t->policy;
-    uint64_t fields = (uint64_t)p->inputs + p->outputs + p->params + p->arguments;
+    uint64_t fields = (uint64_t)p->inputs + p->outputs + p->params + p->arguments + p->carried;
     if (!gov_is_string(t, p->name) || !gov_is_string(t, p->version) || !gov_is_string(t, p->snapshot))
         return "the policy has no name, version or snapshot";
     if (p->time_zone != GOV_NONE && !gov_is_string(t, p->time_zone)) return "the time zone is no string";
     if (p->combine > GOV_UNIQUE || p->fallback > GOV_DEFAULT_NONE) return "the policy has no such combine or default";
     if (fields != gov_count(t, GOV_FIELDS)) return "the policy has another number of fields";
     if (p->params != gov_count(t, GOV_PARAMS)) return "the policy has another number of parameters";
-    if (t->n_columns > GOV_COLUMNS_MAX || (uint64_t)p->request_columns + p->params != t->n_columns)
+    if (t->n_columns > GOV_COLUMNS_MAX || (uint64_t)p->request_columns + p->remembered + p->params != t->n_columns)
         return "the policy has another number of columns";
     if (p->approved != GOV_NONE && (p->approved >= p->request_columns || t->columns[p->approved].kind != GOV_COLUMN_SET))
         return "the approved roles are no set";
-    if (p->reserved[0] | p->reserved[1] | p->reserved2[0] | p->reserved2[1]) return "a reserved bit is set";
+    if (p->reserved[0] | p->reserved[1] | p->reserved2) return "a reserved bit is set";
     return NULL;
 }
 
@@ -41,13 +41,15 @@ static int same_range(const gov_column *c, const gov_field *f) { return c->lo ==
 static int column_fits(const gov_table *t, uint32_t i) {
     const gov_column *c = &t->columns[i];
     if (c->kind == GOV_COLUMN_PARAM) {
-        if (i < t->policy->request_columns || c->source != i - t->policy->request_columns) return 0;
+        if (i < t->n_checked || c->source != i - t->n_checked) return 0;
         const gov_param *param = (const gov_param *)gov_at(t, GOV_PARAMS) + c->source;
         const uint64_t first = (uint64_t)t->policy->inputs + t->policy->outputs;
         return param->column == i && param->field == first + c->source && same_range(c, &t->fields[param->field]) &&
                param->value >= c->lo && param->value <= c->hi;
     }
-    if (i >= t->policy->request_columns || !gov_is_input(t, c->source)) return 0;
+    if (i >= t->policy->request_columns) /* what is remembered: see gov_check_time.c */
+        return i < t->n_checked && c->kind >= GOV_COLUMN_CELL && c->kind <= GOV_COLUMN_CARRIED;
+    if (!gov_is_input(t, c->source)) return 0;
     const gov_field *f = &t->fields[c->source];
     switch (c->kind) {
     case GOV_COLUMN_RANGE: return f->column == i && f->kind != GOV_SET && !gov_is_text(f->kind) && same_range(c, f);
@@ -90,8 +92,13 @@ static int value_fits(const gov_field *f) {
 
 static int links_fit(const gov_table *t, uint32_t i) {
     const gov_field *f = &t->fields[i];
-    if (!gov_is_input(t, i))
-        return f->column == GOV_NONE && f->has_column == GOV_NONE && f->first_classifier == 0 && f->classifiers == 0;
+    if (!gov_is_input(t, i)) {
+        const int own = gov_is_carried(t, i) && !gov_is_text(f->kind); /* its column: see gov_check_time.c */
+        if (own ? f->column < t->policy->request_columns || f->column >= t->n_checked ||
+                      t->columns[f->column].kind != GOV_COLUMN_CARRIED || t->columns[f->column].source != i
+                : f->column != GOV_NONE) return 0;
+        return f->has_column == GOV_NONE && f->first_classifier == 0 && f->classifiers == 0;
+    }
     int optional = (f->flags & GOV_OPTIONAL) != 0, text = gov_is_text(f->kind);
     if (optional != (f->has_column != GOV_NONE) || text != (f->column == GOV_NONE)) return 0;
     if (optional && (f->has_column >= t->n_columns || t->columns[f->has_column].kind != GOV_COLUMN_HAS ||

@@ -38,15 +38,17 @@ static PyObject *kept_texts(const decider *self, const text_value *texts) {
     return kept;
 }
 
-static int decide_words(const decider *self, outcome_object *o) {
+static int decide_words(decider *self, outcome_object *o, const text_value *texts, const gov_asked *how) {
     uint64_t local[SCRATCH_WORDS], *scratch = local;
     if (self->scratch > SCRATCH_WORDS && !(scratch = PyMem_Malloc(self->scratch * sizeof *scratch))) {
         PyErr_NoMemory();
         return FAILED;
     }
-    gov_decide_valid(self->table, o->words, scratch, &o->outcome);
+    int status = VALID;
+    if (self->store) status = gov_decide_remembering(self, o, texts, how, scratch);
+    else gov_decide_valid(self->table, o->words, scratch, &o->outcome);
     if (scratch != local) PyMem_Free(scratch);
-    return o->outcome.rule == GOV_BY_INVALID ? INVALID : VALID;
+    return status == VALID && o->outcome.rule == GOV_BY_INVALID ? INVALID : status;
 }
 
 /* The outcome is deny by invalid_request; the reference reader says why. */
@@ -58,7 +60,7 @@ static int explain(decider *self, outcome_object *o, PyObject *request, PyObject
     return o->reason ? VALID : FAILED;
 }
 
-static int fill(decider *self, outcome_object *o, PyObject *request, PyObject *runtime) {
+static int fill(decider *self, outcome_object *o, PyObject *request, PyObject *runtime, const gov_asked *how) {
     text_value kept[TEXTS_KEPT], *texts = kept;
     size_t size = self->texts * sizeof *texts;
     if (self->texts > TEXTS_KEPT && !(texts = PyMem_Malloc(size))) {
@@ -68,9 +70,9 @@ static int fill(decider *self, outcome_object *o, PyObject *request, PyObject *r
     memset(texts, 0, size);
     int status = gov_read_request(self, request, runtime, o->words, texts);
     if (status == VALID) {
-        status = decide_words(self, o);
+        status = decide_words(self, o, texts, how);
         if (self->quoting && status == VALID && !(o->texts = kept_texts(self, texts))) status = FAILED;
-        int broken = (int)(o->outcome.culprit - self->table->policy->request_columns);
+        const int broken = (int)(o->outcome.culprit - self->table->n_checked);
         if (status == INVALID) status = explain(self, o, request, runtime, broken);
     } else if (status == INVALID) {
         status = explain(self, o, request, runtime, -1);
@@ -85,12 +87,13 @@ static PyObject *new_outcome(decider *self) {
     if (!o) return NULL;
     Py_INCREF((PyObject *)self);
     o->policy = (PyObject *)self;
+    o->deadline = GOV_UNKNOWN;
     return (PyObject *)o;
 }
 
-static PyObject *decide_dicts(decider *self, PyObject *request, PyObject *runtime) {
+static PyObject *decide_dicts(decider *self, PyObject *request, PyObject *runtime, const gov_asked *how) {
     PyObject *o = new_outcome(self);
-    if (o && fill(self, (outcome_object *)o, request, runtime) == FAILED) Py_CLEAR(o);
+    if (o && fill(self, (outcome_object *)o, request, runtime, how) == FAILED) Py_CLEAR(o);
     return o;
 }
 
@@ -113,27 +116,40 @@ static int read_arguments(PyObject *const *args, Py_ssize_t given, PyObject *nam
     return 0;
 }
 
-static PyObject *decider_decide(decider *self, PyObject *const *args, Py_ssize_t given, PyObject *names) {
-    PyObject *found[3] = {NULL, Py_None, NULL};
+static PyObject *ask(decider *self, PyObject *const *args, Py_ssize_t given, PyObject *names, int keep) {
+    PyObject *found[3] = {NULL, Py_None, Py_None};
+    gov_asked how = {keep, 0, 0};
     if (!self->table) {
         PyErr_SetString(PyExc_RuntimeError, "the policy has no table");
         return NULL;
     }
     if (read_arguments(args, given, names, found) != 0) return NULL;
     PyObject *runtime = found[1] == Py_None ? NULL : found[1];
-    if (!self->clocked && PyDict_CheckExact(found[0]) && (!runtime || PyDict_CheckExact(runtime)))
-        return decide_dicts(self, found[0], runtime);
-    return PyObject_CallMethod((PyObject *)self, "_decide_otherwise", "OOO", found[0], found[1],
-                               found[2] ? found[2] : Py_None);
+    const int timed = !self->store || found[2] == Py_None || gov_read_time(found[2], &how) == VALID;
+    if (timed && !self->clocked && PyDict_CheckExact(found[0]) && (!runtime || PyDict_CheckExact(runtime)))
+        return decide_dicts(self, found[0], runtime, &how);
+    return PyObject_CallMethod((PyObject *)self, "_decide_otherwise", "OOOO", found[0], found[1], found[2],
+                               keep ? Py_True : Py_False);
 }
 
-/* The same with plain dicts, the clock's fields among the host's. */
+static PyObject *decider_decide(decider *self, PyObject *const *args, Py_ssize_t given, PyObject *names) {
+    return ask(self, args, given, names, 0);
+}
+
+static PyObject *decider_commit(decider *self, PyObject *const *args, Py_ssize_t given, PyObject *names) {
+    return ask(self, args, given, names, 1);
+}
+
+/* The same with plain dicts, the clock's fields among the host's; the time, or None; whether it is kept. */
 static PyObject *decider_decide_plain(decider *self, PyObject *const *args, Py_ssize_t given) {
-    if (given != 2 || !self->table || !PyDict_CheckExact(args[0]) || !PyDict_CheckExact(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "expected two dicts");
+    gov_asked how = {0, 0, 0};
+    if (given != 4 || !self->table || !PyDict_CheckExact(args[0]) || !PyDict_CheckExact(args[1]) ||
+        (args[2] != Py_None && gov_read_time(args[2], &how) != VALID)) {
+        PyErr_SetString(PyExc_TypeError, "expected two dicts and a time");
         return NULL;
     }
-    return decide_dicts(self, args[0], args[1]);
+    how.keep = args[3] == Py_True;
+    return decide_dicts(self, args[0], args[1], &how);
 }
 
 /* Deny by invalid_request for a reason that the caller has found. */
@@ -218,8 +234,13 @@ static int decider_init(decider *self, PyObject *args, PyObject *kwargs) {
     self->default_id = PyUnicode_InternFromString("default");
     self->invalid_id = PyUnicode_InternFromString("invalid_request");
     self->nothing = PyUnicode_InternFromString("");
+    self->clock_id = PyUnicode_InternFromString("clock_fault");
+    self->clock_reason = PyUnicode_InternFromString("the clock went back");
+    self->full_id = PyUnicode_InternFromString("state_full");
+    self->full_reason = PyUnicode_InternFromString("there is no room to remember another key");
     self->table = table;
-    if (!self->default_id || !self->invalid_id || !self->nothing || name_fields(self) != 0 || name_rules(self) != 0) {
+    if (!self->default_id || !self->invalid_id || !self->nothing || !self->clock_id || !self->clock_reason ||
+        !self->full_id || !self->full_reason || name_fields(self) != 0 || name_rules(self) != 0) {
         self->table = NULL;
         return -1;
     }
@@ -245,6 +266,11 @@ static void decider_dealloc(decider *self) {
     Py_XDECREF(self->default_id);
     Py_XDECREF(self->invalid_id);
     Py_XDECREF(self->nothing);
+    Py_XDECREF(self->clock_id);
+    Py_XDECREF(self->clock_reason);
+    Py_XDECREF(self->full_id);
+    Py_XDECREF(self->full_reason);
+    gov_store_free(self->store);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
     Py_DECREF(type);
@@ -267,6 +293,8 @@ static PyObject *outcome_rule_id(outcome_object *o, void *closure) {
     decider *policy = (decider *)o->policy;
     if (o->outcome.rule == GOV_BY_DEFAULT) return shared(policy->default_id);
     if (o->outcome.rule == GOV_BY_INVALID) return shared(policy->invalid_id);
+    if (o->outcome.rule == GOV_BY_CLOCK) return shared(policy->clock_id);
+    if (o->outcome.rule == GOV_BY_FULL) return shared(policy->full_id);
     return shared(PyTuple_GetItem(policy->rule_ids, o->outcome.rule));
 }
 
@@ -274,6 +302,8 @@ static PyObject *outcome_reason(outcome_object *o, void *closure) {
     (void)closure;
     decider *policy = (decider *)o->policy;
     if (o->reason) return shared(o->reason);
+    if (o->outcome.rule == GOV_BY_CLOCK) return shared(policy->clock_reason);
+    if (o->outcome.rule == GOV_BY_FULL) return shared(policy->full_reason);
     if (o->outcome.rule >= GOV_BY_INVALID) return shared(policy->nothing);
     return shared(PyTuple_GetItem(policy->reasons, o->outcome.rule));
 }
@@ -286,7 +316,12 @@ static PyObject *outcome_words(outcome_object *o, void *closure) {
 
 static PyObject *outcome_is_valid(outcome_object *o, void *closure) {
     (void)closure;
-    return PyBool_FromLong(o->outcome.rule != GOV_BY_INVALID);
+    return PyBool_FromLong(o->outcome.rule == GOV_BY_DEFAULT || o->outcome.rule < GOV_BY_FULL);
+}
+
+static PyObject *outcome_deadline(outcome_object *o, void *closure) {
+    (void)closure;
+    return o->deadline == GOV_UNKNOWN ? shared(Py_None) : PyLong_FromLongLong(o->deadline);
 }
 
 static PyGetSetDef outcome_getters[] = {
@@ -294,7 +329,8 @@ static PyGetSetDef outcome_getters[] = {
     {"rule_id", (getter)outcome_rule_id, NULL, "the rule that decided", NULL},
     {"reason", (getter)outcome_reason, NULL, "why, in the author's words", NULL},
     {"_words", (getter)outcome_words, NULL, "the encoded request", NULL},
-    {"_is_valid", (getter)outcome_is_valid, NULL, "whether the request could be read", NULL},
+    {"_is_valid", (getter)outcome_is_valid, NULL, "whether rules decided", NULL},
+    {"next_deadline_ms", (getter)outcome_deadline, NULL, "when something can change without a sample; None: never", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -332,10 +368,15 @@ static PyType_Spec outcome_spec = {
 static PyMethodDef decider_methods[] = {
     {"decide", (PyCFunction)(void (*)(void))decider_decide, METH_FASTCALL | METH_KEYWORDS,
      "decide($self, request, /, *, now_ms=None, runtime=None)\n--\n\nThe outcome of a request; nothing is written."},
-    {"commit", (PyCFunction)(void (*)(void))decider_decide, METH_FASTCALL | METH_KEYWORDS,
+    {"commit", (PyCFunction)(void (*)(void))decider_commit, METH_FASTCALL | METH_KEYWORDS,
      "commit($self, request, /, *, now_ms=None, runtime=None)\n--\n\nDecides and writes; only its outcome permits."},
     {"_decide_plain", (PyCFunction)(void (*)(void))decider_decide_plain, METH_FASTCALL, "decide, with plain dicts"},
     {"_refuse", (PyCFunction)decider_refuse, METH_O, "deny by invalid_request, for this reason"},
+    {"_remember", (PyCFunction)(void (*)(void))gov_remember, METH_FASTCALL, "begin to remember: capacity, two seeds"},
+    {"_report", (PyCFunction)(void (*)(void))gov_report, METH_FASTCALL, "take in an event, a signal or a tick"},
+    {"_instance", (PyCFunction)(void (*)(void))gov_instance, METH_FASTCALL, "the bytes of an instance, or None"},
+    {"_save", (PyCFunction)gov_save, METH_NOARGS, "every instance: scope, key, bytes"},
+    {"_restore", (PyCFunction)gov_restore, METH_O, "these instances and no others"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -3,7 +3,7 @@
 #ifndef GOV_ENGINE_H
 #define GOV_ENGINE_H
 
-#include "gov_table.h"
+#include "gov_time.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "table.bin is little-endian, and so must be the machine that reads it in place"
@@ -29,24 +29,39 @@ struct gov_table {
     const gov_classifier *classifiers;
     const uint16_t *states;
     const uint32_t *overrides, *order;
+    const gov_memory *memory;      /* NULL: the policy does not remember, and the next ones are empty */
+    const gov_scope *scopes;
+    const gov_cell *cells;
+    const gov_sample_type *samples;
+    const gov_update *updates;
+    const int64_t *points;
     uint32_t n_nodes, n_assumptions, n_rules, n_columns, n_order;
+    uint32_t n_scopes, n_cells, n_samples, n_updates;
+    uint32_t n_checked;            /* columns that a decision is about: all but the parameters */
     uint8_t combine, fallback;     /* gov_combine; gov_effect of the default */
     uint64_t steps;
     struct gov_fast *fast;         /* see gov_fast.h; NULL: there is none */
     struct gov_plan *plan;         /* see gov_plan.h */
+    struct gov_timing *timing;     /* see gov_timing.h; NULL: the policy does not remember */
     int64_t *base;                 /* words of an empty request */
     uint64_t *bytes;               /* the file */
 };
 
 static inline uint32_t gov_count(const gov_table *t, enum gov_section s) {
-    return ((const gov_header *)(const void *)t->bytes)->sections[s].count;
+    const gov_header *h = (const void *)t->bytes;
+    return s < GOV_PLAIN_SECTIONS || h->minor ? h->sections[s].count : 0;
 }
 static inline const void *gov_at(const gov_table *t, enum gov_section s) {
     return t->bytes + ((const gov_header *)(const void *)t->bytes)->sections[s].first;
 }
+/* The column of a cell. */
+static inline uint32_t gov_cell_column(const gov_table *t, uint32_t cell) {
+    return t->policy->request_columns + GOV_SAYS + cell;
+}
 static inline int gov_is_text(uint8_t kind) { return kind >= GOV_TEXT; }
 static inline uint32_t gov_rule_words(const gov_table *t) { return (t->n_rules + 63) / 64; }
 static inline uint32_t gov_targets(const gov_table *t) { return t->policy->inputs + t->policy->outputs; }
+static inline uint32_t gov_decision_scratch(const gov_table *t) { return 3 * gov_rule_words(t) + 2 * gov_targets(t); }
 
 /* Fields of the first word of a node or a lookup, see gov_table.h. */
 static inline uint8_t gov_kind_of(uint64_t w) { return (uint8_t)w; }
@@ -86,14 +101,14 @@ static inline int gov_first_broken(const gov_table *t, const int64_t *words, gov
     for (uint32_t i = 0; i < t->n_assumptions; i++)
         if (!gov_run(t, t->assumptions[i].program, words)) {
             gov_conclude(out, GOV_DENY, GOV_BY_INVALID);
-            out->culprit = t->policy->request_columns + i;
+            out->culprit = t->n_checked + i;
             return 1;
         }
     return 0;
 }
 
 static inline int gov_in_range(const gov_table *t, const int64_t *words, gov_outcome *out) {
-    const uint32_t columns = t->policy->request_columns;
+    const uint32_t columns = t->n_checked;
     const gov_bound *bounds = t->bounds;
     for (uint32_t c = 0; c < columns; c++)
         if (GOV_UNLIKELY((uint64_t)words[c] - (uint64_t)bounds[c].lo > bounds[c].width)) {
@@ -103,6 +118,9 @@ static inline int gov_in_range(const gov_table *t, const int64_t *words, gov_out
         }
     return 1;
 }
+
+/* What a checked program, or the beginning of one that leaves one value, comes to: `count` words of code. */
+int64_t gov_run_code(const uint64_t *code, uint32_t count, const int64_t *words);
 
 /* The outcome of words that are known to be in range. */
 void gov_decide_valid(const gov_table *table, const int64_t *words, uint64_t *scratch, gov_outcome *outcome);

@@ -19,7 +19,7 @@ void gov_verdicts_make(const gov_table *t, const uint64_t *block, gov_verdicts *
 /* How many masks all words need; 0: too many. */
 static uint32_t masks_of(const gov_table *t) {
     uint64_t total = 0;
-    for (uint32_t c = 0; c < t->policy->request_columns; c++) {
+    for (uint32_t c = 0; c < t->n_checked; c++) {
         if (t->bounds[c].width >= GOV_FAST_VALUES) return 0;
         total += t->bounds[c].width + 1;
     }
@@ -48,7 +48,7 @@ static void fill_masks(const gov_table *t, uint32_t column, uint64_t *masks) {
 }
 
 int gov_fast_make(gov_table *t) {
-    const uint32_t count = t->policy->request_columns, masks = is_fast(t) ? masks_of(t) : 0;
+    const uint32_t count = t->n_checked, masks = is_fast(t) ? masks_of(t) : 0;
     if (!masks) return 0;
     const size_t head = sizeof(struct gov_fast) + count * sizeof(gov_fast_word);
     struct gov_fast *f = malloc(head + masks * sizeof(uint64_t));

@@ -7,6 +7,7 @@
 #include "gov_load.h"
 #include "gov_fast.h"
 #include "gov_plan.h"
+#include "gov_timing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,13 @@ static const uint8_t record_size[GOV_SECTIONS] = {
     sizeof(gov_policy), sizeof(gov_column), sizeof(gov_field), sizeof(gov_param), sizeof(gov_action),
     sizeof(gov_string), 1, 4, sizeof(gov_classifier), 2, sizeof(gov_assumption), sizeof(gov_program), 8,
     sizeof(gov_rule), sizeof(gov_limit), sizeof(gov_do), sizeof(gov_arg), sizeof(gov_remedy), 4, 4,
-    sizeof(gov_entry), 8,
+    sizeof(gov_entry), 8, sizeof(gov_memory), sizeof(gov_scope), sizeof(gov_cell), sizeof(gov_sample_type),
+    sizeof(gov_update), 8,
 };
+
+/* A policy that does not remember has no section behind the nodes. */
+static uint32_t sections_of(const gov_header *h) { return h->minor ? GOV_SECTIONS : GOV_PLAIN_SECTIONS; }
+static size_t header_size(const gov_header *h) { return offsetof(gov_header, sections) + 8 * (size_t)sections_of(h); }
 
 /* Eight bytes at a time: table[k][b] is what byte b does to the sum from k bytes before the end. */
 uint32_t gov_crc32(const uint8_t *bytes, size_t size) {
@@ -43,7 +49,7 @@ uint32_t gov_crc32(const uint8_t *bytes, size_t size) {
 
 static const char *check_header(const uint8_t *bytes, size_t size) {
     const gov_header *h = (const void *)bytes;
-    if (size < sizeof *h) return "it is shorter than a header";
+    if (size < offsetof(gov_header, sections) || size < header_size(h)) return "it is shorter than a header";
     if (memcmp(h->magic, GOV_MAGIC, 8) != 0) return "it is no compiled table";
     if (h->major != GOV_VERSION_MAJOR) return "it has another major version of the format";
     if (h->size != size) return "it has another size than its header says";
@@ -53,8 +59,8 @@ static const char *check_header(const uint8_t *bytes, size_t size) {
 
 static const char *check_sections(const uint8_t *bytes, size_t size) {
     const gov_header *h = (const void *)bytes;
-    uint64_t at = sizeof *h;
-    for (int i = 0; i < GOV_SECTIONS; i++) {
+    uint64_t at = header_size(h);
+    for (uint32_t i = 0; i < sections_of(h); i++) {
         if ((uint64_t)h->sections[i].first * 8 != at) return "a section begins in the wrong place";
         uint64_t used = at + (uint64_t)h->sections[i].count * record_size[i], end = (used + 7) & ~UINT64_C(7);
         if (end > size) return "a section ends outside the file";
@@ -63,6 +69,19 @@ static const char *check_sections(const uint8_t *bytes, size_t size) {
         at = end;
     }
     return at == size ? NULL : "there are bytes behind the last section";
+}
+
+static void point_memory(gov_table *t) {
+    t->memory = gov_at(t, GOV_MEMORY);
+    t->scopes = gov_at(t, GOV_SCOPES);
+    t->cells = gov_at(t, GOV_CELLS);
+    t->samples = gov_at(t, GOV_SAMPLES);
+    t->updates = gov_at(t, GOV_UPDATES);
+    t->points = gov_at(t, GOV_POINTS);
+    t->n_scopes = gov_count(t, GOV_SCOPES);
+    t->n_cells = gov_count(t, GOV_CELLS);
+    t->n_samples = gov_count(t, GOV_SAMPLES);
+    t->n_updates = gov_count(t, GOV_UPDATES);
 }
 
 static void point(gov_table *t) {
@@ -85,6 +104,7 @@ static void point(gov_table *t) {
     t->n_rules = gov_count(t, GOV_RULES);
     t->n_order = gov_count(t, GOV_ORDER);
     t->n_nodes = gov_count(t, GOV_NODES);
+    if (((const gov_header *)(const void *)t->bytes)->minor) point_memory(t);
 }
 
 /* What the engine wants beside the bytes: bounds of the columns and the words of an empty request. */
@@ -102,18 +122,21 @@ static int derive(gov_table *t) {
         t->base[t->classifiers[k].column] = gov_classify(t, k, NULL, 0);
     for (uint32_t c = 0; c < t->n_columns; c++)
         if (t->columns[c].kind == GOV_COLUMN_EQUAL) t->base[c] = 1;
+    for (uint32_t i = 0; i < t->n_cells; i++) t->base[gov_cell_column(t, i)] = t->cells[i].initial;
     const gov_param *params = gov_at(t, GOV_PARAMS);
     for (uint32_t p = 0; p < t->policy->params; p++) t->base[params[p].column] = params[p].value;
     t->combine = t->policy->combine;
     t->fallback = t->policy->fallback == GOV_DEFAULT_ALLOW ? GOV_ALLOW : GOV_DENY;
-    return gov_plan_make(t) ? -1 : gov_fast_make(t);
+    return gov_plan_make(t) || gov_timing_make(t) ? -1 : gov_fast_make(t);
 }
 
 static const char *check_all(gov_table *t) {
     const char *why = gov_check_policy(t);
+    if (!why) t->n_checked = t->policy->request_columns + t->policy->remembered;
     if (!why) why = gov_check_columns(t);
     if (!why) why = gov_check_fields(t);
     if (!why) why = gov_check_texts(t);
+    if (!why) why = gov_check_time(t);
     if (!why) why = gov_check_programs(t);
     if (!why) why = gov_check_rules(t);
     if (!why) why = gov_check_names(t);
@@ -149,6 +172,7 @@ void gov_table_free(gov_table *t) {
     free((void *)(uintptr_t)t->bounds);
     free(t->fast);
     gov_plan_free(t->plan);
+    gov_timing_free(t->timing);
     free(t->base);
     free(t->bytes);
     free(t);
@@ -165,7 +189,9 @@ int gov_table_bind(gov_table *t, const int64_t *values) {
 }
 
 uint32_t gov_table_columns(const gov_table *t) { return t->n_columns; }
-uint32_t gov_table_scratch(const gov_table *t) { return 3 * gov_rule_words(t) + 2 * gov_targets(t) + 1; }
+uint32_t gov_table_scratch(const gov_table *t) {
+    return gov_decision_scratch(t) + 2 * t->n_updates + 1;
+}
 uint32_t gov_table_programs(const gov_table *t) { return gov_count(t, GOV_PROGRAMS); }
 uint32_t gov_table_classifiers(const gov_table *t) { return gov_count(t, GOV_CLASSIFIERS); }
 uint64_t gov_table_steps(const gov_table *t) { return t->steps; }

@@ -14,6 +14,10 @@ const char *gov_check_rules(const gov_table *t);
 const char *gov_check_names(const gov_table *t);
 const char *gov_check_entries(const gov_table *t);
 const char *gov_check_nodes(gov_table *t); /* sets t->steps too */
+const char *gov_check_time(const gov_table *t);
+
+/* The worst case of a sample, its decision left out. */
+uint64_t gov_time_steps(const gov_table *t);
 
 /* Whether `count` records from `first` lie in a section. */
 static inline int gov_inside(const gov_table *t, enum gov_section s, uint32_t first, uint32_t count) {
@@ -27,6 +31,9 @@ static inline int gov_follows(uint32_t *at, uint32_t first, uint32_t count) {
     return 1;
 }
 static inline int gov_is_string(const gov_table *t, uint32_t i) { return i < gov_count(t, GOV_STRINGS); }
+static inline int gov_is_carried(const gov_table *t, uint32_t f) {
+    return f >= gov_count(t, GOV_FIELDS) - t->policy->carried && f < gov_count(t, GOV_FIELDS);
+}
 static inline int gov_is_input(const gov_table *t, uint32_t f) { return f < t->policy->inputs; }
 
 /* Whether the rule of a limit alone may need the ranges held against each other (`alone` of a block). */

@@ -48,7 +48,7 @@ static uint32_t node_size(const uint64_t *node) {
 /* Values of a column that get a mask each, 0: too many, or a parameter's, which no request is checked for. */
 static uint32_t values_of(const maker *m, uint32_t column) {
     const uint64_t width = m->t->bounds[column].width;
-    if (column >= m->t->policy->request_columns || width >= DIRECT_MAX) return 0;
+    if (column >= m->t->n_checked || width >= DIRECT_MAX) return 0;
     return width < DIRECT_FEW || m->spent + width < BUDGET ? (uint32_t)width + 1 : 0;
 }
 
@@ -100,7 +100,7 @@ static uint32_t narrow_bytes(uint32_t count) { return (4 * padded(count) + 2 * (
    behind each of these keys too, so that no word whatever leads outside.) */
 static int is_narrow(const maker *m, uint16_t column, const uint64_t *keys, uint32_t count) {
     const gov_column *c = &m->t->columns[column];
-    return column < m->t->policy->request_columns && c->lo >= INT32_MIN && c->hi < INT32_MAX &&
+    return column < m->t->n_checked && c->lo >= INT32_MIN && c->hi < INT32_MAX &&
            m->entries <= NARROW_ENTRIES && count <= NARROW_KEYS && (int64_t)keys[0] >= INT32_MIN &&
            (int64_t)keys[count - 1] <= INT32_MAX;
 }

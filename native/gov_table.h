@@ -6,6 +6,9 @@
           | magic  | major | minor | crc32   | size      | section 0 | section 1 | … | data … |
           | 8 × u8 | u16   | u16   | u32     | u64 bytes | u32 first word, u32 count each     |
 
+   A policy that remembers has minor version 1 and all sections; any other has minor version 0 and the sections up to
+   NODES only.  What the further ones mean stands in gov_time.h.
+
    crc32 is the CRC-32 of zlib over the bytes 16..size.  Section i begins where section i - 1 ends (rounded up to
    8), the first one behind the header, and the last one ends at `size`: there are no gaps and no slack.  `first word`
    counts 8-byte words from the start of the file, `count` counts the section's records.  Every reserved bit is 0.
@@ -46,7 +49,7 @@
 
 #define GOV_MAGIC "govtable"
 #define GOV_VERSION_MAJOR 1
-#define GOV_VERSION_MINOR 0
+#define GOV_VERSION_MINOR 1
 #define GOV_NONE 0xffffffffu
 
 #define GOV_COLUMNS_MAX 4096  /* words of a request */
@@ -63,8 +66,8 @@
 /* Sections, in the order of the file; the size of a record in bytes stands beside it. */
 enum gov_section {
     GOV_POLICY,      /* 64   one gov_policy */
-    GOV_COLUMNS,     /* 32   gov_column; request columns first, parameters last */
-    GOV_FIELDS,      /* 80   gov_field: inputs, then outputs, then parameters, then arguments of actions */
+    GOV_COLUMNS,     /* 32   gov_column; request columns first, then what is remembered, parameters last */
+    GOV_FIELDS,      /* 80   gov_field: inputs, outputs, parameters, arguments of actions, fields of samples */
     GOV_PARAMS,      /* 16   gov_param */
     GOV_ACTIONS,     /* 16   gov_action */
     GOV_STRINGS,     /*  8   gov_string */
@@ -84,6 +87,13 @@ enum gov_section {
     GOV_ORDER,       /*  4   u32 rules that override or are overridden; whoever overrides stands before it */
     GOV_ENTRIES,     /*  8   gov_entry, sorted by rank */
     GOV_NODES,       /*  8   u64: nodes */
+    GOV_MEMORY,      /* 24   one gov_memory; from here on see gov_time.h */
+    GOV_PLAIN_SECTIONS = GOV_MEMORY,
+    GOV_SCOPES,      /* 16   gov_scope; the shared one first */
+    GOV_CELLS,       /* 48   gov_cell, by scope */
+    GOV_SAMPLES,     /* 24   gov_sample_type: events and signals */
+    GOV_UPDATES,     /* 24   gov_update, by stage, then by cell */
+    GOV_POINTS,      /*  8   i64: values from which on a condition may change */
     GOV_SECTIONS
 };
 
@@ -108,10 +118,12 @@ typedef struct {
     uint8_t combine, fallback, reserved[2];      /* gov_combine, gov_default */
     uint32_t inputs, outputs;                    /* fields 0..inputs-1 and the outputs behind them */
     uint32_t params, arguments;                  /* fields behind those */
-    uint32_t request_columns;                    /* columns that a request fills; the others are parameters */
+    uint32_t request_columns;                    /* columns that a request fills */
     uint32_t approved;                           /* column of the input `approved`, a set from the runtime: the roles
                                                     that approved; GOV_NONE exactly if there is no such input */
-    uint64_t reserved2[2];
+    uint32_t remembered, carried;                /* columns behind the request's; fields behind the arguments: see
+                                                    gov_time.h, 0 for a policy that does not remember */
+    uint64_t reserved2;
 } gov_policy;
 
 /* What a word holds. */
@@ -121,12 +133,15 @@ enum gov_column_kind {
     GOV_COLUMN_CLASS,  /* class of a text: 0..hi; absent: the class of the empty text */
     GOV_COLUMN_HAS,    /* 0 or 1: whether an optional field has a value */
     GOV_COLUMN_EQUAL,  /* 0 or 1: whether the texts of `source` and `other` are the same bytes */
-    GOV_COLUMN_PARAM   /* a parameter: lo..hi, the same for all requests */
+    GOV_COLUMN_PARAM,  /* a parameter: lo..hi, the same for all requests */
+    GOV_COLUMN_CELL,   /* a cell: lo..hi */
+    GOV_COLUMN_SAMPLE, /* what the engine says of a sample: a gov_sample_column */
+    GOV_COLUMN_CARRIED /* a field of a sample, no text: lo..hi; absent: lo */
 };
 
 typedef struct {
     uint8_t kind, reserved[7];
-    uint32_t source;      /* field; for GOV_COLUMN_PARAM the parameter */
+    uint32_t source;      /* field; of PARAM the parameter, of CELL the cell, of SAMPLE the gov_sample_column */
     uint32_t other;       /* GOV_COLUMN_EQUAL: the second field; else GOV_NONE */
     int64_t lo, hi;       /* of a set: hi is the mask of all members */
 } gov_column;
@@ -146,8 +161,9 @@ typedef struct {
     int64_t step_num, step_den;                  /* one step is step_num / step_den units, both at least 1 */
     int64_t implied;                             /* the value that a missing field has, if GOV_IMPLIED; else 0 */
     uint32_t first_member, members;              /* GOV_MEMBERS */
-    uint32_t column, has_column;                 /* inputs only, else GOV_NONE; texts have no column of their own;
-                                                    has_column exactly if the field is optional */
+    uint32_t column, has_column;                 /* inputs (and column: fields of samples) only, else GOV_NONE; texts
+                                                    have no column of their own; has_column exactly if the field is
+                                                    optional */
     uint32_t first_classifier, classifiers;      /* GOV_CLASSIFIERS of a text; else 0, 0 */
 } gov_field;
 
@@ -281,10 +297,12 @@ typedef struct gov_table gov_table;
 /* Outcome: the decision and the rule that gave it. */
 #define GOV_BY_DEFAULT 0xffffffffu
 #define GOV_BY_INVALID 0xfffffffeu
+#define GOV_BY_CLOCK 0xfffffffdu  /* deny: the clock went back, and no rule reads that */
+#define GOV_BY_FULL 0xfffffffcu   /* deny: a store has no room for the key; see gov_store.h */
 typedef struct {
-    uint32_t rule;      /* a rule, GOV_BY_DEFAULT or GOV_BY_INVALID */
-    uint32_t culprit;   /* GOV_BY_INVALID: the column whose word is out of range, or request_columns + the assumption
-                           that is broken; else 0 */
+    uint32_t rule;      /* a rule, or a GOV_BY_… */
+    uint32_t culprit;   /* GOV_BY_INVALID: the column whose word is out of range, or request_columns + remembered + the
+                           assumption that is broken; else 0 */
     uint8_t decision;   /* gov_effect */
     uint8_t reserved[3];
 } gov_outcome;

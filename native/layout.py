@@ -18,7 +18,9 @@ from typing import Final
 
 MAGIC: Final = b"govtable"
 VERSION_MAJOR: Final = 1
-VERSION_MINOR: Final = 0
+VERSION_MINOR: Final = 1
+"""Of a policy that remembers; any other has 0 and no section behind NODES."""
+
 NONE: Final = 0xFFFFFFFF
 
 COLUMNS_MAX: Final = 4096
@@ -32,6 +34,16 @@ DFA_STATES_MAX: Final = 4096
 LIMITS_MAX: Final = 64
 TEXT_MAX: Final = 1 << 20
 HASH_FACTOR: Final = 0x9E3779B97F4A7C15
+
+TIME_MAX: Final = 2**53 - 1
+NEVER: Final = -(2**63)
+UNKNOWN: Final = 2**63 - 1
+STATE_HEAD: Final = 8
+STAGE_MIN: Final = -10
+CLOSE: Final = 40
+REQUEST: Final = 0
+TICK: Final = 1
+FIRST_KIND: Final = 2
 
 WORD: Final = 8
 MASK64: Final = (1 << 64) - 1
@@ -62,6 +74,16 @@ class Section(IntEnum):
     ORDER = 19
     ENTRIES = 20
     NODES = 21
+    MEMORY = 22
+    SCOPES = 23
+    CELLS = 24
+    SAMPLES = 25
+    UPDATES = 26
+    POINTS = 27
+
+
+PLAIN_SECTIONS: Final = int(Section.MEMORY)
+"""Sections of a table that does not remember."""
 
 
 class Effect(IntEnum):
@@ -100,6 +122,18 @@ class ColumnKind(IntEnum):
     HAS = 3
     EQUAL = 4
     PARAM = 5
+    CELL = 6
+    SAMPLE = 7
+    CARRIED = 8
+
+
+class Says(IntEnum):
+    """What the engine says of a sample: the first columns of what is remembered."""
+
+    KIND = 0
+    GAP = 1
+    FAULT = 2
+    DECISION = 3
 
 
 class FieldKind(IntEnum):
@@ -147,6 +181,29 @@ class RuleKind(IntEnum):
     RULE = 0
     ROW = 1
     GUARD = 2
+
+
+class MemoryFlag(IntFlag):
+    """Bits of `flags` of the memory."""
+
+    READS_FAULT = 1
+    GAP_WHOLE = 2
+
+
+class CellFlag(IntFlag):
+    """Bits of `flags` of a cell."""
+
+    BRIEF = 1
+    GROWS = 2
+    FRESHNESS = 4
+    WHOLE = 8
+
+
+class SampleFlag(IntFlag):
+    """Bits of `flags` of an event or a signal."""
+
+    IS_SIGNAL = 1
+    IS_SHARED = 2
 
 
 class ArgKind(IntEnum):
@@ -255,14 +312,16 @@ def _record(text: str) -> Record:
 
 HEADER: Final = struct.Struct("<8sHHIQ")
 SPAN: Final = struct.Struct("<II")
-HEADER_SIZE: Final = HEADER.size + SPAN.size * len(Section)
+HEADER_SIZE: Final = HEADER.size + SPAN.size * PLAIN_SECTIONS
+"""Of a table that does not remember; the header of one that does has all sections."""
+
 CHECKED_FROM: Final = 16
 """The checksum covers the bytes from here to the end."""
 
 RECORDS: Final[Mapping[Section, Record]] = {
     Section.POLICY: _record(
         "name:I version:I snapshot:I time_zone:I language:I combine:B fallback:B _:2x inputs:I "
-        "outputs:I params:I arguments:I request_columns:I approved:I _:16x"
+        "outputs:I params:I arguments:I request_columns:I approved:I remembered:I carried:I _:8x"
     ),
     Section.COLUMNS: _record("kind:B _:7x source:I other:I lo:q hi:q"),
     Section.FIELDS: _record(
@@ -292,6 +351,15 @@ RECORDS: Final[Mapping[Section, Record]] = {
     Section.ORDER: _record("rule:I"),
     Section.ENTRIES: _record("rule:I effect:B _:3x"),
     Section.NODES: _record("word:Q"),
+    Section.MEMORY: _record("key:I flags:I longest_ms:q gap_points:I _:4x"),
+    Section.SCOPES: _record("field:I first_cell:I cells:I bytes:I"),
+    Section.CELLS: _record(
+        "name:I scope:I offset:I bytes:B flags:B _:2x initial:q cap:q definition:Q first_point:I "
+        "points:I"
+    ),
+    Section.SAMPLES: _record("name:I flags:I first_field:I fields:I permit:I _:4x"),
+    Section.UPDATES: _record("stage:i cell:I kind:I condition:I value:I _:4x"),
+    Section.POINTS: _record("value:q"),
 }
 
 
@@ -341,10 +409,12 @@ def assemble(sections: Mapping[Section, bytes]) -> bytes:
     """The file: header, sections, checksum.
 
     `sections` gives the bytes of each section, whole records one after another; a missing section
-    is empty.
+    is empty.  The sections of what is remembered, and the minor version that has them, are there if there is a MEMORY.
     """
-    spans, body, at = [], [], HEADER_SIZE
-    for section in Section:
+    remembers = bool(sections.get(Section.MEMORY))
+    present = list(Section)[: None if remembers else PLAIN_SECTIONS]
+    spans, body, at = [], [], HEADER.size + SPAN.size * len(present)
+    for section in present:
         data = sections.get(section, b"")
         count, torn = divmod(len(data), RECORDS[section].size)
         if torn:
@@ -352,7 +422,8 @@ def assemble(sections: Mapping[Section, bytes]) -> bytes:
         spans.append(SPAN.pack(at // WORD, count))
         body.append(data + bytes(padded(len(data)) - len(data)))
         at += len(body[-1])
-    return checked(HEADER.pack(MAGIC, VERSION_MAJOR, VERSION_MINOR, 0, at) + b"".join(spans + body))
+    minor = VERSION_MINOR if remembers else 0
+    return checked(HEADER.pack(MAGIC, VERSION_MAJOR, minor, 0, at) + b"".join(spans + body))
 
 
 def checked(data: bytes) -> bytes:
@@ -361,8 +432,16 @@ def checked(data: bytes) -> bytes:
     return data[:12] + crc.to_bytes(4, "little") + data[CHECKED_FROM:]
 
 
+def version_of(data: bytes) -> tuple[int, int]:
+    """The version of the format of a file, major and minor."""
+    _, major, minor, _, _ = HEADER.unpack_from(data)
+    return major, minor
+
+
 def section_bytes(data: bytes, section: Section) -> bytes:
-    """The records of one section of a file that has passed `gov_table_load`."""
+    """The records of one section of a file that has passed `gov_table_load`; none if it has no such section."""
+    if section >= PLAIN_SECTIONS and not version_of(data)[1]:
+        return b""
     first, count = SPAN.unpack_from(data, HEADER.size + SPAN.size * section)
     start = first * WORD
     return data[start : start + count * RECORDS[section].size]

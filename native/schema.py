@@ -13,6 +13,7 @@ from typing import Final
 
 from govlang.native import layout
 from govlang.native.layout import NONE, RECORDS, ArgKind, FieldKind, Flag, Section
+from govlang.native.memory import Memory, read_memory
 
 Row = Mapping[str, int]
 
@@ -115,6 +116,10 @@ class Schema:
         record = RECORDS[section]
         return record.unpack(self._sections[section], index * record.size)
 
+    def rows(self, section: Section) -> list[Row]:
+        """The records of a section."""
+        return [self._row(section, i) for i in range(self.count(section))]
+
     def count(self, section: Section) -> int:
         """How many records a section has."""
         return len(self._sections[section]) // RECORDS[section].size
@@ -148,6 +153,16 @@ class Schema:
     @property
     def default(self) -> str:
         return _FALLBACKS[self._policy["fallback"]]
+
+    @property
+    def request_columns(self) -> int:
+        """How many columns a request fills."""
+        return self._policy["request_columns"]
+
+    @cached_property
+    def memory(self) -> Memory | None:
+        """What the policy remembers; None if it is over single requests."""
+        return read_memory(self)
 
     @property
     def approved(self) -> int | None:

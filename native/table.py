@@ -79,6 +79,10 @@ class Table:
         """Where the table lies; valid as long as this object."""
         return int(ffi.cast("uintptr_t", self._table))
 
+    def scratch(self) -> Any:
+        """Memory for one call of the engine."""
+        return ffi.new("uint64_t[]", self._scratch)
+
     def bind(self, values: Sequence[int]) -> None:
         """Set the parameters, in steps, before anybody decides.
 
@@ -103,14 +107,14 @@ class Table:
     def decide(self, words: Sequence[int]) -> Decision:
         """The outcome of a request's words."""
         outcome = ffi.new("gov_outcome *")
-        scratch = ffi.new("uint64_t[]", self._scratch)
+        scratch = self.scratch()
         lib.gov_decide(self._table, self._words(words), scratch, outcome)
         return Decision(outcome.decision, outcome.rule, outcome.culprit)
 
     def collect(self, words: Sequence[int] | bytes) -> Collected:
         """The same outcome with the rules behind it; words as numbers or as they lie in memory."""
         outcome = ffi.new("gov_outcome *")
-        scratch = ffi.new("uint64_t[]", self._scratch)
+        scratch = self.scratch()
         lib.gov_collect(self._table, self._words(words), scratch, outcome)
         size = self._rule_words
         return Collected(

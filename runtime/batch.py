@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from govlang.native._table import ffi, lib
+from govlang.native.errors import TableError
 from govlang.native.request import APPROVED
 from govlang.runtime.clock import clock_fields
 from govlang.runtime.columns import Array, packed, read_column, unfit
@@ -90,6 +91,12 @@ def decide_columns(
     policy: Policy, columns: Columns, runtime: Columns | None, now_ms: int | None
 ) -> BatchOutcome:
     """Decide every row; see `Policy.decide_batch`."""
+    if policy.table.schema.memory is not None:
+        raise TableError(
+            "GOV412",
+            "the policy remembers, and rows of columns have no history",
+            help="ask for each request with `decide`",
+        )
     given, hosted = _by_name(columns), _by_name(runtime or {})
     _refuse_unknown(policy, given, hosted)
     rows = _row_count([*given.values(), *hosted.values()])

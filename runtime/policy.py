@@ -4,12 +4,14 @@ In: a bundle or a bare table.bin, the parameters of the deployment; then request
 Out: outcomes.
 
 What always holds: an invalid request is an outcome (deny by `invalid_request`, the field named), never an
-exception; nothing is allowed that the table does not allow; a policy never changes, so threads share it.
+exception; nothing is allowed that the table does not allow; threads share a policy, which
+never changes but for what it remembers, one sample at a time.
 """
 
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -18,12 +20,14 @@ import rfc8785
 
 from govlang.native._dict import Decider
 from govlang.native.errors import CodedError, TableError
+from govlang.native.layout import TIME_MAX
 from govlang.native.request import InvalidFieldError, read_request, read_value
 from govlang.native.table import Table
 from govlang.runtime.bundle import Bundle, check_signer, load_bundle, read_bundle
 from govlang.runtime.clock import clock_fields, why_unread
 from govlang.runtime.decision import DECISIONS, Outcome
 from govlang.runtime.json_request import DuplicateKeyError, read_json
+from govlang.runtime.memory import CAPACITY, clock_ms, observe, read_cell, restore, save, seeds
 from govlang.runtime.parameters import read_params
 
 if TYPE_CHECKING:
@@ -38,11 +42,22 @@ class Policy(Decider):
     """A policy that decides.
 
     `decide` and `commit` come from C: they take a dict with the declared fields, and the host's part in
-    `runtime`; without temporal rules both are the same.
+    `runtime`; without temporal rules both are the same.  With them `decide` is a question, which writes nothing,
+    and `commit` decides on the very state that it writes; without `now_ms` they read the clock, in ms since 1970,
+    when they have looked up the key.
     """
 
-    def __init__(self, table: bytes, params: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        table: bytes,
+        params: Mapping[str, Any] | None = None,
+        *,
+        capacity: int = CAPACITY,
+    ) -> None:
         """Load the bytes of a table.bin.
+
+        `capacity`: how many keys of each kind a policy over time remembers.  When there is no room, a request of
+        another key is denied by `state_full`; a key is forgotten only when nothing is remembered of it.
 
         Raises:
             TableError: GOV410 the table does not add up · GOV411 a parameter is unknown or out of range.
@@ -58,6 +73,11 @@ class Policy(Decider):
         self.name: Final = loaded.schema.name
         self.version: Final = loaded.schema.version
         self.time_zone: Final = loaded.schema.time_zone
+        self.memory: Final = loaded.schema.memory
+        self.capacity: Final = capacity
+        self._clock_lock: Final = threading.Lock()
+        if self.memory is not None:
+            self._remember(capacity, *seeds())
 
     @classmethod
     def load(
@@ -66,6 +86,7 @@ class Policy(Decider):
         *,
         params: Mapping[str, Any] | None = None,
         public_key: bytes | None = None,
+        capacity: int = CAPACITY,
     ) -> Self:
         """A policy from a bundle or a bare table: a path, the bytes, or a bundle that is open already.
 
@@ -76,7 +97,8 @@ class Policy(Decider):
             CodedError: the file cannot be read or does not add up.
         """
         opened = _opened(source, public_key)
-        policy = cls(opened.table if isinstance(opened, Bundle) else opened, params)
+        table = opened.table if isinstance(opened, Bundle) else opened
+        policy = cls(table, params, capacity=capacity)
         if isinstance(opened, Bundle):
             named = (policy.name, policy.version, policy.snapshot)
             opened.check_part("table.bin", "table", named)
@@ -128,12 +150,18 @@ class Policy(Decider):
 
         return decide_columns(self, columns, runtime, now_ms)
 
-    def observe(self, step: Mapping[str, Any]) -> None:
-        """Take in a step that is no request; a policy without temporal rules knows only `tick`.
+    def observe(self, step: Mapping[str, Any]) -> int | None:
+        """Take in a step of a trace that is no request; a policy without temporal rules knows only `tick`.
+
+        Returns the next time, in ms, at which something can change without a sample; None: never.  Without
+        `at_ms` the step is of now.
 
         Raises:
-            TableError: GOV415, the policy declares no such event or signal.
+            TableError: GOV415 the policy declares no such event or signal, or a value does not fit · GOV417 an event
+                that must come after another, of which there was none · GOV418 there is no room for the key.
         """
+        if self.memory is not None:
+            return observe(self, self.memory, step)
         named = next((step[kind] for kind in ("event", "signal") if kind in step), None)
         if named is not None or "tick" not in step:
             raise TableError(
@@ -143,6 +171,37 @@ class Policy(Decider):
                 else "the step is neither an event, nor a signal, nor a tick",
                 help="send requests to `decide` or `commit`",
             )
+        return None
+
+    def remembered(self, cell: str, key: str = "") -> int:
+        """What a cell held after the last sample of a key (of the shared instance, where it is shared).
+
+        Raises:
+            KeyError: the policy has no such cell.
+        """
+        if self.memory is None:
+            raise KeyError(cell)
+        return read_cell(self, self.memory, cell, key)
+
+    def save(self, *, now_ms: int | None = None) -> bytes:
+        """What the policy remembers, as bytes with version, policy and checksum."""
+        return b"" if self.memory is None else save(self, self.memory, now_ms)
+
+    def restore(
+        self, blob: bytes, *, downtime_ms: int | None = None, now_ms: int | None = None
+    ) -> tuple[str, ...]:
+        """Go on from what `save` of this or another version of the policy gave.
+
+        `downtime_ms`: how long ago that was.  Where nobody knows, the next sample of every key is a clock fault and
+        no signal is fresh.  Returns the names of the cells that start anew, because they mean something else than
+        when they were saved.
+
+        Raises:
+            TableError: GOV419, it is the state of another policy or does not add up; nothing has changed then.
+        """
+        if self.memory is None:
+            return ()
+        return restore(self, self.memory, blob, downtime_ms, now_ms)
 
     # --- what the C part asks for ---------------------------------------------------------------
 
@@ -167,18 +226,34 @@ class Policy(Decider):
             return why_unread(error, self.fields)
         return UNREADABLE
 
-    def _decide_otherwise(self, request: Any, runtime: Any, now_ms: Any) -> Outcome:
-        """Requests that are no plain dicts, and policies that read the clock."""
+    def _decide_otherwise(self, request: Any, runtime: Any, now_ms: Any, keep: bool) -> Outcome:  # noqa: FBT001  # called from C
+        """Requests that are no plain dicts, and policies that read the calendar."""
         if not isinstance(request, Mapping):
             return self._refused("the request must be an object")
         if runtime is not None and not isinstance(runtime, Mapping):
             return self._refused("the host's part must be an object")
-        given = dict(runtime or {})
+        asked, given = dict(request), dict(runtime or {})
+        is_read = self.time_zone is not None or self.memory is not None
+        if is_read and now_ms is not None and not self._is_time(now_ms):
+            return self._refused("`now_ms` must be a whole number of milliseconds since 1970")
+        if self.memory is None:
+            return self._decided(asked, given, now_ms, keep=keep)
+        with (
+            self._clock_lock
+        ):  # so that of two requests the one that reads the clock first decides first
+            now = clock_ms() if now_ms is None else now_ms
+            return self._decided(asked, given, now, keep=keep)
+
+    def _is_time(self, now_ms: Any) -> bool:
+        return type(now_ms) is int and (self.memory is None or abs(now_ms) <= TIME_MAX)
+
+    def _decided(
+        self, request: dict[str, Any], given: dict[str, Any], now_ms: int | None, *, keep: bool
+    ) -> Outcome:
         if self.time_zone is not None and now_ms is not None:
-            if type(now_ms) is not int:
-                return self._refused("`now_ms` must be a whole number of milliseconds since 1970")
             given = clock_fields(self.fields, self.time_zone, now_ms) | given
-        outcome: Outcome = self._decide_plain(dict(request), given)
+        own = now_ms if self.memory is not None else None
+        outcome: Outcome = self._decide_plain(request, given, own, keep)
         return outcome
 
     def _refused(self, reason: str) -> Outcome:

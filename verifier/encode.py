@@ -11,7 +11,8 @@ and a class with fewer texts than fields makes some of them equal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import copy
 from functools import cached_property
 from itertools import combinations
 from typing import Any, assert_never
@@ -32,17 +33,31 @@ Term = Any
 class Encoder:
     """Variables for the columns of a policy, and its conditions over them."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, mark: str = "") -> None:
+        """`mark` keeps the variables of several samples apart; parameters are the same in all."""
         self.columns = columns
         self.variables: list[Term] = [
-            z3.Int(f"c{i}")
+            z3.Int(f"c{i}{'' if c.kind is ColumnKind.PARAM else mark}")
             if c.kind in (ColumnKind.VALUE, ColumnKind.PARAM, ColumnKind.CLASS)
-            else z3.Bool(f"c{i}")
+            else z3.Bool(f"c{i}{mark}")
             for i, c in enumerate(columns.columns)
         ]
         self._conditions: dict[int, tuple[ir.BoolExpr, Term]] = {}
         self._same: dict[tuple[ir.ArgValue, ir.ArgValue], Term] = {}
         self.lemmas: list[Term] = []  # what texts were found not to be able to do
+
+    def over(self, terms: Mapping[str, Term]) -> Encoder:
+        """The same conditions where some numbers are given by terms."""
+        other = copy(self)
+        other.variables = list(self.variables)
+        for name, term in terms.items():
+            other.variables[self.columns.value[name]] = term
+        other.forget()
+        return other
+
+    def forget(self) -> None:
+        """Make the terms of all conditions anew."""
+        self._conditions, self._same = {}, {}
 
     # --- what makes a request valid ----------------------------------------------------------------
 

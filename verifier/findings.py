@@ -28,6 +28,8 @@ DIFF: Final = "GOV308"
 UNDECIDED: Final = "GOV309"
 UNNEEDED: Final = "GOV311"
 UNSEEN: Final = "GOV312"
+IDLE: Final = "GOV314"
+AMBIGUOUS: Final = "GOV315"
 
 KIND_OF_CODE: Final[Mapping[str, str]] = {
     CONFLICT: "conflict",
@@ -38,6 +40,8 @@ KIND_OF_CODE: Final[Mapping[str, str]] = {
     PROPERTY: "property",
     TRANSLATION: "translation",
     DIFF: "diff",
+    IDLE: "unreachable",
+    AMBIGUOUS: "conflict",
 }
 
 
@@ -81,6 +85,18 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """Samples that show a finding, each as a line of a trace; requests with what they were answered."""
+
+    steps: tuple[Mapping[str, Any], ...]
+    params: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The form that `gov decide --trace` reads."""
+        return {"trace": [plain(one) for one in self.steps], "params": plain(self.params)}
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong or worth saying; `kind` is what was asked, also where undecided."""
 
@@ -92,7 +108,7 @@ class Finding:
     help: str = ""
     property: str | None = None
     span: Span | None = None
-    witness: Witness | None = None
+    witness: Witness | Trace | None = None
     accepted: str | None = None
     detail: Mapping[str, Any] | None = None
 

@@ -52,14 +52,14 @@ def _settle(context: Context, one: ir.Property) -> None:
         property=one.name,
         span=one.span,
     )
-    answer = _at_hand(context, shows) or _by_solver(context, one, shows)
+    answer = at_hand(context, shows) or by_solver(context, one, shows)
     if not context.settle(finding, answer, shows):
         method = "z3, region by region" if one.mentions_decision else "z3"
-        context.proved.append(Proved(one.name, "property", method, _ms(start)))
-        _say_if_empty(context, one)
+        context.proved.append(Proved(one.name, "property", method, ms_since(start)))
+        say_if_empty(context, one)
 
 
-def _say_if_empty(context: Context, one: ir.Property) -> None:
+def say_if_empty(context: Context, one: ir.Property) -> None:
     """Warn of a proof about the decision that holds whatever the rules say."""
     if not one.mentions_decision or not isinstance(one.condition, ir.Or):
         return
@@ -85,7 +85,8 @@ def _say_if_empty(context: Context, one: ir.Property) -> None:
             return
 
 
-def _ms(start: float) -> int:
+def ms_since(start: float) -> int:
+    """Milliseconds since a reading of the clock."""
     return int((perf_counter() - start) * 1000)
 
 
@@ -96,7 +97,7 @@ def holds(context: Context, condition: ir.BoolExpr, judged: Judged) -> bool:
     return env.holds(condition)
 
 
-def _at_hand(context: Context, shows: Callable[[Point], bool]) -> Found | None:
+def at_hand(context: Context, shows: Callable[[Point], bool]) -> Found | None:
     """A refutation among the requests that other passes have found."""
     for judged in context.seen[:1000]:
         if shows(judged.point):
@@ -104,7 +105,8 @@ def _at_hand(context: Context, shows: Callable[[Point], bool]) -> Found | None:
     return None
 
 
-def _by_solver(context: Context, one: ir.Property, shows: Callable[[Point], bool]) -> Answer:
+def by_solver(context: Context, one: ir.Property, shows: Callable[[Point], bool]) -> Answer:
+    """A refutation of a property, region by region where it speaks of the decision."""
     wrong = ir.negation(one.condition)
     session, encoder = context.session, context.encoder
     if not one.mentions_decision:
@@ -148,7 +150,7 @@ def settle_guards(context: Context) -> None:
         if rule.kind is ir.RuleKind.GUARD:
             start = perf_counter()
             method = _guard_method(context, i)
-            context.proved.append(Proved(rule.id, "invariant", method, _ms(start)))
+            context.proved.append(Proved(rule.id, "invariant", method, ms_since(start)))
 
 
 def _guard_method(context: Context, i: int) -> str:

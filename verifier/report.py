@@ -20,12 +20,25 @@ from govlang.compiler.core import core_json, snapshot
 from govlang.verifier.acceptance import accepted, unneeded
 from govlang.verifier.assumptions import assumptions_can_hold, find_dead_parameters
 from govlang.verifier.conflicts import find_conflicts
-from govlang.verifier.findings import Finding, Report, Severity, status_of
+from govlang.verifier.findings import (
+    UNDECIDED,
+    Finding,
+    Proved,
+    Report,
+    Severity,
+    status_of,
+    undecided,
+)
 from govlang.verifier.gaps import find_gaps
 from govlang.verifier.options import Context, Options, Progress, Replay
 from govlang.verifier.properties import find_refuted_properties, settle_guards
 from govlang.verifier.smtlib import Watch
 from govlang.verifier.solve import forget, solver_name
+from govlang.verifier.time.context import TimeContext
+from govlang.verifier.time.flat import flat, unsupported
+from govlang.verifier.time.machines import find_idle_machines
+from govlang.verifier.time.possible import find_impossible
+from govlang.verifier.time.properties import find_refuted_claims
 from govlang.verifier.unreachable import find_unreachable
 from govlang.verifier.vacuous import find_vacuous
 
@@ -46,29 +59,62 @@ def verify(
     """Prove that a policy makes sense, or show requests on which it does not."""
     start = perf_counter()
     forget()
-    context = Context(policy, options, replay, progress, watch)
+    beyond = unsupported(policy)
+    if beyond is not None:
+        return _report(policy, (_unsettled(policy, beyond),), (), start)
+    context = context_of(policy, options, replay, progress, watch)
     if assumptions_can_hold(context):
         find_dead_parameters(context)
         silent = find_unreachable(context)
         find_conflicts(context)
         find_vacuous(context, silent)
         find_gaps(context)
-        find_refuted_properties(context)
+        if isinstance(context, TimeContext):
+            find_idle_machines(context)
+            find_refuted_claims(context)
+            find_impossible(context)
+        else:
+            find_refuted_properties(context)
         settle_guards(context)
         context.findings += unneeded(policy, accepts, context.findings)
     findings = tuple(
         _strict(accepted(one, accepts, options), options) for one in _ordered(context.findings)
     )
+    return _report(policy, findings, tuple(context.proved), start)
+
+
+def _report(
+    policy: ir.Policy, findings: tuple[Finding, ...], proved: tuple[Proved, ...], start: float
+) -> Report:
     return Report(
         policy.name,
         policy.version,
         snapshot(core_json(policy)),
         status_of(findings),
         findings,
-        tuple(context.proved),
+        proved,
         solver_name(),
         int((perf_counter() - start) * 1000),
     )
+
+
+def _unsettled(policy: ir.Policy, why: str) -> Finding:
+    """Nothing is known of a policy."""
+    whole = f"what `{policy.name}` does over time"
+    return undecided(Finding(UNDECIDED, "property", Severity.ERROR, (), whole), why)
+
+
+def context_of(
+    policy: ir.Policy,
+    options: Options,
+    replay: Replay | None = None,
+    progress: Progress | None = None,
+    watch: Watch | None = None,
+) -> Context:
+    """What the passes share: over requests, or over the states that histories lead to."""
+    if policy.time is None:
+        return Context(policy, options, replay, progress, watch)
+    return TimeContext(flat(policy), options, replay, progress, watch, remembering=policy)
 
 
 def _ordered(findings: Sequence[Finding]) -> list[Finding]:

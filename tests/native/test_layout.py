@@ -26,6 +26,11 @@ STRUCTS = {
     Section.ARGS: "gov_arg",
     Section.REMEDIES: "gov_remedy",
     Section.ENTRIES: "gov_entry",
+    Section.MEMORY: "gov_memory",
+    Section.SCOPES: "gov_scope",
+    Section.CELLS: "gov_cell",
+    Section.SAMPLES: "gov_sample_type",
+    Section.UPDATES: "gov_update",
 }
 NUMBERS = {
     Section.BYTES: 1,
@@ -35,12 +40,14 @@ NUMBERS = {
     Section.OVERRIDES: 4,
     Section.ORDER: 4,
     Section.NODES: 8,
+    Section.POINTS: 8,
 }
 ENUMS: dict[str, type[IntEnum]] = {
     "GOV_": Section,
     "GOV_COLUMN_": layout.ColumnKind,
     "GOV_OP_": layout.Op,
     "GOV_ARG_": layout.ArgKind,
+    "GOV_SAYS_": layout.Says,
 }
 NAMED = {
     "GOV_": (layout.Effect, layout.FieldKind, layout.Rounding, layout.Node, layout.Lookup),
@@ -71,7 +78,11 @@ def test_a_plain_section_has_numbers_of_its_size(section: Section, size: int) ->
 
 
 def test_the_header_has_the_size_of_its_struct() -> None:
-    assert ffi.sizeof("gov_header") == layout.HEADER_SIZE
+    assert lib.GOV_PLAIN_SECTIONS == layout.PLAIN_SECTIONS
+    plain = ffi.sizeof("gov_header") - ffi.sizeof("gov_span") * (
+        len(Section) - layout.PLAIN_SECTIONS
+    )
+    assert plain == layout.HEADER_SIZE
     assert ffi.offsetof("gov_header", "sections") == layout.HEADER.size
     assert ffi.offsetof("gov_header", "size") == layout.CHECKED_FROM
 
@@ -112,6 +123,21 @@ def test_an_enumeration_has_the_numbers_of_the_header(prefix: str, kind: type[In
         ("GOV_RULE", layout.RuleKind.RULE),
         ("GOV_ROW", layout.RuleKind.ROW),
         ("GOV_GUARD", layout.RuleKind.GUARD),
+        ("GOV_TIME_MAX", layout.TIME_MAX),
+        ("GOV_STATE_HEAD", layout.STATE_HEAD),
+        ("GOV_STAGE_MIN", layout.STAGE_MIN),
+        ("GOV_CLOSE", layout.CLOSE),
+        ("GOV_REQUEST", layout.REQUEST),
+        ("GOV_TICK", layout.TICK),
+        ("GOV_FIRST_KIND", layout.FIRST_KIND),
+        ("GOV_READS_FAULT", layout.MemoryFlag.READS_FAULT),
+        ("GOV_GAP_WHOLE", layout.MemoryFlag.GAP_WHOLE),
+        ("GOV_BRIEF", layout.CellFlag.BRIEF),
+        ("GOV_GROWS", layout.CellFlag.GROWS),
+        ("GOV_FRESHNESS", layout.CellFlag.FRESHNESS),
+        ("GOV_WHOLE", layout.CellFlag.WHOLE),
+        ("GOV_IS_SIGNAL", layout.SampleFlag.IS_SIGNAL),
+        ("GOV_IS_SHARED", layout.SampleFlag.IS_SHARED),
     ],
 )
 def test_a_constant_is_the_header_s(name: str, value: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import tables
 from ir_strategies import Shape, random_policy
+from time_ir_policies import random_time_policy
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 
@@ -24,18 +25,24 @@ CORE = (
     "gov_check_names",
     "gov_check_nodes",
     "gov_check_schema",
+    "gov_check_time",
     "gov_collect",
     "gov_column",
     "gov_fast",
+    "gov_fold",
     "gov_load",
     "gov_plan",
     "gov_run",
+    "gov_store",
+    "gov_take",
+    "gov_timing",
     "gov_table",
 )
 
 STRICT = ("-Wall", "-Wextra", "-Werror", "-pedantic", "-Wshadow", "-Wconversion")
 BINDING = {
     "gov_dict": ("-Wno-pedantic",),  # types of Python hold functions as `void *`: not ISO C
+    "gov_dict_time": (),
     "gov_read": (),
 }
 
@@ -61,6 +68,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         shape = Shape(rules=90, fields=4) if seed % 8 == 7 else None
         path = folder / f"{seed}.bin"
         path.write_bytes(tables.table_bytes(random_policy(random.Random(seed), shape)))
+        paths.append(str(path))
+    for seed in range(30):
+        path = folder / f"time{seed}.bin"
+        path.write_bytes(tables.table_bytes(random_time_policy(random.Random(seed))))
         paths.append(str(path))
     return paths
 

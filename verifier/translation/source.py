@@ -20,6 +20,7 @@ from govlang.verifier.translation.tree import (
     FALSE,
     TRUE,
     Domain,
+    OddColumnError,
     Spans,
     Tree,
     spans_of,
@@ -96,6 +97,8 @@ class Layout:
                     self.param[policy.params[column.source].field.name] = number
                 case ColumnKind.CLASS:
                     pass
+                case ColumnKind.CELL | ColumnKind.SAMPLE | ColumnKind.CARRIED:
+                    raise OddColumnError("a column of a policy that remembers")
                 case _:
                     assert_never(column.kind)
         self.domain = self._domain(deadline)

@@ -193,7 +193,7 @@ def _contents(
         core=compiled.core,
         source=source,
         table=compiled.table,
-        table_version=f"{layout.VERSION_MAJOR}.{layout.VERSION_MINOR}",
+        table_version="{}.{}".format(*layout.version_of(compiled.table)),
         proofs=tuple(
             Proof(property=p["property"], kind=p["kind"], method=p["method"], verdict="proved")
             for p in report["proved"]

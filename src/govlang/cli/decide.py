@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from govlang.cli.compiled import over_time
 from govlang.cli.formats.exact_json import json_text, read_json
 from govlang.cli.formats.output import format_option
 from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
-from govlang.cli.reference import Answer, Reference
 from govlang.cli.requests import (
     INPUT_MAX,
     TIME_MAX,
@@ -24,7 +22,7 @@ from govlang.cli.requests import (
     read_object,
     time_of,
 )
-from govlang.native.errors import CodedError
+from govlang.native.errors import CodedError, TableError
 
 if TYPE_CHECKING:
     from govlang.cli.recorder import Recorder
@@ -96,9 +94,6 @@ def command(
         if evidence is not None:
             from govlang.cli.recorder import Recorder
 
-            if isinstance(loaded.policy, Reference):
-                raise over_time(loaded.policy.policy, "evidence")
-
             made = Recorder(evidence, loaded.policy, loaded.proof_hash, job, agent, approver)
             recorder = stack.enter_context(made)
         steps = _one(request, runtime, time_of(now_ms)) if request is not None else _trace(trace)
@@ -129,12 +124,12 @@ def _trace(path: Path | None) -> Iterator[dict[str, Any]]:
             yield _with_time({"at_ms": 0, "runtime": {}} | step, place)
 
 
-def _is_observed(policy: Policy | Reference, step: dict[str, Any]) -> bool:
+def _is_observed(policy: Policy, step: dict[str, Any]) -> bool:
     """Whether a step is no request; it is taken in.  Ticks mean nothing to rules over single requests."""
     if "request" in step or "text" in step:
         return False
-    if isinstance(policy, Reference):
-        policy.observe(step)
+    if policy.memory is not None:
+        _observe(policy, step)
     elif "tick" not in step:
         raise CodedError(
             "GOV709",
@@ -142,6 +137,22 @@ def _is_observed(policy: Policy | Reference, step: dict[str, Any]) -> bool:
             "this policy has no rules over time: leave events and signals out",
         )
     return True
+
+
+def _observe(policy: Policy, step: dict[str, Any]) -> None:
+    """Take a step in; an event that nothing called for changes nothing, and the replay goes on.
+
+    Raises:
+        CodedError: GOV709, it is none that the policy knows; GOV418, there are too many keys.
+    """
+    try:
+        policy.observe(step)
+    except TableError as error:
+        if error.code == "GOV415":
+            raise CodedError("GOV709", error.message, error.help) from None
+        if error.code != "GOV417":
+            raise
+        click.echo(f"at {step['at_ms']} ms: {error.message}", err=True)
 
 
 def _with_time(step: dict[str, Any], place: str) -> dict[str, Any]:
@@ -163,20 +174,20 @@ def _lines(file: TextIO, path: Path) -> Iterator[str]:
         raise CodedError("GOV703", f"`{path}` is not UTF-8", "encode it as UTF-8") from None
 
 
-def _decide(
-    policy: Policy | Reference, step: dict[str, Any], style: str, recorder: Recorder | None
-) -> Outcome | Answer:
+def _decide(policy: Policy, step: dict[str, Any], style: str, recorder: Recorder | None) -> Outcome:
     now, runtime = step["at_ms"], step["runtime"]
-    outcome: Outcome | Answer
+    request: dict[str, Any] = {}
+    unapproved: Outcome | None = None
+    if recorder is not None:
+        request = step["request"] if "request" in step else _request(step["text"])
+        unapproved = recorder.unapproved(request, runtime, now)
+    outcome: Outcome
     if "text" in step:
         outcome = policy.decide_json(step["text"], now_ms=now, runtime=runtime)
-    elif isinstance(policy, Reference):
-        outcome = policy.commit(step["request"], now_ms=now, runtime=runtime)
     else:
-        outcome = policy.decide(step["request"], now_ms=now, runtime=runtime)
-    if recorder is not None and not isinstance(outcome, Answer):
-        request = step["request"] if "request" in step else _request(step["text"])
-        recorder.record(outcome, request, runtime, now)
+        outcome = policy.commit(step["request"], now_ms=now, runtime=runtime)
+    if recorder is not None:
+        recorder.record(outcome, unapproved, request, runtime, now)
     click.echo(json_text(outcome.to_dict())) if style == "json" else show(outcome)
     return outcome
 
@@ -190,7 +201,7 @@ def _request(text: str) -> dict[str, Any]:
     return plain if isinstance(plain, dict) else {}
 
 
-def show(outcome: Outcome | Answer) -> None:
+def show(outcome: Outcome) -> None:
     """An outcome for people."""
     word = outcome.decision.value
     head = click.style(word.replace("_", " "), fg=COLOURS[word], bold=True)

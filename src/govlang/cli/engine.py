@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from govlang.cli.reference import Reference
 from govlang.cli.requests import params_of_table
 from govlang.cli.subject import is_bundle, open_bundle
 from govlang.native.files import KEY_MAX, read_at_most
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 class Loaded:
     """A policy in memory, with its bundle if it came from one."""
 
-    policy: Policy | Reference
+    policy: Policy
     bundle: Bundle | None = None
 
     @property
@@ -46,7 +45,5 @@ def load_policy(path: Path, given: tuple[str, ...] = (), key: Path | None = None
     from govlang.compiler.frontend import compile_file
 
     policy = compile_file(path).policy
-    if policy.time is not None:
-        return Loaded(Reference(policy, params_of_table([p.field for p in policy.params], given)))
     params = params_of_table([param.field for param in policy.params], given)
-    return Loaded(Policy(compile_policy(policy).table, params))
+    return Loaded(Policy(compile_policy(policy, unproved=True).table, params))

@@ -106,15 +106,15 @@ def _run(subject: Subject, *, measured: bool, threshold: float | None, needed: b
 
 
 def _run_over_time(subject: Subject, *, measured: bool, needed: bool) -> Report:
-    """The tests of a policy that remembers, on the reference step."""
-    from govlang.cli.compiled import over_time
+    """The tests of a policy that remembers."""
+    from govlang.cli.compiled import compile_policy, over_time
     from govlang.cli.testing import findings_of, run_histories
-    from govlang.compiler.core import core_json, snapshot
 
     checked = subject.checked
     if measured:
         raise over_time(checked.policy, "coverage")
-    results = list(run_histories(checked))
+    compiled = compile_policy(checked.policy, unproved=True)
+    results = list(run_histories(checked, compiled.table))
     findings = [finding for result in results for finding in findings_of(result)]
     if needed and not results:
         findings.append(_no_test(subject))
@@ -122,7 +122,7 @@ def _run_over_time(subject: Subject, *, measured: bool, needed: bool) -> Report:
         "file": str(subject.path),
         "policy": checked.policy.name,
         "version": checked.policy.version,
-        "snapshot": snapshot(core_json(checked.policy)),
+        "snapshot": compiled.snapshot,
         "tests": [result.to_json() for result in results],
         "status": "failed" if findings else "passed",
         "findings": capped(findings),

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.findings import Finding, error_of, place
-from govlang.cli.reference import Reference
+from govlang.compiler import ir
 from govlang.compiler.checked import Checked, ReportStep, TestCase, TestStep
+from govlang.native.errors import TableError
 from govlang.runtime.decision import Decision
 from govlang.runtime.policy import Policy
 
@@ -17,7 +18,7 @@ FAILED = "GOV710"
 
 
 class Answered(Protocol):
-    """What a request was answered, by the compiled table or by the reference step."""
+    """What a request was answered."""
 
     @property
     def decision(self) -> Decision: ...
@@ -55,29 +56,51 @@ class Result:
         }
 
 
-def run_histories(checked: Checked) -> Iterator[Result]:
+def run_histories(checked: Checked, table: bytes) -> Iterator[Result]:
     """The results of the tests of a policy that remembers, each from its first sample on."""
     for case in checked.tests:
         params = next((step.params for step in case.steps), {})
-        yield Result(case, tuple(_run_history(Reference(checked.policy, params), case)))
+        yield Result(
+            case, tuple(_run_history(Policy(table, params, capacity=1_024), checked, case))
+        )
 
 
-def _run_history(policy: Reference, case: TestCase) -> Iterator[Failure]:
+def _run_history(policy: Policy, checked: Checked, case: TestCase) -> Iterator[Failure]:
+    assert checked.policy.time is not None
     for step in case.history:
         answer: Answered | None = None
+        key: Any
         if isinstance(step, TestStep):
-            answer = policy.commit(step.request, now_ms=step.at_ms, runtime=step.runtime)
+            answer = policy.commit(
+                dict(step.request), now_ms=step.at_ms, runtime=dict(step.runtime)
+            )
             message = _difference(step, answer)
-            key = step.request.get(policy.key) if policy.key else None
+            key = step.request.get(checked.policy.time.key or "")
         else:
-            policy.report(step.name, step.key, step.values, step.at_ms)
-            message, key = None, step.key
+            message, key = _reported(policy, checked.policy.time, step), step.key
         for wanted in step.states:
-            found = policy.state_of(wanted.machine, key if isinstance(key, str) else None)
+            state = policy.remembered(wanted.machine, key if isinstance(key, str) else "")
+            found = checked.policy.field(wanted.machine).members[state]
             if (found == wanted.state) == wanted.negated and message is None:
                 message = f"`{wanted.machine}` is {found}, expected {'not ' * wanted.negated}{wanted.state}"
         if message is not None:
             yield Failure(step, message, answer)
+
+
+def _reported(policy: Policy, time: ir.Time, step: ReportStep) -> str | None:
+    """Take a report in; what is wrong with it.  An event that nothing called for changes nothing, as it should."""
+    trace: dict[str, Any] = {"at_ms": step.at_ms} | ({} if step.key is None else {"key": step.key})
+    if step.name is None:
+        trace["tick"] = True
+    elif time.sample(step.name).kind is ir.SampleKind.SIGNAL:
+        trace |= {"signal": step.name, "value": step.values[step.name]}
+    else:
+        trace |= {"event": step.name, "fields": dict(step.values)}
+    try:
+        policy.observe(trace)
+    except TableError as error:
+        return None if error.code == "GOV417" else error.message
+    return None
 
 
 def run_tests(checked: Checked, table: bytes) -> Iterator[Result]:

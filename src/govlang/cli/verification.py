@@ -60,14 +60,17 @@ def verified(
     table: bytes | None = None,
     watch: Watch | None = None,
 ) -> Report:
-    """The report on a policy; witnesses are replayed on `table`, by default the one it compiles to."""
-    if table is None:
+    """The report on a policy; witnesses are replayed on `table`, by default the one it compiles to.
+
+    The witnesses of a policy over time are histories, which the reference step alone can replay so far.
+    """
+    if table is None and checked.policy.time is None:
         table = (compiled or compile_policy(checked.policy)).table
     report = verify(
         checked.policy,
         accepts=checked.accepts,
         options=options,
-        replay=replay_on(table),
+        replay=None if table is None else replay_on(table),
         progress=progress if sys.stderr.isatty() else None,
         watch=watch,
     ).to_json()

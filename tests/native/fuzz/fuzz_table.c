@@ -9,6 +9,7 @@
 
 #include "gov_batch.h"
 #include "gov_engine.h"
+#include "gov_store.h"
 
 static uint64_t state;
 static uint64_t next(void) {
@@ -32,7 +33,9 @@ static uint64_t edge(size_t size) {
 }
 
 static void change(uint8_t *bytes, size_t size) {
-    const size_t head = sizeof(gov_header);
+    const size_t head = ((const gov_header *)(const void *)bytes)->minor
+                            ? sizeof(gov_header)
+                            : offsetof(gov_header, sections) + 8 * GOV_PLAIN_SECTIONS;
     const size_t at = below(20) ? head + below(size - head) : below(size);
     const uint64_t value = edge(size);
     switch (below(6)) {
@@ -82,6 +85,70 @@ static void decide_rows(const gov_table *t, const gov_header *h) {
     free(inputs);
 }
 
+static int64_t some_time(void) { return below(3) ? (int64_t)below(5000) : (int64_t)edge(1000); }
+
+/* Samples of any kind on instances of any bytes; what a step refuses must stay as it was. */
+static void take_samples(const gov_table *t, int64_t *words, uint64_t *scratch) {
+    uint8_t *states[GOV_SCOPES_MAX] = {NULL}, *given[GOV_SCOPES_MAX] = {NULL};
+    gov_outcome out;
+    for (uint32_t s = 0; s < gov_scopes(t); s++) {
+        const uint32_t bytes = gov_state_bytes(t, s);
+        if (!(states[s] = malloc(bytes))) return;
+        gov_state_start(t, s, states[s]);
+        if (!below(4)) states[s][below(bytes)] = (uint8_t)next();
+        guard += (uint64_t)gov_state_ok(t, s, states[s]);
+    }
+    for (int round = 0; round < 6; round++) {
+        gov_words(t, words);
+        for (uint32_t c = 0; c < gov_table_columns(t); c++)
+            if (!below(4)) words[c] = below(4) ? (int64_t)below(8) : (int64_t)edge(1000);
+        for (uint32_t s = 0; s < gov_scopes(t); s++) given[s] = s && !below(4) ? NULL : states[s];
+        const gov_sample sample = {some_time(), (uint32_t)below(8), below(4) != 0};
+        const int taken = gov_take(t, &sample, words, given, scratch, &out);
+        guard += (uint64_t)taken + out.rule + (uint64_t)gov_deadline(t, given, some_time());
+        for (uint32_t s = 0; s < gov_scopes(t); s++) {
+            const int kept = taken == GOV_TAKEN && sample.keep && (sample.kind != GOV_REQUEST || out.rule != GOV_BY_INVALID);
+            if (kept && given[s] && !gov_state_ok(t, s, states[s])) abort();
+        }
+    }
+    for (uint32_t s = 0; s < gov_scopes(t); s++) {
+        guard += (uint64_t)gov_state_idle(t, s, states[s], some_time(), words, scratch);
+        free(states[s]);
+    }
+}
+
+/* A small store that fills up, forgets, and gives its instances to another one. */
+static void use_store(const gov_table *t, int64_t *words, uint64_t *scratch) {
+    gov_store *stores[2] = {gov_store_new(t, 1 + (uint32_t)below(3), (uint64_t[2]){1, 2}),
+                            gov_store_new(t, 3, (uint64_t[2]){next(), next()})};
+    gov_outcome out;
+    gov_key keys[GOV_SCOPES_MAX] = {{NULL, 0}};
+    for (int round = 0; stores[0] && stores[1] && round < 12; round++) {
+        uint8_t names[GOV_SCOPES_MAX][8];
+        for (uint32_t s = 1; s < gov_scopes(t); s++) {
+            names[s][0] = (uint8_t)below(5);
+            keys[s] = below(5) ? (gov_key){names[s], 1} : (gov_key){NULL, 0};
+        }
+        gov_words(t, words);
+        const gov_sample sample = {some_time(), (uint32_t)below(8), below(4) != 0};
+        int64_t deadline;
+        guard += (uint64_t)gov_store_take(stores[0], &sample, words, keys, scratch, &out, &deadline) + (uint64_t)deadline;
+    }
+    for (uint32_t s = 0; stores[0] && stores[1] && s < gov_scopes(t); s++) {
+        uint32_t seen = 0;
+        for (uint32_t i = 0; i < gov_store_capacity(stores[0]); i++) {
+            gov_key key;
+            const uint8_t *own = gov_store_at(stores[0], s, i, &key);
+            if (!own) continue;
+            seen++;
+            if (gov_store_find(stores[0], s, key) != own || gov_store_put(stores[1], s, key, own) != 0) abort();
+        }
+        if (seen != gov_store_count(stores[0], s) || seen != (s ? gov_store_count(stores[1], s) : 1)) abort();
+    }
+    gov_store_free(stores[0]);
+    gov_store_free(stores[1]);
+}
+
 static void use(const gov_table *t) {
     const gov_header *h = (const void *)gov_table_bytes(t);
     const uint32_t columns = gov_table_columns(t);
@@ -101,6 +168,10 @@ static void use(const gov_table *t) {
     if (words && programs) guard += (uint64_t)gov_run(t, (uint32_t)below(programs), words);
     if (classifiers) guard += gov_classify(t, (uint32_t)below(classifiers), (const uint8_t *)"a.b/\xc3\xa9", 6);
     decide_rows(t, h);
+    if (words && scratch && gov_scopes(t)) {
+        take_samples(t, words, scratch);
+        use_store(t, words, scratch);
+    }
     free(words);
     free(scratch);
 }

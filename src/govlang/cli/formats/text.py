@@ -64,17 +64,31 @@ def witness_lines(witness: dict[str, Any]) -> Iterator[str]:
     """A counterexample: each step's request and what was decided."""
     if witness.get("params"):
         yield f"  with the parameters {json_text(witness['params'])}"
-    for step in witness.get("trace") or ():
-        yield from _step_lines(step)
+    trace = witness.get("trace") or ()
+    for step in trace:
+        yield from _step_lines(step, timed=len(trace) > 1)
 
 
-def _step_lines(step: dict[str, Any]) -> Iterator[str]:
+def _step_lines(step: dict[str, Any], *, timed: bool) -> Iterator[str]:
+    """A step of a trace; `timed`: it is one of several, so its time counts."""
+    at = f"at {step.get('at_ms', 0)} ms  "
     if "request" not in step:
-        yield f"  at {step.get('at_ms', 0)} ms  {json_text(step)}"
+        yield f"  {at}{_reported(step)}"
         return
-    yield f"  on the request  {json_text(step['request'])}"
+    yield f"  {at if timed else ''}on the request  {json_text(step['request'])}"
     if step.get("runtime"):
         yield f"  with runtime    {json_text(step['runtime'])}"
     if step.get("decision"):
         decision = step["decision"].replace("_", " ")
         yield f"  the outcome is  {decision} by `{step.get('rule_id')}`"
+
+
+def _reported(step: dict[str, Any]) -> str:
+    """An event, a signal or a tick in words."""
+    key = f"  of {json_text(step['key'])}" if step.get("key") else ""
+    if "event" in step:
+        fields = f" {json_text(step['fields'])}" if step.get("fields") else ""
+        return f"the event `{step['event']}`{fields}{key}"
+    if "signal" in step:
+        return f"the signal `{step['signal']}` is {json_text(step['value'])}{key}"
+    return f"a tick{key}"

@@ -1,0 +1,366 @@
+"""What a policy remembers, from Python: steps that are no request, and the state as bytes.
+
+In: steps of a trace (contract: "A trace step"), blobs of `save`.  Out: what the engine takes; blobs; which
+cells start anew when another version of the policy takes a state over.
+
+What always holds: a step or a blob that cannot be used is a coded error, and the state is as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from govlang.native import layout
+from govlang.native.errors import TableError
+from govlang.native.layout import NEVER, STATE_HEAD, TIME_MAX, UNKNOWN, CellFlag
+from govlang.native.request import InvalidFieldError, legible, read_request, read_value
+
+if TYPE_CHECKING:
+    from govlang.native.memory import Cell, Memory, SampleType
+    from govlang.runtime.policy import Policy
+
+CAPACITY: Final = 65_536
+"""Keys of each scope that a policy remembers unless it is told otherwise."""
+
+_TAKEN: Final = 0
+_REFUSED: Final = 1
+_FULL: Final = -3
+
+
+def seeds() -> tuple[int, int]:
+    """Two numbers that nobody outside can know."""
+    return int.from_bytes(os.urandom(8), "little"), int.from_bytes(os.urandom(8), "little")
+
+
+def clock_ms() -> int:
+    """The host's clock, in ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+# --- steps ---------------------------------------------------------------------------------------
+
+
+def observe(policy: Policy, memory: Memory, step: Mapping[str, Any]) -> int | None:
+    """Take in a step; the next time at which something can change without one.
+
+    Raises:
+        TableError: GOV415 no such step, or a value that does not fit · GOV417 an event that nothing called for ·
+            GOV418 there is no room for the key.
+    """
+    read = _read_step(policy, memory, step)
+    code, deadline = policy._report(*read)  # noqa: SLF001  # the part of it in C
+    if code == _TAKEN:
+        return None if deadline == UNKNOWN else deadline
+    named = next((f"`{step[kind]}`" for kind in ("event", "signal") if kind in step), "the tick")
+    if code == _REFUSED:
+        raise TableError(
+            "GOV417",
+            f"{named} comes after nothing that calls for it",
+            help="report what must come before it first; each of those permits one",
+        )
+    if code == _FULL:
+        raise TableError(
+            "GOV418",
+            f"{named} is about a key for which there is no room",
+            help="load the policy with a larger `capacity`",
+        )
+    raise unusable(f"{named} cannot be taken in")
+
+
+def unusable(message: str) -> TableError:
+    """A step that the policy cannot take in."""
+    return TableError(
+        "GOV415",
+        message,
+        help="write `event` with `fields`, `signal` with `value`, or `tick`; requests go to `commit`",
+    )
+
+
+_Read = tuple[int, int | None, tuple[tuple[int, int], ...], tuple[bytes | None, ...]]
+
+
+def _read_step(policy: Policy, memory: Memory, step: Mapping[str, Any]) -> _Read:
+    """What the engine asks of a step: its kind, its time, its words, its keys."""
+    at_ms = step.get("at_ms")
+    if at_ms is not None and (type(at_ms) is not int or abs(at_ms) > TIME_MAX):
+        raise unusable("`at_ms` must be a whole number of milliseconds")
+    key = _key(memory, step.get("key"))
+    try:
+        match step:
+            case {"event": str(name)}:
+                found, values = _sample(memory, name, key, is_signal=False), step.get("fields", {})
+            case {"signal": str(name), "value": value}:
+                found, values = _sample(memory, name, key, is_signal=True), {name: value}
+            case {"tick": _}:
+                return layout.TICK, at_ms, (), _keys(policy, memory, {memory.key_name: key})
+            case _:
+                names = legible(", ".join(map(str, step)))
+                raise unusable(f"`{names}` is no step of a trace")
+        kind, own = found
+        if not isinstance(values, Mapping):
+            raise unusable(f"the fields of `{name}` must be an object")
+        read = read_request(own.fields, values, None)
+    except InvalidFieldError as error:
+        raise unusable(str(error)) from None
+    carried = {one.name: read[one.name] for one in own.fields}
+    words = tuple(
+        (one.column, _word(int(carried[one.name]))) for one in own.fields if one.column is not None
+    )
+    texts: dict[str | None, str | None] = {memory.key_name: key}
+    texts |= {name: text for name, text in carried.items() if isinstance(text, str)}
+    return kind, at_ms, words, _keys(policy, memory, texts)
+
+
+def _word(value: int) -> int:
+    """A value as the int64 that it is (a set of 64 members)."""
+    return layout.signed(value) if value > 0 else value
+
+
+def _key(memory: Memory, key: Any) -> str | None:
+    if isinstance(key, Mapping):
+        if set(key) != {memory.key_name}:
+            raise unusable(f"the key must name `{memory.key_name}` and nothing else")
+        key = key[memory.key_name]
+    if key is not None and (not isinstance(key, str) or memory.key == 0):
+        raise unusable("the key must be a text" if memory.key else "this policy has no key")
+    return key
+
+
+def _sample(
+    memory: Memory, name: str, key: str | None, *, is_signal: bool
+) -> tuple[int, SampleType]:
+    """The event or signal of a name, and its kind; one that is not declared, or not with such a key, is refused."""
+    for number, one in enumerate(memory.samples):
+        if one.name != name:
+            continue
+        if one.is_signal is not is_signal:
+            raise InvalidFieldError(name, "is a signal" if one.is_signal else "is an event")
+        if (memory.key != 0 and not one.is_shared) != (key is not None):
+            why = "lacks its key" if key is None else "is shared and has no key"
+            raise InvalidFieldError(name, why)
+        return layout.FIRST_KIND + number, one
+    raise InvalidFieldError(name, "is no event or signal of this policy")
+
+
+def _keys(
+    policy: Policy, memory: Memory, texts: Mapping[str | None, str | None]
+) -> tuple[bytes | None, ...]:
+    """The keys of the scopes that a step addresses, by scope."""
+    found: list[bytes | None] = []
+    for scope in memory.scopes:
+        text = texts.get(scope.name)
+        if scope.field is None or text is None:
+            found.append(b"" if scope.field is None else None)
+            continue
+        try:
+            read = read_value(policy.fields[scope.field], text)
+        except InvalidFieldError as error:
+            raise unusable(f"the key {error}") from None
+        found.append(str(read).encode())
+    return tuple(found)
+
+
+def read_cell(policy: Policy, memory: Memory, name: str, key: str) -> int:
+    """The value of a cell after the last sample of a key."""
+    cell = next((one for one in memory.cells if one.name == name and one.bytes), None)
+    if cell is None:
+        raise KeyError(name)
+    own = b"" if cell.scope == 0 else key.encode()
+    state = policy._instance(cell.scope, own)  # noqa: SLF001  # the part of it in C
+    if state is None:
+        return cell.initial
+    place = state[cell.offset : cell.offset + cell.bytes]
+    return int.from_bytes(place, "little", signed=cell.lo < 0)
+
+
+# --- the state as bytes --------------------------------------------------------------------------
+
+MAGIC: Final = b"govstate"
+MAJOR: Final = 1
+MINOR: Final = 0
+_INSTANCE: Final = struct.Struct("<IIq")
+_LENGTH: Final = struct.Struct("<I")
+
+
+def save(policy: Policy, memory: Memory, now_ms: int | None) -> bytes:
+    """The whole state; see docs/formats.md."""
+    head = {
+        "policy": policy.name,
+        "snapshot": policy.snapshot,
+        "saved_at_ms": clock_ms() if now_ms is None else _whole(now_ms, "now_ms", -TIME_MAX),
+        "scopes": [
+            {
+                "name": scope.name,
+                "bytes": scope.bytes,
+                "cells": [
+                    [cell.name, f"{cell.definition:016x}", cell.offset, cell.bytes]
+                    for cell in (memory.cells[i] for i in scope.cells)
+                    if cell.bytes
+                ],
+            }
+            for scope in memory.scopes
+        ],
+    }
+    text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
+    parts = [_LENGTH.pack(len(text)), text]
+    for scope, key, state in policy._save():  # noqa: SLF001  # the part of it in C
+        at = int.from_bytes(state[:STATE_HEAD], "little", signed=True)
+        parts += [_INSTANCE.pack(scope, len(key), at), key, state[STATE_HEAD:]]
+    body = b"".join(parts)
+    return layout.checked(
+        layout.HEADER.pack(MAGIC, MAJOR, MINOR, 0, layout.HEADER.size + len(body)) + body
+    )
+
+
+def restore(
+    policy: Policy, memory: Memory, blob: bytes, downtime_ms: int | None, now_ms: int | None
+) -> tuple[str, ...]:
+    """Take a saved state over; the names of the cells that start anew.
+
+    Raises:
+        TableError: GOV419, it is no state of this policy, or does not add up; nothing has changed then.
+    """
+    try:
+        now = clock_ms() if now_ms is None else _whole(now_ms, "now_ms", -TIME_MAX)
+        down = None if downtime_ms is None else _whole(downtime_ms, "downtime_ms", 0)
+        moved = _Moved(memory, _Saved(policy.name, blob), down, now)
+        instances = list(moved.instances())
+        policy._restore((instances, policy.capacity, *seeds()))  # noqa: SLF001  # the part of it in C
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        struct.error,
+    ) as error:
+        raise TableError(
+            "GOV419",
+            f"the state cannot be restored: {error}",
+            help="give the bytes of `save` of this policy, whole",
+        ) from None
+    return moved.anew
+
+
+def _whole(value: Any, name: str, least: int) -> int:
+    if type(value) is not int or not least <= value <= TIME_MAX:
+        raise TableError(
+            "GOV419",
+            f"`{name}` must be a whole number of milliseconds from {least} on",
+            help="give the host's clock in ms since 1970, and how long it did not decide",
+        )
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """A cell of the saved state."""
+
+    scope: int
+    definition: int
+    offset: int
+    bytes: int
+
+
+class _Saved:
+    """A blob, taken apart."""
+
+    def __init__(self, policy: str, blob: bytes) -> None:
+        if len(blob) < layout.HEADER.size or not blob.startswith(MAGIC):
+            raise ValueError("it is no saved state")
+        _, major, minor, _, size = layout.HEADER.unpack_from(blob)
+        if (major, minor) != (MAJOR, MINOR):
+            raise ValueError("it has another version of the format")
+        if size != len(blob) or layout.checked(blob) != blob:
+            raise ValueError("it is cut off or damaged")
+        (length,) = _LENGTH.unpack_from(blob, layout.HEADER.size)
+        start = layout.HEADER.size + _LENGTH.size
+        if start + length > len(blob):
+            raise ValueError("its head is cut off")
+        head = json.loads(blob[start : start + length])
+        if head["policy"] != policy:
+            raise ValueError(f"it is the state of `{head['policy']}`")
+        self.saved_at_ms = int(head["saved_at_ms"])
+        self.scopes: list[tuple[str, int]] = [
+            (str(s["name"]), int(s["bytes"])) for s in head["scopes"]
+        ]
+        self.cells = {
+            str(name): _Old(number, int(definition, 16), int(offset), int(size))
+            for number, scope in enumerate(head["scopes"])
+            for name, definition, offset, size in scope["cells"]
+        }
+        self.body = blob[start + length :]
+
+    def instances(self) -> Iterator[tuple[int, bytes, int, bytes]]:
+        """Scope, key, time, and the bytes of an instance with room for its time."""
+        at = 0
+        while at < len(self.body):
+            scope, key_size, time_ms = _INSTANCE.unpack_from(self.body, at)
+            at += _INSTANCE.size
+            end = at + key_size + self.scopes[scope][1] - STATE_HEAD
+            if end > len(self.body):
+                raise ValueError("an instance is cut off")
+            yield (
+                scope,
+                self.body[at : at + key_size],
+                time_ms,
+                bytes(STATE_HEAD) + self.body[at + key_size : end],
+            )
+            at = end
+
+
+class _Moved:
+    """A saved state in the cells of a policy that may be another version of the one that saved it."""
+
+    def __init__(self, memory: Memory, saved: _Saved, downtime_ms: int | None, now_ms: int) -> None:
+        self.memory = memory
+        self.saved = saved
+        self.scopes = {scope.name: number for number, scope in enumerate(memory.scopes)}
+        self.is_known = downtime_ms is not None
+        self.shift = now_ms - saved.saved_at_ms - (downtime_ms or 0)
+        kept = [cell for cell in memory.cells if cell.bytes]
+        self.kept = {cell.name for cell in kept if self._is_same(cell)}
+        self.anew = tuple(cell.name for cell in kept if cell.name not in self.kept)
+
+    def _is_same(self, cell: Cell) -> bool:
+        old = self.saved.cells.get(cell.name)
+        if old is None or old.definition != cell.definition or old.bytes != cell.bytes:
+            return False
+        return self.saved.scopes[old.scope][0] == self.memory.scopes[cell.scope].name
+
+    def instances(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """The instances that the engine puts in its store."""
+        for scope, key, at_ms, state in self.saved.instances():
+            number = self.scopes.get(self.saved.scopes[scope][0])
+            if number is not None:
+                time_ms = self._time(at_ms).to_bytes(STATE_HEAD, "little", signed=True)
+                yield number, key, time_ms + b"".join(self._cells(number, state))
+
+    def _time(self, at_ms: int) -> int:
+        """When the last sample was on the clock of now; unknown where nobody knows how long it is ago."""
+        if at_ms in (NEVER, UNKNOWN):
+            return at_ms
+        if not self.is_known:
+            return UNKNOWN
+        if abs(at_ms + self.shift) > TIME_MAX:
+            raise ValueError("a time lies beyond what can be counted")
+        return at_ms + self.shift
+
+    def _cells(self, scope: int, state: bytes) -> Iterator[bytes]:
+        for cell in (self.memory.cells[i] for i in self.memory.scopes[scope].cells):
+            if not cell.bytes:
+                continue
+            value = cell.initial.to_bytes(cell.bytes, "little", signed=cell.lo < 0)
+            if cell.name in self.kept:
+                old = self.saved.cells[cell.name]
+                value = state[old.offset : old.offset + old.bytes]
+            if not self.is_known and CellFlag.FRESHNESS in cell.flags:
+                value = cell.cap.to_bytes(cell.bytes, "little", signed=cell.lo < 0)
+            yield value

@@ -1,0 +1,224 @@
+"""What `verify` says of policies over time: findings with histories, and proofs over all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from govlang.compiler.frontend import compile_source
+from govlang.dsl.source import Source
+from govlang.verifier.findings import Finding, Trace
+from govlang.verifier.report import Report, verify
+
+HEADER = """language 1
+policy p version "1.0.0"
+{default}
+input {{
+  agent    : key
+  resource : text
+  size     : number in 0..9
+}}
+event restart
+event ok
+event bad
+event deletion {{ resource : text }}
+"""
+
+
+def verified(source: str, default: str = "default deny") -> Report:
+    return verify(compile_source(Source("p.gov", HEADER.format(default=default) + source)).policy)
+
+
+def only(report: Report, code: str) -> Finding:
+    found = [one for one in report.findings if one.code == code]
+    assert len(found) == 1, [(one.code, one.message) for one in report.findings]
+    return found[0]
+
+
+def steps(finding: Finding) -> list[dict[str, Any]]:
+    assert isinstance(finding.witness, Trace)
+    trace: list[dict[str, Any]] = finding.witness.to_json()["trace"]
+    return trace
+
+
+def kinds(finding: Finding) -> list[str]:
+    return [step.get("event") or step.get("signal") or "request" for step in steps(finding)]
+
+
+def test_a_conflict_is_shown_by_the_two_samples_that_lead_to_it() -> None:
+    report = verified(
+        "rule a when restart within 5 min allow\n"
+        'rule b when size > 5 require human from "x"\n'
+        "rule c when size == 0 and not (restart within 5 min) allow\n"
+    )
+    found = only(report, "GOV301")
+    assert found.rules == ("a", "b")
+    assert kinds(found) == ["restart", "request"]
+    event, request = steps(found)
+    assert event["key"] == {"agent": request["request"]["agent"]}
+    assert request["decision"] == "require_human"
+    assert request["request"]["size"] > 5
+
+
+def test_windows_that_contradict_are_found_dead() -> None:
+    report = verified(
+        "rule dead when restart within 1 h and not (restart within 2 h) allow\nrule a when size > 2 allow\n"
+    )
+    assert only(report, "GOV302").rules == ("dead",)
+
+
+def test_a_count_and_a_longer_window_contradict_by_the_order_of_ages() -> None:
+    report = verified(
+        "rule dead when count(bad) in 1 h >= 3 and not (bad within 2 h) allow\nrule a when size > 2 allow\n"
+    )
+    assert only(report, "GOV302").rules == ("dead",)
+
+
+def test_a_window_inside_that_of_another_rule_is_covered() -> None:
+    report = verified(
+        "rule wide when restart within 1 h allow\nrule narrow when restart within 1 min allow\n"
+    )
+    found = only(report, "GOV302")
+    assert found.rules == ("narrow",)
+    assert found.detail == {"covered_by": ["wide"]}
+
+
+def test_a_property_off_by_one_at_the_closed_end_is_refuted_at_that_very_moment() -> None:
+    report = verified(
+        "rule a when restart within 1 min allow\n"
+        "prove p: decision is allow implies count(restart) in 59999 ms >= 1\n"
+    )
+    found = only(report, "GOV306")
+    assert [step["at_ms"] for step in steps(found)] == [0, 60_000]
+
+
+def test_what_two_keys_do_together_needs_two_keys_in_the_history() -> None:
+    report = verified(
+        "rule a when count(deletion) in 10 min < 2 allow\n"
+        "prove p: decision is allow implies count(deletion per resource) in 10 min < 2\n"
+    )
+    found = only(report, "GOV306")
+    assert kinds(found) == ["deletion", "deletion", "request"]
+    agents = {str(step["key"]["agent"]) for step in steps(found)[:2]}
+    last = steps(found)[-1]["request"]
+    assert {step["fields"]["resource"] for step in steps(found)[:2]} == {last["resource"]}
+    assert agents != {last["agent"]}
+
+
+def test_a_limit_on_what_was_allowed_is_proved_by_the_order_of_ages() -> None:
+    report = verified(
+        "rule a when size > 2 allow\n"
+        'rule limit when count(allowed) in 1 min >= 20 throttle retry 30 s because "Slower"\n'
+        "prove p: count(allowed) in 30 s >= 20 implies decision is at least throttle\n"
+    )
+    assert [one.property for one in report.proved if one.kind == "property"] == ["p"]
+    assert report.status == "proved", [one.message for one in report.findings]
+
+
+def test_a_limit_that_lets_one_too_many_through_is_refuted_by_as_many_samples() -> None:
+    report = verified(
+        "rule a when size > 2 allow\n"
+        "rule limit when count(allowed) in 1 min >= 6 throttle retry 30 s\n"
+        "prove p: count(allowed) in 1 min >= 5 implies decision is at least throttle\n"
+    )
+    found = only(report, "GOV306")
+    assert kinds(found) == ["request"] * 6
+    assert [step["decision"] for step in steps(found)] == ["allow"] * 6
+
+
+@pytest.mark.parametrize(("window", "status"), [("30 d", "proved"), ("1 d", "refuted")])
+def test_a_level_says_what_was_long_enough_ago(window: str, status: str) -> None:
+    source = HEADER.format(default="longest window 30 d\ndefault deny") + (
+        "machine level {\n  start low\n"
+        f"  low -> high when count(ok) in 30 d >= 2 and not (bad within {window})\n"
+        "  high -> low on bad\n}\n"
+        "rule a when level is high allow\n"
+        "prove earned: level is high implies not (bad within 30 d)\n"
+    )
+    report = verify(compile_source(Source("p.gov", source)).policy)
+    assert report.status == status
+    if status == "refuted":
+        assert kinds(only(report, "GOV306"))[-1] in ("ok", "request")
+
+
+def test_a_clock_that_goes_back_is_part_of_histories_where_a_rule_reads_it() -> None:
+    report = verified(
+        "rule a when size > 2 allow\nrule b when clock_fault deny\n"
+        "prove p: decision is allow implies not clock_fault\nprove q: not clock_fault\n",
+        default="combine most_restrictive\ndefault deny",
+    )
+    found = only(report, "GOV306")
+    assert found.property == "q"
+    times = [step["at_ms"] for step in steps(found)]
+    assert times != sorted(times)
+
+
+def test_facts_about_cells_are_reported_as_proved() -> None:
+    report = verified("rule a when count(ok) in 1 h >= 2 and ok within 1 min allow\n")
+    facts = [one for one in report.proved if one.kind == "state"]
+    assert "`ok.age` is no longer ago than `ok.age.2`" in {one.property for one in facts}
+    assert {one.method for one in facts} == {"induction k=1"}
+
+
+MACHINE = """machine m {{
+  start calm
+  calm -> worried on bad
+  calm -> stuck when {condition}
+  worried -> calm after 30 s
+}}
+rule a when m is calm allow
+"""
+
+
+def test_a_state_that_nothing_reaches_is_found() -> None:
+    contradiction = "count(bad) in 1 min >= 2 and not (bad within 2 min)"
+    report = verified(MACHINE.format(condition=contradiction))
+    found = only(report, "GOV314")
+    assert (found.rules, found.message) == (("m",), "`m` is never `stuck`")
+
+
+def test_a_state_that_takes_a_long_history_is_no_finding() -> None:
+    report = verified(
+        "machine m {\n  start calm\n  calm -> stuck when count(ok) since restart >= 9\n"
+        "  stuck -> calm on restart\n}\nrule a when m is calm allow\n"
+    )
+    assert not [one for one in report.findings if one.code in ("GOV314", "GOV309")]
+
+
+def test_two_transitions_behind_a_long_history_are_found() -> None:
+    found = only(verified(MACHINE.format(condition="count(ok) since restart >= 9")), "GOV315")
+    assert len(steps(found)) == 11
+
+
+def test_two_transitions_at_one_sample_are_shown_by_a_history() -> None:
+    found = only(verified(MACHINE.format(condition="count(bad) in 1 min >= 2")), "GOV315")
+    assert found.rules == ("m",)
+    times = [step["at_ms"] for step in steps(found) if step.get("event") == "bad"]
+    assert times == [0, 30_000, 30_000]  # the second one finds the machine calm again
+
+
+def test_a_transition_behind_one_that_is_always_first_never_happens() -> None:
+    report = verified(
+        "machine m {\n  start a\n  a -> b on ok\n  b -> a after 10 s\n"
+        "  b -> a when elapsed(ok) > 20 s\n}\nrule a when m is a allow\n"
+    )
+    assert only(report, "GOV314").message == "the transition `b -> a` of `m` never happens"
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("assume bad within 1 min or size < 3\nrule a when size > 2 allow\n", "the assumption"),
+        ("rule a when size > 2 and changed(labels) within 1 min allow\n", "keeps a set"),
+    ],
+)
+def test_what_is_beyond_the_encoding_is_undecided_as_a_whole(source: str, why: str) -> None:
+    text = HEADER.format(default="default deny").replace(
+        "  size     :", "  labels   : set of red, blue\n  size     :"
+    )
+    report = verify(compile_source(Source("p.gov", text + source)).policy)
+    assert report.status == "undecided"
+    (found,) = report.findings
+    assert why in found.help
+    assert not report.proved

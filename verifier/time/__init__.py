@@ -1,0 +1,1 @@
+"""Proofs over histories: what holds in every state that some samples lead to."""

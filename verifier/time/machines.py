@@ -1,0 +1,189 @@
+"""Machines: states that are never reached, transitions that never happen, two that are possible at once.
+
+In: a context.  Out: GOV314 for what can never be, GOV315 with a history for two transitions to different
+states that one sample makes possible.
+
+What always holds: machines that sugar brings are not judged; of several possible transitions those that are
+due after a time go before the others, which is no conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import z3
+
+from govlang.compiler import ir
+from govlang.compiler.interpret import Environment
+from govlang.compiler.ir import BoolExpr, Stage
+from govlang.compiler.sugar import AUTONOMY
+from govlang.verifier.columns import Point
+from govlang.verifier.encode import Term
+from govlang.verifier.findings import AMBIGUOUS, IDLE, Finding, Severity, undecided
+from govlang.verifier.solve import Absent, Open
+from govlang.verifier.time.context import TimeContext
+from govlang.verifier.time.moment import Moment, Taken
+from govlang.verifier.time.search import Asked
+from govlang.verifier.time.traces import Reached
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A transition of a machine, with the ones that go before it."""
+
+    machine: ir.Cell
+    condition: BoolExpr
+    source: int
+    target: int
+    before: tuple[BoolExpr, ...]
+
+    @property
+    def text(self) -> str:
+        """The transition as people write it."""
+        names = self.machine.field.members
+        return f"{names[self.source]} -> {names[self.target]}"
+
+    @property
+    def is_due(self) -> bool:
+        """It happens after a time."""
+        return f"{self.machine.name}.age" in ir.fields_read(self.condition)
+
+
+def find_idle_machines(context: TimeContext) -> None:
+    """Judge every machine that was written."""
+    for cell in context.time.cells:
+        if cell.field.members and cell.cap is None and not _is_sugar(context, cell):
+            moves = list(_moves(context.time, cell))
+            if moves:
+                _judge(context, cell, moves)
+
+
+def _is_sugar(context: TimeContext, cell: ir.Cell) -> bool:
+    rules = {rule.id for rule in context.policy.rules}
+    return cell.name == AUTONOMY or f"{cell.name}.not_active" in rules
+
+
+def _moves(time: ir.Time, cell: ir.Cell) -> Iterator[Move]:
+    before: list[BoolExpr] = []
+    for update in time.updates:
+        if update.cell == cell.name and update.stage == Stage.MOVE:
+            assert isinstance(update.value, ir.IntConst)
+            source = _source(update.condition, cell.name)
+            yield Move(cell, update.condition, source, update.value.value, tuple(before))
+            before.append(update.condition)
+
+
+def _source(condition: BoolExpr, name: str) -> int:
+    """The state that a transition leaves."""
+    parts = condition.operands if isinstance(condition, ir.And) else (condition,)
+    return next(
+        part.ranges[0][0]
+        for part in parts
+        if isinstance(part, ir.InRanges) and part.name == name and len(part.ranges) == 1
+    )
+
+
+def _judge(context: TimeContext, cell: ir.Cell, moves: list[Move]) -> None:
+    lost = {value for value in range(len(cell.field.members)) if _never(context, cell, value)}
+    for move in moves:
+        if not {move.source, move.target} & lost:
+            _settle_idle(context, move)
+    for one, other in combinations(moves, 2):
+        same = one.source == other.source and one.target != other.target
+        if same and not one.is_due and not other.is_due:
+            _settle_pair(context, one, other)
+
+
+def _never(context: TimeContext, cell: ir.Cell, value: int) -> bool:
+    """Whether a state is never reached; if so, or if that is open, there is a finding."""
+    shown = cell.field.members[value]
+
+    def asked(moment: Moment, taken: Taken) -> list[Term]:
+        return [taken.seen[cell.name] == value, moment.addresses(cell.scope)]
+
+    finding = Finding(
+        IDLE,
+        "unreachable",
+        Severity.ERROR,
+        (cell.name,),
+        f"`{cell.name}` is never `{shown}`",
+        "widen the conditions of the transitions that lead there, or remove the state",
+        span=cell.field.span,
+    )
+    return _absent(context, finding, asked, lambda p: p.values.get(cell.name) == value)
+
+
+def _settle_idle(context: TimeContext, move: Move) -> None:
+    finding = Finding(
+        IDLE,
+        "unreachable",
+        Severity.ERROR,
+        (move.machine.name,),
+        f"the transition `{move.text}` of `{move.machine.name}` never happens",
+        "widen its condition, or remove it; one that is due, or stands above, may always go before it",
+        span=move.condition.span or move.machine.field.span,
+    )
+    _absent(context, finding, _asks(move), _shows(context, move))
+
+
+def _absent(
+    context: TimeContext, finding: Finding, asked: Asked, shows: Callable[[Point], bool]
+) -> bool:
+    """Add a finding where no history is as asked."""
+    if any(shows(reached) for reached in context.search.pool):
+        return False
+    answer = context.search.find(asked, shows)
+    if isinstance(answer, Absent):
+        context.findings.append(finding)
+    elif isinstance(answer, Open):
+        context.findings.append(undecided(finding, answer.why))
+    return isinstance(answer, Absent)
+
+
+def _settle_pair(context: TimeContext, one: Move, other: Move) -> None:
+    first, second = _asks(one), _asks(other, skipped=one.condition)
+    shown, also = _shows(context, one), _shows(context, other, skipped=one.condition)
+
+    def asked(moment: Moment, taken: Taken) -> list[Term]:
+        return [*first(moment, taken), *second(moment, taken)]
+
+    def shows(point: Point) -> bool:
+        return shown(point) and also(point)
+
+    finding = Finding(
+        AMBIGUOUS,
+        "conflict",
+        Severity.ERROR,
+        (one.machine.name,),
+        f"`{one.machine.name}` can take both `{one.text}` and `{other.text}` at one sample",
+        "let their conditions exclude each other; as it stands the one that is written first is taken",
+        span=other.condition.span or other.machine.field.span,
+    )
+    context.settle(finding, context.search.find(asked, shows), shows)
+
+
+def _asks(move: Move, skipped: BoolExpr | None = None) -> Asked:
+    """The machine can take the transition at the last sample, and none that goes before it."""
+
+    def asked(moment: Moment, taken: Taken) -> list[Term]:
+        here = moment.encoder.over(taken.before[Stage.MOVE])
+        above = [here.condition(one) for one in move.before if one is not skipped]
+        own = here.condition(move.condition)
+        return [own, z3.Not(z3.Or(above)), moment.addresses(move.machine.scope)]
+
+    return asked
+
+
+def _shows(
+    context: TimeContext, move: Move, skipped: BoolExpr | None = None
+) -> Callable[[Point], bool]:
+    def shows(point: Point) -> bool:
+        if not isinstance(point, Reached) or move.machine.name not in point.moving:
+            return False
+        env = Environment(context.policy, point.params, point.moving)
+        above = (one for one in move.before if one is not skipped)
+        return env.holds(move.condition) and not any(map(env.holds, above))
+
+    return shows

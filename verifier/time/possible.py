@@ -1,0 +1,356 @@
+"""What is always possible: `prove NAME: always possible (P)`.
+
+In: a context.  Out: a proof that from every reachable state some samples lead to P, each kind of state with
+samples that are written down; or GOV306 with a history into states that no sample leaves and in which P
+never holds; or that it is open.
+
+What always holds: a proof covers every state that satisfies what is known of states, by explicit samples
+whose effect was computed on symbolic cells; a refutation rests on a set of machine states that was proved
+closed and free of P.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import monotonic, perf_counter
+from typing import Any, Final
+
+import z3
+
+from govlang.compiler import ir
+from govlang.compiler.step import Instance, State
+from govlang.verifier.columns import Point
+from govlang.verifier.encode import Encoder, Term
+from govlang.verifier.findings import PROPERTY, Finding, Proved, Severity, undecided
+from govlang.verifier.outcome import Decision
+from govlang.verifier.properties import ms_since, with_decision
+from govlang.verifier.smtlib import ask
+from govlang.verifier.solve import SEED, Absent, Found
+from govlang.verifier.time.context import TimeContext
+from govlang.verifier.time.moment import Moment, Taken, Terms, own_scopes
+from govlang.verifier.time.relation import Relation, cell_scopes
+from govlang.verifier.time.traces import Reached, samples_of
+from govlang.verifier.time.unroll import History
+
+ROUNDS_MAX: Final = 60
+"""Kinds of states for which a continuation is looked for."""
+
+SETS_MAX: Final = 64
+"""Combinations of machine states in a closed set."""
+
+SHAPES: Final = ((1,), (1, 1), (1, 1, 1))
+"""Continuations that are tried first."""
+
+KEY: Final = "k"
+"""The key of the instance that is looked at; no rule tests it, else the question stays open."""
+
+
+def find_impossible(context: TimeContext) -> None:
+    """Settle every property of what is always possible."""
+    for one in context.remembering.properties:
+        if one.possible:
+            _Possible(context, one).settle()
+
+
+@dataclass
+class _Possible:
+    context: TimeContext
+    one: ir.Property
+    cells: dict[str, Term] = field(init=False)
+    covered: list[Term] = field(default_factory=list)
+    """The states from which P can be reached, or which cannot be reached themselves."""
+    continuations: int = 0
+    _histories: dict[tuple[int, ...], tuple[History, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        cells = self.context.time.cells
+        self.cells = {c.name: z3.Int(f"any:{i}") for i, c in enumerate(cells) if not c.brief}
+
+    def settle(self) -> None:
+        """Prove, refute, or leave it open."""
+        start = perf_counter()
+        finding = Finding(
+            PROPERTY,
+            "property",
+            Severity.ERROR,
+            (),
+            f"`{self.one.name}` becomes impossible: after the history nothing leads there any more",
+            "add a way back, or a transition that is due after a time",
+            property=self.one.name,
+            span=self.one.span,
+        )
+        why = self._beyond()
+        if why is None:
+            why = self._proof(finding)
+        if why is None:
+            method = f"{self.continuations} continuations cover every state"
+            self.context.proved.append(Proved(self.one.name, "property", method, ms_since(start)))
+        elif why:
+            self.context.findings.append(undecided(finding, why))
+
+    def _beyond(self) -> str | None:
+        """Why the question is not looked at."""
+        context = self.context
+        if not context.known.ranges_hold:
+            return "it is not proved that the cells stay in their ranges"
+        if len(cell_scopes(context.time)) > 1:
+            return "the policy keeps cells by more than one key"
+        if any(one.name == ir.GAP for one in context.time.reads):
+            return "the rules read `gap`, which no state holds"
+        columns = context.judge.columns
+        for scope in own_scopes(context.time):
+            tested = [n for n in columns.classes.get(scope, ()) if columns.domain(n) != ((0, 0),)]
+            if tested or any(scope in pair for pair in columns.equal):
+                return f"what is possible may depend on the text of `{scope}`"
+        return None
+
+    # --- proofs ----------------------------------------------------------------------------------
+
+    def _proof(self, finding: Finding) -> str | None:
+        """None if it is proved, a reason if it is open, nothing if it was refuted."""
+        deadline = monotonic() + 3 * self.context.search.timeout_ms / 1000
+        named = {**self.cells, **{c.name: z3.IntVal(c.initial) for c in self._brief()}}
+        states = self._solver([*self.context.known.of(named), *self._params()])
+        for _ in range(ROUNDS_MAX):
+            states.add(*(z3.Not(term) for term in self.covered))
+            self.covered.clear()
+            verdict = self._ask(states)
+            if verdict == z3.unsat:
+                return None
+            if verdict == z3.unknown or monotonic() > deadline:
+                break
+            model = states.model()
+            if self._continued(model):
+                continue
+            why = self._closed(model, finding)
+            if why is not None:
+                return why
+        return "not every kind of state was settled in the time for it"
+
+    def _brief(self) -> Iterator[ir.Cell]:
+        return (c for c in self.context.time.cells if c.brief)
+
+    def _params(self) -> list[Term]:
+        columns, encoder = self.context.judge.columns, self.context.encoder
+        return [
+            encoder.inside(encoder.variables[n], columns.domain(n)) for n in columns.param.values()
+        ]
+
+    def _continued(self, model: Any) -> bool:
+        """Add the states from which the samples that lead from this one to P do so, too."""
+        fixed = [term == model.eval(term, model_completion=True) for term in self._state()]
+        for counts in (*SHAPES, *((n, 1) for n in self.context.search.counts())):
+            history, solver = self._history(counts)
+            for calm in (True, False):
+                solver.push()
+                solver.add(*fixed, *(self._calm(history) if calm else ()))
+                found = solver.model() if self._ask(solver) == z3.sat else None
+                solver.pop()
+                if found is not None and isinstance(samples_of(history, found), tuple):
+                    self.covered.append(self._leads(history, found))
+                    self.continuations += 1
+                    return True
+        return False
+
+    def _state(self) -> list[Term]:
+        encoder = self.context.encoder
+        params = self.context.judge.columns.param.values()
+        return [*self.cells.values(), *(encoder.variables[n] for n in params)]
+
+    def _history(self, counts: tuple[int, ...]) -> tuple[History, Any]:
+        if counts not in self._histories:
+            context = self.context
+            last = Encoder(context.judge.columns, "?")
+            history = History(context.policy, context.time, last, counts, self._anywhere())
+            same = [key == 0 for moment in history.moments for key in moment.keys.values()]
+            history.laws += [*same, *self._goal(history.moments[-1], history.taken[-1])]
+            self._histories[counts] = history, self._solver(history.laws)
+        return self._histories[counts]
+
+    def _anywhere(self) -> State:
+        """Any state of the instances of one key."""
+        instances = {}
+        for scope in {ir.SHARED, *own_scopes(self.context.time)}:
+            own = {c.name: self.cells[c.name] for c in self.context.time.cells
+                   if c.scope == scope and not c.brief}  # fmt: skip
+            instances[scope, "" if scope == ir.SHARED else KEY] = Instance(0, own)
+        return State(instances)
+
+    def _goal(self, moment: Moment, taken: Taken) -> list[Term]:
+        """P at a sample: where it speaks of the decision or of fields, at a request."""
+        here = moment.encoder.over(taken.seen)
+        rules = self.context.policy.rules
+        decision = Decision(here, rules, lambda rule: here.condition(rule.condition))
+        fields = {f.name for f in self.context.remembering.fields}
+        read = ir.fields_read(self.one.condition)
+        asked = self.one.mentions_decision or read & fields
+        scopes = {c.scope for c in self.context.time.cells if c.name in read}
+        return [
+            with_decision(here, self.one.condition, decision),
+            *(moment.addresses(scope) for scope in scopes),
+            *([moment.is_request, z3.Not(moment.fault)] if asked else ()),
+        ]
+
+    def _calm(self, history: History) -> list[Term]:
+        """Between samples there is no time, or so much that every age has stopped."""
+        longest = max((c.cap or 0 for c in self.context.time.cells), default=0) + 1
+        before: Term = z3.IntVal(0)
+        found = []
+        for moment in history.moments:
+            found.append(z3.Or(moment.at == before, moment.at == before + longest))
+            before = moment.at
+        return found
+
+    def _leads(self, history: History, model: Any) -> Term:
+        """The states from which the samples of a model lead to P."""
+        params = set(self.context.judge.columns.param.values())
+        terms: list[Term] = []
+        for moment in history.moments:
+            own = enumerate(moment.encoder.variables)
+            terms += [v for i, v in own if i not in params]
+            terms += [*moment.keys.values(), moment.at, moment.keyed]
+        fixed = [(term, model.eval(term, model_completion=True)) for term in terms]
+        return z3.simplify(z3.substitute(z3.And(history.laws), *fixed))
+
+    def _solver(self, terms: Sequence[Term]) -> Any:
+        solver = z3.SimpleSolver()
+        solver.set("timeout", self.context.search.timeout_ms)
+        solver.set("random_seed", SEED)
+        solver.add(*terms)
+        return solver
+
+    def _ask(self, solver: Any, literals: Sequence[Term] = ()) -> Any:
+        return ask(solver, literals, self.context.watch)
+
+    # --- refutations -----------------------------------------------------------------------------
+
+    def _closed(self, model: Any, finding: Finding) -> str | None:
+        """Show that nothing leads out of a state; None if it turns out that nothing leads there."""
+        lost = "a state was found from which no short continuation leads there"
+        inside = self._trap(model)
+        if inside is None:
+            return lost
+        scopes = cell_scopes(self.context.time)
+        encoder = self.context.encoder
+
+        def asked(moment: Moment, taken: Taken) -> list[Term]:
+            return [inside(taken.after), *(moment.addresses(scope) for scope in scopes)]
+
+        def shows(point: Point) -> bool:
+            if not isinstance(point, Reached):
+                return False
+            cells = {n: v for one in point.after.instances.values() for n, v in one.cells.items()}
+            known = {n: z3.IntVal(v) for n, v in cells.items()}
+            term = inside(known) if known.keys() >= self.cells.keys() else z3.BoolVal(False)
+            columns = self.context.judge.columns
+            params = [
+                (encoder.variables[n], z3.IntVal(point.params[name]))
+                for name, n in columns.param.items()
+            ]
+            return len(_keys(point)) < 2 and z3.is_true(z3.simplify(z3.substitute(term, *params)))
+
+        answer = self.context.search.find(asked, shows)
+        if isinstance(answer, Found):
+            self.context.report(finding, answer.point, shows)
+            return ""
+        if isinstance(answer, Absent):
+            self.covered.append(inside(self.cells))
+            return None
+        return lost
+
+    def _trap(self, model: Any) -> Callable[[Terms], Term] | None:
+        """A set of states with a given one in it that no sample leaves, and in which P never holds."""
+        machines = [c for c in self.context.time.cells if c.field.members and c.cap is None]
+        first = tuple(int(model.eval(self.cells[c.name]).as_long()) for c in machines)
+        found = self._closure(machines, first)
+        if found is None:
+            return self._cube(model)
+
+        def inside(cells: Terms) -> Term:
+            rows = [
+                z3.And([cells[c.name] == v for c, v in zip(machines, row, strict=True)])
+                for row in found
+            ]
+            return z3.Or(rows)
+
+        return inside
+
+    def _cube(self, model: Any) -> Callable[[Terms], Term] | None:
+        """What is true of a state and stays true whatever comes, if P is false while it is."""
+        context = self.context
+        encoder = Encoder(context.judge.columns, "!c")
+        relation = Relation(context.policy, context.time, (encoder,), context.known.of)
+        atoms = [goal for goal in context.search.goals() if ir.fields_read(goal) <= set(self.cells)]
+
+        def literal(atom: ir.BoolExpr, cells: Terms) -> Term:
+            return encoder.over(cells).condition(atom)
+
+        signed = [
+            atom
+            if z3.is_true(model.eval(literal(atom, self.cells), model_completion=True))
+            else ir.negation(atom)
+            for atom in atoms
+        ]
+        solver = self._solver([*relation.laws, *self._params()])
+        while signed:
+            before = [literal(atom, relation.cells) for atom in signed]
+            after = [literal(atom, relation.taken[0].after) for atom in signed]
+            verdict = self._ask(solver, [*_named(solver, before), z3.Not(z3.And(after))])
+            if verdict != z3.sat:
+                break
+            step = solver.model()
+            kept = [z3.is_true(step.eval(t, model_completion=True)) for t in after]
+            signed = [atom for atom, keeps in zip(signed, kept, strict=True) if keeps]
+        else:
+            return None
+        goal = self._goal(relation.moments[0], relation.taken[0])
+        before = [literal(atom, relation.cells) for atom in signed]
+        if verdict != z3.unsat or self._ask(solver, _named(solver, [*before, *goal])) != z3.unsat:
+            return None
+        return lambda cells: z3.And([literal(atom, cells) for atom in signed])
+
+    def _closure(
+        self, machines: Sequence[ir.Cell], first: tuple[int, ...]
+    ) -> set[tuple[int, ...]] | None:
+        """The machine states that samples lead to from some; None if P holds in one, or it is open."""
+        found, left = {first}, [first]
+        context = self.context
+        encoder = Encoder(context.judge.columns, "!!")
+        relation = Relation(context.policy, context.time, (encoder,), context.known.of)
+        solver = self._solver([*relation.laws, *self._params()])
+        goal = self._goal(relation.moments[0], relation.taken[0])
+        addressed = [relation.moments[0].addresses(c.scope) for c in machines]
+        while left:
+            row = left.pop()
+            solver.push()
+            solver.add(*(relation.cells[c.name] == v for c, v in zip(machines, row, strict=True)))
+            if self._ask(solver, [z3.And(goal)]) != z3.unsat:
+                return None
+            after = [relation.taken[0].after[c.name] for c in machines]
+            solver.add(*addressed)
+            while (verdict := self._ask(solver)) == z3.sat:
+                model = solver.model()
+                other = tuple(int(model.eval(t, model_completion=True).as_long()) for t in after)
+                if other not in found:
+                    found.add(other)
+                    left.append(other)
+                if not machines or len(found) > SETS_MAX:
+                    break
+                solver.add(z3.Or([t != v for t, v in zip(after, other, strict=True)]))
+            solver.pop()
+            if verdict == z3.unknown or len(found) > SETS_MAX:
+                return None
+        return found
+
+
+def _named(solver: Any, terms: Sequence[Term]) -> list[Term]:
+    """Literals that stand for terms."""
+    names = [z3.FreshBool("t") for _ in terms]
+    solver.add(*(z3.Implies(n, t) for n, t in zip(names, terms, strict=True)))
+    return names
+
+
+def _keys(reached: Reached) -> set[str]:
+    """The keys of a history."""
+    return {key for scope, key in reached.after.instances if scope != ir.SHARED}

@@ -1,0 +1,77 @@
+"""One or two samples from any state that satisfies what is known of states.
+
+In: facts about the cells of an instance.  Out: terms over the last sample; what they exclude no history
+reaches.
+
+What always holds: every sample of every history is among these: times between the samples of different
+instances are free of one another, faults of the clock are free.  Two samples are of one instance, so they
+are only made where the policy keeps its cells in one scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import z3
+
+from govlang.compiler import ir
+from govlang.verifier.encode import Encoder, Term
+from govlang.verifier.time.moment import Moment, Taken, Terms, grow
+
+Facts = Callable[[Terms], Iterable[Term]]
+"""What is known of the cells that an instance keeps."""
+
+
+@dataclass
+class Relation:
+    """The last samples of a history, one for each of `encoders`."""
+
+    policy: ir.Policy
+    time: ir.Time
+    encoders: tuple[Encoder, ...]
+    facts: Facts
+    cells: dict[str, Term] = field(init=False)
+    moments: list[Moment] = field(init=False)
+    taken: list[Taken] = field(init=False)
+    laws: list[Term] = field(init=False)
+
+    def __post_init__(self) -> None:
+        mark = f"#{len(self.encoders)}"
+        self.moments, self.taken = [], []
+        self.cells = {
+            c.name: z3.IntVal(c.initial) if c.brief else z3.Int(f"s{mark}:{i}")
+            for i, c in enumerate(self.time.cells)
+        }
+        self.laws = list(self.facts(self.cells))
+        before: Terms = self.cells
+        for number, encoder in enumerate(self.encoders):
+            moment = Moment(self.policy, self.time, encoder, f"{mark}.{number}")
+            self.laws += moment.laws()
+            taken = moment.take(self._grown(before, f"{mark}.{number}"))
+            self.laws += taken.laws
+            if number + 1 < len(self.encoders):
+                self.laws += [moment.addresses(scope) for scope in cell_scopes(self.time)]
+            self.moments.append(moment)
+            self.taken.append(taken)
+            before = taken.after
+
+    def _grown(self, cells: Terms, mark: str) -> Terms:
+        grown = {}
+        for scope in {cell.scope for cell in self.time.cells}:
+            ms = z3.Int(f"dt{mark}:{scope}")
+            self.laws.append(ms >= 0)
+            for cell in self.time.cells:
+                if cell.scope == scope:
+                    start = z3.IntVal(cell.initial)
+                    grown[cell.name] = start if cell.brief else grow(cell, cells[cell.name], ms)
+        return grown
+
+    def view(self) -> list[Term]:
+        """The cells of the last encoder are those that the rules see at the last sample."""
+        return [self.moments[-1].column(name) == term for name, term in self.taken[-1].seen.items()]
+
+
+def cell_scopes(time: ir.Time) -> frozenset[str]:
+    """Where a policy keeps cells."""
+    return frozenset(cell.scope for cell in time.cells)
