@@ -72,7 +72,7 @@ class Search:
     pool: list[Reached] = field(default_factory=list)
     queries: int = 0
     _places: list[Reached] | None = None
-    _shapes: dict[tuple[int, tuple[int, ...]], _Shape] = field(default_factory=dict)
+    _shapes: dict[tuple[int, tuple[int, ...], bool], _Shape] = field(default_factory=dict)
     _steps: dict[int, tuple[Relation, Any]] = field(default_factory=dict)
 
     def find(self, asked: Asked, shows: Shows, most: int = LONG) -> Answer:
@@ -87,9 +87,10 @@ class Search:
                 found = self._reached(-1, counts, asked, shows, deadline)
                 if found is not None:
                     return Found(found)
-        found = self._from_places(asked, shows, deadline) if most > len(SHORT) else None
-        if found is not None:
-            return Found(found)
+        if most > len(SHORT):
+            found = self._from_places(asked, shows, deadline) or self._back(asked, shows, deadline)
+            if found is not None:
+                return Found(found)
         late = " in the time for it" if monotonic() > deadline else ""
         return Open(f"no history was found{late} that shows it, and it is not excluded")
 
@@ -107,6 +108,20 @@ class Search:
                 if found is not None:
                     return found
         return None
+
+    def _back(self, asked: Asked, shows: Shows, deadline: float) -> Reached | None:
+        """A short history in which the clock goes back, though nothing reads that."""
+        if self._reads_faults:
+            return None
+        for counts in SHORT[1:]:
+            found = self._reached(-1, counts, asked, shows, deadline, back=True)
+            if found is not None:
+                return found
+        return None
+
+    @cached_property
+    def _reads_faults(self) -> bool:
+        return any(one.name == ir.CLOCK_FAULT for one in self.time.reads)
 
     def _explore(self) -> None:
         """Reach every state of a machine, and make every test of a cell true, from what was reached."""
@@ -202,13 +217,20 @@ class Search:
     # --- histories -------------------------------------------------------------------------------
 
     def _reached(
-        self, place: int, counts: tuple[int, ...], asked: Asked, shows: Shows, deadline: float
+        self,
+        place: int,
+        counts: tuple[int, ...],
+        asked: Asked,
+        shows: Shows,
+        deadline: float,
+        *,
+        back: bool = False,
     ) -> Reached | None:
         """A history of a shape that goes on from a place (-1: from the start); None if none is known."""
         left_ms = int((deadline - monotonic()) * 1000)
         if left_ms <= 0:
             return None
-        shape = self._shape(place, counts)
+        shape = self._shape(place, counts, back=back or self._reads_faults)
         history, solver = shape.history, shape.solver
         solver.set("timeout", left_ms)
         solver.push()
@@ -234,19 +256,19 @@ class Search:
         assert self._places is not None
         return self._places[place].samples
 
-    def _shape(self, place: int, counts: tuple[int, ...]) -> _Shape:
-        if (place, counts) not in self._shapes:
+    def _shape(self, place: int, counts: tuple[int, ...], *, back: bool) -> _Shape:
+        if (place, counts, back) not in self._shapes:
             start, params = State(), {}
             if place >= 0:
                 assert self._places is not None
                 start = self._places[place].after
                 params = dict(self._places[place].params)
-            history = History(self.wide, self.time, self.last, counts, start)
+            history = History(self.wide, self.time, self.last, counts, start, back)
             columns = self.last.columns
             fixed = [self.last.variables[columns.param[n]] == v for n, v in params.items()]
             solver = self._solver([*history.laws, *history.view(), *fixed])
-            self._shapes[place, counts] = _Shape(history, solver)
-        return self._shapes[place, counts]
+            self._shapes[place, counts, back] = _Shape(history, solver)
+        return self._shapes[place, counts, back]
 
     def _solver(self, terms: Sequence[Term]) -> Any:
         solver = z3.SimpleSolver()

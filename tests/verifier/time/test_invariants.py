@@ -43,7 +43,7 @@ POLICIES = {
     "rings": "rule a when count(bad) in 1 min >= 3 and bad within 5 s and count(bad) in 2 s < 2 allow\n",
     "holds": "rule a when up for 10 s and up within 1 min and not (bad within 3 s) allow\n",
     "machine": "machine m {\n  start off\n  off -> on when count(bad) since ok >= 2\n"
-    "  on -> off after 30 s\n  on -> stuck on alarm\n}\n"
+    "  on -> off after 30 s\n  on -> stuck on start\n}\n"
     "rule a when m is on and bad within 1 min allow\n"
     "rule b when count(allowed) since enters m.on >= 2 and count(allowed) in 1 min >= 3 deny\n"
     "prove p: m is on implies bad within 1 min\n",

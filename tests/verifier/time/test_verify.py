@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from govlang.compiler import ir
 from govlang.compiler.frontend import compile_source
 from govlang.dsl.source import Source
 from govlang.verifier.findings import Finding, Trace
@@ -206,19 +208,61 @@ def test_a_transition_behind_one_that_is_always_first_never_happens() -> None:
     assert only(report, "GOV314").message == "the transition `b -> a` of `m` never happens"
 
 
-@pytest.mark.parametrize(
-    ("source", "why"),
-    [
-        ("assume bad within 1 min or size < 3\nrule a when size > 2 allow\n", "the assumption"),
-        ("rule a when size > 2 and changed(labels) within 1 min allow\n", "keeps a set"),
-    ],
-)
-def test_what_is_beyond_the_encoding_is_undecided_as_a_whole(source: str, why: str) -> None:
-    text = HEADER.format(default="default deny").replace(
-        "  size     :", "  labels   : set of red, blue\n  size     :"
-    )
-    report = verify(compile_source(Source("p.gov", text + source)).policy)
+def test_what_is_beyond_the_encoding_is_undecided_as_a_whole() -> None:
+    source = HEADER.format(default="default deny") + "rule a when bad within 1 min allow\n"
+    policy = compile_source(Source("p.gov", source)).policy
+    assumed = ir.Assumption("bad within 1 min", policy.rules[0].condition)
+    report = verify(replace(policy, assumptions=(assumed,)))
     assert report.status == "undecided"
     (found,) = report.findings
-    assert why in found.help
+    assert "the assumption" in found.help
     assert not report.proved
+
+
+def labelled(source: str) -> Report:
+    text = HEADER.format(default="default deny").replace(
+        "  size     :", "  labels   : set of red, blue, green\n  size     :"
+    )
+    return verify(compile_source(Source("p.gov", text + source)).policy)
+
+
+def test_a_set_that_is_kept_is_part_of_the_proof() -> None:
+    report = labelled(
+        "rule a when changed(labels) within 1 min allow\n"
+        "prove p: decision is allow implies elapsed(bad) > 0 ms or changed(labels) within 2 min\n"
+    )
+    assert report.status == "proved", [one.message for one in report.findings]
+
+
+def test_a_set_that_changes_is_shown_by_two_requests() -> None:
+    report = labelled(
+        "rule a when changed(labels) within 1 min allow\nprove p: not (changed(labels) within 2 min)\n"
+    )
+    first, second = steps(only(report, "GOV306"))
+    assert sorted(first["request"]["labels"]) != sorted(second["request"]["labels"])
+
+
+def test_a_property_of_every_sample_holds_where_the_clock_goes_back() -> None:
+    report = verified(
+        "shared signal level : number in 0..9\n"
+        "rule a when fresh(level, 1 min) allow\nprove p: not clock_fault\n"
+    )
+    times = [step["at_ms"] for step in steps(only(report, "GOV306"))]
+    assert times != sorted(times)
+
+
+def test_a_property_of_the_decision_leaves_faults_of_the_clock_out() -> None:
+    report = verified(
+        "rule a when bad within 1 min allow\nrule b when not (bad within 1 min) allow\n"
+        "prove p: decision is allow\n"
+    )
+    assert report.status == "proved"
+    assert "p" in [one.property for one in report.proved]
+
+
+def test_a_property_of_requests_alone_is_refuted_by_one_that_comes_late() -> None:
+    report = verified(
+        "rule a when allowed within 1 min or size == 3 allow\n"
+        "prove p: size == 3 implies not (bad within 1 min)\n"
+    )
+    assert kinds(only(report, "GOV306")) == ["bad", "request"]
