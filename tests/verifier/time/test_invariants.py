@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import z3
+from time_trials import Met, Trial
 
 from govlang.compiler import ir
 from govlang.compiler.frontend import compile_source
@@ -102,3 +103,33 @@ def test_a_proved_fact_holds_in_every_state_of_random_histories(name: str) -> No
             for f in known.kept
             if not z3.is_true(z3.simplify(z3.substitute(f.of(cells), *fixed)))
         ]
+
+
+def hold_in_random_policies(seed: str, samples: int) -> int:
+    """Facts about a random policy, in all states that a history leads to; the number of states."""
+    trial = Trial(seed, Met())
+    known = find_invariants(flat(trial.policy), trial.time, trial.columns, 10_000)
+    assert known.ranges_hold
+    cells = {c.name: z3.Int(f"v:{c.name}") for c in trial.time.cells}
+    whole = z3.And([fact.of(cells) for fact in known.kept])
+    initial = {c.name: c.initial for c in trial.time.cells}
+    state, seen = State(), set()
+    for sample in trial.samples(samples):
+        state, _ = step(trial.policy, trial.params, state, sample)
+        seen |= {tuple(one.cells.items()) for one in state.instances.values() if one.cells}
+    params = [(trial.param(name), z3.IntVal(value)) for name, value in trial.params.items()]
+    for found in seen:
+        fixed = [(cells[n], z3.IntVal(v)) for n, v in (initial | dict(found)).items()]
+        assert z3.is_true(z3.simplify(z3.substitute(whole, *fixed, *params))), found
+    return len(seen)
+
+
+def test_what_is_proved_of_random_policies_holds_in_random_histories() -> None:
+    assert sum(hold_in_random_policies(f"facts {seed}", 120) for seed in range(3)) >= 100
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("batch", range(8))
+def test_what_is_proved_of_random_policies_holds_at_length(batch: int) -> None:
+    states = sum(hold_in_random_policies(f"facts at length {batch} {n}", 300) for n in range(5))
+    assert states >= 500
