@@ -29,6 +29,7 @@ from govlang.verifier.options import Context
 from govlang.verifier.outcome import Decision
 from govlang.verifier.shapes import Box, Terms, intersection, terms
 from govlang.verifier.solve import Absent, Claim, Found, Open, Session
+from govlang.verifier.time.flat import is_presence
 
 Path = tuple[int, ...]
 """Where a part stands in a condition: the index of an operand, level by level."""
@@ -115,7 +116,8 @@ class _Parts:
             if isinstance(node, ir.BoolConst):
                 continue
             unwritten = isinstance(node, ir.Not) and node.span is not None and node.span == around
-            verdict = None if unwritten else self._verdict(i, condition, path, pool)
+            needed = unwritten or is_presence(node)
+            verdict = None if needed else self._verdict(i, condition, path, pool)
             if not unwritten:  # the `not` that an `else` brings with it was not written by anybody
                 yield Part(i, path, node), verdict
             if verdict is None:

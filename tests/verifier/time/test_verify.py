@@ -266,3 +266,8 @@ def test_a_property_of_requests_alone_is_refuted_by_one_that_comes_late() -> Non
         "prove p: size == 3 implies not (bad within 1 min)\n"
     )
     assert kinds(only(report, "GOV306")) == ["bad", "request"]
+
+
+def test_a_guard_that_the_language_asks_for_is_no_finding() -> None:
+    report = verified("signal level : number in 0..9\nrule a when has level and level > 3 allow\n")
+    assert [one.code for one in report.findings] == ["GOV305"]
