@@ -177,13 +177,15 @@ def _simpler(samples: tuple[Sample, ...]) -> Iterator[tuple[Sample, ...]]:
         size //= 2
     for i in range(last):
         yield (*samples[:i], *samples[i + 1 :])
-    if samples[0].at_ms:
-        yield tuple(_moved(one, -samples[0].at_ms) for one in samples)
+    if earliest := min(one.at_ms for one in samples):
+        yield tuple(_moved(one, -earliest) for one in samples)
     for i in range(1, len(samples)):
         gap = samples[i].at_ms - samples[i - 1].at_ms
         for less in (0, 1, 1000, 60_000, 3_600_000, gap // 60_000 * 60_000, gap // 1000 * 1000):
-            if 0 <= less < gap:
-                rest = tuple(_moved(one, less - gap) for one in samples[i:])
+            if not 0 <= less < gap:
+                continue
+            rest = tuple(_moved(one, less - gap) for one in samples[i:])
+            if min(one.at_ms for one in rest) >= 0:  # behind a clock that goes back
                 yield (*samples[:i], *rest)
 
 

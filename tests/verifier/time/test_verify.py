@@ -152,6 +152,7 @@ def test_a_clock_that_goes_back_is_part_of_histories_where_a_rule_reads_it() -> 
     assert found.property == "q"
     times = [step["at_ms"] for step in steps(found)]
     assert times != sorted(times)
+    assert min(times) == 0
 
 
 def test_facts_about_cells_are_reported_as_proved() -> None:
