@@ -114,9 +114,10 @@ class _Parts:
             path, node, around = stack.pop()
             if isinstance(node, ir.BoolConst):
                 continue
-            unwritten = isinstance(node, ir.Not) and node.span is not None and node.span == around
+            unwritten = not children(node) or isinstance(node, ir.Not)
+            unwritten = unwritten and node.span is not None and node.span == around
             verdict = None if unwritten else self._verdict(i, condition, path, pool)
-            if not unwritten:  # the `not` that an `else` brings with it was not written by anybody
+            if not unwritten:  # nobody wrote the `not` of an `else`, nor the tests of an operator
                 yield Part(i, path, node), verdict
             if verdict is None:
                 inner = [((*path, k), one, node.span) for k, one in enumerate(children(node))]

@@ -223,3 +223,22 @@ def test_what_is_beyond_the_encoding_is_undecided_as_a_whole(source: str, why: s
     (found,) = report.findings
     assert why in found.help
     assert not report.proved
+
+
+def test_what_an_operator_over_time_is_made_of_is_no_part_that_could_be_vacuous() -> None:
+    report = verified(
+        "param most : number in 1..3 = 2\n"
+        "rule often when count(bad) in 1 min >= most deny\n"
+        "rule late when ok between 0 and 1 min ago and size > 2 deny\n",
+        default="default allow",
+    )
+    assert report.status == "proved", [one.message for one in report.findings]
+
+
+def test_an_operator_that_is_always_true_is_shown_as_it_was_written() -> None:
+    report = verified(
+        "rule a when bad within 1 h deny\n"
+        "rule b when not (bad within 1 h) and elapsed(bad) > 1 min and size > 2 deny\n",
+        default="default allow",
+    )
+    assert only(report, "GOV304").message == "`elapsed(bad) > 1 min` is always true in `b`"
