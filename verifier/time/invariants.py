@@ -30,7 +30,7 @@ PAIRS_MAX: Final = 20
 """Growing cells of a scope of which every two are compared; of more only those of one operator."""
 
 STATES_MAX: Final = 8
-"""Growing cells of which every two are compared in each state of a machine."""
+"""Growing cells, and counters, of which every two are compared in each state of a machine."""
 
 ATOMS_MAX: Final = 400
 """Facts about what holds in a state of a machine, of one scope."""
@@ -146,7 +146,7 @@ def _candidates(policy: ir.Policy, time: ir.Time, encoder: Encoder) -> Iterator[
             yield _in_range(cell)
     for scope in sorted({cell.scope for cell in time.cells}):
         own = [c for c in time.cells if c.scope == scope and not c.brief]
-        yield from _orders(own)
+        yield from _orders(own, _counters(time, own))
         yield from _states(policy, time, own, encoder)
         yield from _claims(policy, own, encoder)
 
@@ -158,8 +158,8 @@ def _in_range(cell: ir.Cell) -> Fact:
     )
 
 
-def _orders(cells: Sequence[ir.Cell]) -> Iterator[Fact]:
-    """Of two growing cells one is never behind the other."""
+def _orders(cells: Sequence[ir.Cell], counters: Sequence[ir.Cell]) -> Iterator[Fact]:
+    """Of two growing cells one is never behind the other; of two counters one never counts more."""
     growing = [c for c in cells if c.cap is not None]
     last: dict[str, ir.Cell] = {}
     for cell in growing:
@@ -167,8 +167,19 @@ def _orders(cells: Sequence[ir.Cell]) -> Iterator[Fact]:
         if stem in last:
             yield _order(last[stem], cell)
         last[stem] = cell
-    for a, b in permutations(_ends(growing), 2):
+    for a, b in (*permutations(_ends(growing), 2), *permutations(counters, 2)):
         yield _order(a, b)
+
+
+def _counters(time: ir.Time, cells: Sequence[ir.Cell]) -> list[ir.Cell]:
+    """The cells that count, as far as every two can be compared."""
+    counting = {one.cell for one in time.updates if one.value == _one_more(one.cell)}
+    found = [cell for cell in cells if cell.name in counting]
+    return found if len(found) <= STATES_MAX else []
+
+
+def _one_more(name: str) -> ir.IntExpr:
+    return ir.Arith(ir.ArithOp.ADD, ir.FieldValue(name), ir.IntConst(1))
 
 
 def _ends(growing: Sequence[ir.Cell]) -> list[ir.Cell]:
@@ -187,7 +198,9 @@ def _stem(name: str) -> str:
 
 
 def _order(a: ir.Cell, b: ir.Cell) -> Fact:
-    first, second, cap = a.name, b.name, b.cap
+    first, second = a.name, b.name
+    cap = b.field.hi if b.cap is None else b.cap
+    less = "counts no more than" if b.cap is None else "is no longer ago than"
 
     def of(cells: Terms) -> Term:
         x, y = cells[first], cells[second]
@@ -195,7 +208,7 @@ def _order(a: ir.Cell, b: ir.Cell) -> Fact:
         none = [v < 0 for v, c in ((x, a), (y, b)) if c.field.lo < 0]
         return z3.Or([*none, term])
 
-    return Fact(f"`{first}` is no longer ago than `{second}`", of)
+    return Fact(f"`{first}` {less} `{second}`", of)
 
 
 def _states(
@@ -205,7 +218,8 @@ def _states(
     names = {c.name for c in cells}
     atoms = _atoms(policy, time, names)
     few = [c for c in cells if c.cap is None and c.field.hi - c.field.lo < 8]
-    growing = _ends([c for c in cells if c.cap is not None])
+    growing, counters = _ends([c for c in cells if c.cap is not None]), _counters(time, cells)
+    growing = growing if len(growing) <= STATES_MAX else []
     count = 0
     for cell in few:
         for value in range(cell.field.lo, cell.field.hi + 1):
@@ -217,8 +231,8 @@ def _states(
                 count += 1
                 yield _implied(cell, value, shown, atom, encoder, wanted=True)
                 yield _implied(cell, value, shown, atom, encoder, wanted=False)
-            if cell.field.members and len(growing) <= STATES_MAX:
-                for a, b in permutations(growing, 2):
+            if cell.field.members:
+                for a, b in (*permutations(growing, 2), *permutations(counters, 2)):
                     yield _order_in(cell, value, shown, _order(a, b))
 
 

@@ -242,3 +242,15 @@ def test_an_operator_that_is_always_true_is_shown_as_it_was_written() -> None:
         default="default allow",
     )
     assert only(report, "GOV304").message == "`elapsed(bad) > 1 min` is always true in `b`"
+
+
+def test_counters_of_one_thing_that_start_anew_at_different_times_are_held_against_each_other() -> (
+    None
+):
+    report = verified(
+        "machine trial {\n  start off\n  off -> on on restart\n"
+        "  on -> done when count(allowed) since enters trial.on >= 3\n  done -> off on ok\n}\n"
+        "rule some when trial is on and count(allowed) since enters trial.on < 3 allow\n"
+        "prove p: count(allowed) since restart >= 3 and trial is on implies decision is deny\n"
+    )
+    assert report.status == "proved", [one.message for one in report.findings]
