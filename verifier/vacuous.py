@@ -103,10 +103,10 @@ class _Parts:
         size = sum(1 for _ in ir.atoms(condition))
         quick = self._plain_conjunction(i, condition) if size <= TESTS_MAX else None
         if quick is not None:
-            yield from quick
+            yield from (one for one in quick if not _is_unwritten(one[0].node, condition))
             return
         pool = self._pool(condition)
-        stack: list[tuple[Path, ir.BoolExpr, Span | None]] = [((), condition, None)]
+        stack: list[tuple[Path, ir.BoolExpr, ir.BoolExpr | None]] = [((), condition, None)]
         looked_at = min(PARTS_MAX, STEPS_MAX // max(1, size))
         for _ in range(looked_at):
             if not stack:
@@ -114,13 +114,12 @@ class _Parts:
             path, node, around = stack.pop()
             if isinstance(node, ir.BoolConst):
                 continue
-            unwritten = not children(node) or isinstance(node, ir.Not)
-            unwritten = unwritten and node.span is not None and node.span == around
+            unwritten = _is_unwritten(node, around)
             verdict = None if unwritten else self._verdict(i, condition, path, pool)
-            if not unwritten:  # nobody wrote the `not` of an `else`, nor the tests of an operator
+            if not unwritten:
                 yield Part(i, path, node), verdict
             if verdict is None:
-                inner = [((*path, k), one, node.span) for k, one in enumerate(children(node))]
+                inner = [((*path, k), one, node) for k, one in enumerate(children(node))]
                 stack += inner[::-1]
         if stack:
             self.cut[i] = looked_at
@@ -259,6 +258,13 @@ def compared_fields(condition: ir.BoolExpr) -> list[str]:
                 if isinstance(part, ir.FieldValue):
                     names[part.name] = None
     return list(names)
+
+
+def _is_unwritten(node: ir.BoolExpr, around: ir.BoolExpr | None) -> bool:
+    """Whether nobody wrote a part by itself: the `not` of an `else`, what an operator or sugar tests."""
+    if around is None or node is around or node.span is None or node.span != around.span:
+        return False
+    return not children(node) or isinstance(node, ir.Not)
 
 
 def _place(part: Part) -> tuple[object, ...]:

@@ -254,3 +254,12 @@ def test_counters_of_one_thing_that_start_anew_at_different_times_are_held_again
         "prove p: count(allowed) since restart >= 3 and trial is on implies decision is deny\n"
     )
     assert report.status == "proved", [one.message for one in report.findings]
+
+
+def test_the_lowest_level_of_autonomy_is_no_vacuous_condition() -> None:
+    text = HEADER.format(default="default deny").replace(
+        "size     : number in 0..9", "act : one of a, b"
+    )
+    levels = "autonomy for agent on act {\n  low may a\n  high may b when ok within 1 h\n}\n"
+    report = verify(compile_source(Source("p.gov", text + levels)).policy)
+    assert report.status == "proved", [one.message for one in report.findings]
