@@ -27,11 +27,9 @@ from govlang.verifier.findings import UNSEEN, VACUOUS, Finding, Severity, undeci
 from govlang.verifier.firing import report_at_work
 from govlang.verifier.options import Context
 from govlang.verifier.outcome import Decision
+from govlang.verifier.parts import Path, children, compared_fields, describe, part_of, replaced
 from govlang.verifier.shapes import Box, Terms, intersection, terms
 from govlang.verifier.solve import Absent, Claim, Found, Open, Session
-
-Path = tuple[int, ...]
-"""Where a part stands in a condition: the index of an operand, level by level."""
 
 OPERANDS_MAX: Final = 12  # operands of one condition for which a corner is tried
 PARTS_MAX: Final = 400  # parts of one condition that are looked at one by one
@@ -213,7 +211,10 @@ class _Parts:
         self, i: int, condition: ir.BoolExpr, path: Path, pool: Sequence[Environment]
     ) -> bool | None:
         """The constant that could stand in a part's place."""
+        asked = part_of(condition, path)
         for value in (True, False):
+            if self._guards_reading(ir.negation(asked) if not value else asked):
+                continue
             changed = replaced(condition, path, ir.BoolConst(value))
             if any(env.holds(condition) != env.holds(changed) for env in pool):
                 continue
@@ -223,6 +224,13 @@ class _Parts:
             if isinstance(differs, Open):
                 self.open[i] = differs.why
         return None
+
+    def _guards_reading(self, node: ir.BoolExpr) -> bool:
+        """Whether a part is the `has` of a signal, without which its value could not be read."""
+        if not isinstance(node, ir.InRanges) or node.ranges != ((1, 1),):
+            return False
+        name, _, last = node.name.rpartition(".")
+        return last == "seen" and name in self.columns.value
 
     def _differ(self, a: ir.BoolExpr, b: ir.BoolExpr) -> bool | Open:
         encoder = self.context.encoder
@@ -249,17 +257,6 @@ def _together(shapes: Sequence[Terms]) -> Box | None:
     return found
 
 
-def compared_fields(condition: ir.BoolExpr) -> list[str]:
-    """The numbers that comparisons compute with."""
-    names: dict[str, None] = {}
-    for atom in ir.atoms(condition):
-        if isinstance(atom, ir.Compare):
-            for part in (*ir.int_parts(atom.left), *ir.int_parts(atom.right)):
-                if isinstance(part, ir.FieldValue):
-                    names[part.name] = None
-    return list(names)
-
-
 def _is_unwritten(node: ir.BoolExpr, around: ir.BoolExpr | None) -> bool:
     """Whether nobody wrote a part by itself: the `not` of an `else`, what an operator or sugar tests."""
     if around is None or node is around or node.span is None or node.span != around.span:
@@ -272,58 +269,6 @@ def _place(part: Part) -> tuple[object, ...]:
     if span is None:
         return (part.rule, part.path)
     return (span.file, span.start, span.end, type(part.node).__name__)
-
-
-def children(node: ir.BoolExpr) -> tuple[ir.BoolExpr, ...]:
-    """The parts of a condition, one level down."""
-    match node:
-        case ir.Not(operand=operand):
-            return (operand,)
-        case ir.And(operands=operands) | ir.Or(operands=operands):
-            return operands
-        case _:
-            return ()
-
-
-def replaced(node: ir.BoolExpr, path: Path, by: ir.BoolExpr) -> ir.BoolExpr:
-    """A condition with one part replaced."""
-    if not path:
-        return by
-    first, *rest = path
-    match node:
-        case ir.Not(operand=operand):
-            return ir.Not(replaced(operand, tuple(rest), by))
-        case ir.And(operands=operands) | ir.Or(operands=operands):
-            changed = list(operands)
-            changed[first] = replaced(operands[first], tuple(rest), by)
-            return type(node)(tuple(changed))
-        case _:
-            raise ValueError("no such part")
-
-
-def describe(node: ir.BoolExpr) -> str:
-    """A condition without a place in a source, in words."""
-    match node:
-        case ir.InRanges(name=name, ranges=allowed):
-            return f"{name} in " + ", ".join(f"{lo}..{hi}" for lo, hi in allowed)
-        case ir.Has(name=name):
-            return f"has {name}"
-        case ir.SetTest(name=name, op=op):
-            return f"{name} {op.value} …"
-        case ir.TextTest(name=name, patterns=patterns):
-            return f"{name} " + ", ".join(f'{p.kind.value} "{p.text}"' for p in patterns)
-        case ir.TextEqual(left=left, right=right):
-            return f"{left} == {right}"
-        case ir.Compare(op=op):
-            return f"… {op.value} …"
-        case ir.Not(operand=operand):
-            return f"not {describe(operand)}"
-        case ir.And(operands=operands):
-            return " and ".join(describe(one) for one in operands)
-        case ir.Or(operands=operands):
-            return " or ".join(describe(one) for one in operands)
-        case _:
-            return "the condition"
 
 
 def _finding(context: Context, rules: Sequence[int], message: str, span: Span | None) -> Finding:

@@ -21,10 +21,10 @@ import z3
 from govlang.compiler import ir
 from govlang.verifier.columns import Columns
 from govlang.verifier.encode import Encoder, Term
+from govlang.verifier.parts import describe
 from govlang.verifier.smtlib import Watch, ask
 from govlang.verifier.time.moment import Terms
 from govlang.verifier.time.relation import Relation
-from govlang.verifier.vacuous import describe
 
 PAIRS_MAX: Final = 20
 """Growing cells of a scope of which every two are compared; of more only those of one operator."""

@@ -263,3 +263,14 @@ def test_the_lowest_level_of_autonomy_is_no_vacuous_condition() -> None:
     levels = "autonomy for agent on act {\n  low may a\n  high may b when ok within 1 h\n}\n"
     report = verify(compile_source(Source("p.gov", text + levels)).policy)
     assert report.status == "proved", [one.message for one in report.findings]
+
+
+def test_what_must_guard_a_reading_is_not_vacuous() -> None:
+    report = verified(
+        "signal load : number in 0..100\n"
+        "rule high when has load and load > 80 deny\n"
+        "rule low when not (has load) or load <= 10 throttle retry 1 s\n"
+        "rule mean when has load and ewma(load, 0.5) > 70 and size > 2 deny\n",
+        default="default allow",
+    )
+    assert report.status == "proved", [one.message for one in report.findings]
