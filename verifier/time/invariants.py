@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any, Final
 
 import z3
@@ -147,6 +147,7 @@ def _candidates(policy: ir.Policy, time: ir.Time, encoder: Encoder) -> Iterator[
     for scope in sorted({cell.scope for cell in time.cells}):
         own = [c for c in time.cells if c.scope == scope and not c.brief]
         yield from _orders(own, _counters(time, own))
+        yield from _same_panes(own)
         yield from _states(policy, time, own, encoder)
         yield from _claims(policy, own, encoder)
 
@@ -169,6 +170,23 @@ def _orders(cells: Sequence[ir.Cell], counters: Sequence[ir.Cell]) -> Iterator[F
         last[stem] = cell
     for a, b in (*permutations(_ends(growing), 2), *permutations(counters, 2)):
         yield _order(a, b)
+
+
+def _same_panes(cells: Sequence[ir.Cell]) -> Iterator[Fact]:
+    """Two sums with as many panes of one length keep the same, if they add the same."""
+    phases = [c for c in cells if c.name.endswith(".phase")]
+    by_stem = {c.name.removesuffix(".phase"): c for c in phases}
+    for (one, first), (other, second) in pairwise(by_stem.items()):
+        ours = [c for c in cells if c.name.rpartition(".")[0] == one]
+        named = {c.name: c for c in cells}
+        theirs = [named.get(c.name.replace(one, other, 1)) for c in ours]
+        if first.cap == second.cap and None not in theirs:
+            yield from (_equal(a, b) for a, b in zip(ours, theirs, strict=True) if b is not None)
+
+
+def _equal(a: ir.Cell, b: ir.Cell) -> Fact:
+    first, second = a.name, b.name
+    return Fact(f"`{first}` equals `{second}`", lambda s: s[first] == s[second])
 
 
 def _counters(time: ir.Time, cells: Sequence[ir.Cell]) -> list[ir.Cell]:

@@ -274,3 +274,41 @@ def test_what_must_guard_a_reading_is_not_vacuous() -> None:
         default="default allow",
     )
     assert report.status == "proved", [one.message for one in report.findings]
+
+
+def test_a_cover_that_follows_from_the_last_sample_is_named() -> None:
+    report = verified(
+        "signal load : number in 0..100 = 0\n"
+        "rule lately when max(load) in 10 min >= 60 deny\n"
+        "rule now when load >= 80 and size > 2 deny\n",
+        default="default allow",
+    )
+    found = only(report, "GOV302")
+    assert (found.rules, found.detail) == (("now",), {"covered_by": ["lately"]})
+
+
+def test_a_sum_that_needs_several_samples_is_reached() -> None:
+    report = verified(
+        "event spent { x : number in 1..20 }\n"
+        "rule over when sum(spent.x) in 1 h by 30 min > 110 deny\n",
+        default="default allow",
+    )
+    assert report.status == "proved", [one.message for one in report.findings]
+
+
+def test_two_sums_of_one_thing_are_held_against_each_other() -> None:
+    report = verified(
+        "rule over when sum(allowed.size) in 1 h by 15 min > 5 deny\n"
+        "prove p: sum(allowed.size) in 1 h by 15 min, under > 5 implies decision is deny\n",
+        default="default allow",
+    )
+    assert report.status == "proved", [one.message for one in report.findings]
+
+
+def test_times_of_a_history_are_those_of_the_windows() -> None:
+    report = verified(
+        "machine m {\n  start off\n  off -> on on bad\n  on -> off when count(ok) since enters m.on >= 2\n}\n"
+        "rule a when m is on and size > 1 allow\n"
+        "prove p: enters m.off implies count(ok) in 20 h >= 2\n"
+    )
+    assert [step["at_ms"] for step in steps(only(report, "GOV306"))] == [0, 0, 72_000_001]
