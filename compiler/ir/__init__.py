@@ -104,6 +104,7 @@ from govlang.compiler.ir.walk import (
     atoms,
     fields_read,
     int_parts,
+    located,
 )
 
 __all__ = [
@@ -183,5 +184,6 @@ __all__ = [
     "disjunction",
     "fields_read",
     "int_parts",
+    "located",
     "negation",
 ]

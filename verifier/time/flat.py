@@ -29,13 +29,6 @@ def with_update_texts(policy: ir.Policy, time: ir.Time) -> ir.Policy:
     return replace(policy, properties=(*policy.properties, *asked))
 
 
-def is_presence(node: ir.BoolExpr) -> bool:
-    """Whether a condition is `has x` of a signal; the language asks for it, whatever x reads as before."""
-    return (
-        isinstance(node, ir.InRanges) and node.name.endswith(".seen") and node.ranges == ((1, 1),)
-    )
-
-
 def unsupported(policy: ir.Policy) -> str | None:
     """What of a policy over time cannot be put to the solver, in words; None if all can.
 

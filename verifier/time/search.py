@@ -10,7 +10,7 @@ repeats one sample as often as some cell counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from time import monotonic
@@ -190,7 +190,23 @@ class Search:
                 found.add(int(last))
             elif cell.cap is None and not cell.field.members and 2 < cell.field.hi <= LONG:
                 found.add(cell.field.hi - 1)
-        return sorted(n for n in found if n <= LONG)
+        return sorted(n for n in found | self._summands() if n <= LONG)
+
+    def _summands(self) -> set[int]:
+        """How many of what is added pass a number that a sum is compared with."""
+        tops = {one.name: one.hi for one in self.wide.fields}
+        most = {one.cell: n for one in self.time.updates if (n := _added(one, tops)) > 0}
+        found = set()
+        for condition in self._conditions():
+            for atom in ir.atoms(condition):
+                if not isinstance(atom, ir.Compare):
+                    continue
+                parts = [*ir.int_parts(atom.left), *ir.int_parts(atom.right)]
+                names = [one.name for one in parts if isinstance(one, ir.FieldValue)]
+                added = max((most[name] for name in names if name in most), default=0)
+                bounds = [one.value for one in parts if isinstance(one, ir.IntConst)]
+                found |= {bound // added + 1 for bound in bounds if added and bound > 0}
+        return found
 
     # --- proofs ----------------------------------------------------------------------------------
 
@@ -204,6 +220,10 @@ class Search:
         finally:
             solver.pop()
         return None if verdict == z3.unknown else bool(verdict == z3.unsat)
+
+    def last_sample(self) -> Relation:
+        """One sample from any state that satisfies what is known of states."""
+        return self._relation(1)[0]
 
     def _relation(self, steps: int) -> tuple[Relation, Any]:
         if steps not in self._steps:
@@ -325,6 +345,12 @@ class Reachable(Session):
         """Whether the terms hold together in a state that satisfies what is known of states."""
         return super().satisfiable([*self.encoder.lemmas, *terms])
 
+    def core(self, fixed: Sequence[Term], soft: Sequence[Term]) -> list[int] | None:
+        """As of single requests, where the last sample of a history makes the contradiction."""
+        relation = self.search.last_sample()
+        laws = [*relation.laws, *relation.view(), *self.encoder.lemmas]
+        return super().core([*laws, *fixed], soft)
+
     def _satisfies(self, reached: Reached, terms: Sequence[Term]) -> bool:
         """Whether a row satisfies terms over the columns."""
         if not terms:
@@ -335,6 +361,26 @@ class Reachable(Session):
             for v, n in zip(self.encoder.variables, row, strict=True)
         ]
         return all(z3.is_true(z3.simplify(z3.substitute(t, *fixed))) for t in terms)
+
+
+def _added(update: ir.Update, tops: Mapping[str, int]) -> int:
+    """The most that an update adds to a sum; 0 if it adds nothing, or what is not plain."""
+    match update.value:
+        case ir.Arith(op=ir.ArithOp.LEAST, left=ir.Arith(op=ir.ArithOp.ADD, left=own, right=more)):
+            pass
+        case ir.Arith(op=ir.ArithOp.ADD, left=own, right=more):
+            pass
+        case _:
+            return 0
+    if own != ir.FieldValue(update.cell):
+        return 0
+    match more:
+        case ir.IntConst(value=value):
+            return value
+        case ir.FieldValue(name=name):
+            return tops.get(name, 0)
+        case _:
+            return 0
 
 
 def _only(term: Term, _moment: Moment, _taken: Taken) -> list[Term]:

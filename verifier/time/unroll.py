@@ -11,6 +11,7 @@ times stands for m equal ones at one time.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import z3
 
@@ -19,6 +20,9 @@ from govlang.compiler.step import State
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.outcome import any_of
 from govlang.verifier.time.moment import Moment, Taken, Terms, grow
+
+LAST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999, behind which there are no times."""
 
 
 @dataclass
@@ -128,7 +132,7 @@ class History:
     def _ordered(self, number: int) -> list[Term]:
         moment = self.moments[number]
         earliest = max((one.at_ms for one in self.start.instances.values()), default=0)
-        found = [moment.at >= (0 if self.back else earliest)]
+        found = [moment.at >= (0 if self.back else earliest), moment.at <= LAST_MS]
         if number and not self.back:
             found.append(moment.at >= self.moments[number - 1].at)
         for key in moment.keys.values():
