@@ -31,6 +31,7 @@ from govlang.compiler.types import (
     Quantity,
     Value,
     flow_of,
+    written_at,
 )
 from govlang.compiler.values import (
     check_arity,
@@ -226,7 +227,7 @@ class Checker:
                 return decision_test(expr)
             case _:
                 if isinstance(expr, ast.Temporal):
-                    return self.temporal.value(expr)
+                    return written_at(expr.span, self.temporal.value(expr))
                 (operand,) = self._all(expr.operand)
                 return membership.tested(expr, operand, self.scope)
 
@@ -255,7 +256,7 @@ class Checker:
         if text in self.scope.time.signals:
             return self.temporal.read_signal(self.scope.time.signals[text], name)
         if self.scope.is_event(text):
-            return self.temporal.happens(name)
+            return written_at(name.span, self.temporal.happens(name))
         if text in READ_OFF_THE_CLOCK:
             return self.temporal.clock(text, name.span)
         if text in self.scope.faulty:
@@ -334,7 +335,7 @@ class Checker:
             if isinstance(side, ast.Bounded):
                 found = self.temporal.compared(op, side, other, expr.span)
                 if found is not None:
-                    return found
+                    return written_at(expr.span, found)
         left = self.value(expr.left)
         if isinstance(left, Faulty) and isinstance(expr.right, ast.Name):
             return FAULTY  # the name may be a member of what could not be read

@@ -105,6 +105,7 @@ from govlang.compiler.ir.walk import (
     atoms,
     fields_read,
     int_parts,
+    located,
 )
 
 __all__ = [
@@ -184,6 +185,7 @@ __all__ = [
     "disjunction",
     "fields_read",
     "int_parts",
+    "located",
     "negation",
     "rule_expressions",
 ]
