@@ -316,11 +316,7 @@ class Translation:
     # --- values -------------------------------------------------------------------------------
 
     def value(self, node: Any, at: str, present: Present, unit: str | None) -> ast.Expr:
-        """A number or a text; bare numbers take `unit`.
-
-        Raises:
-            GovError: it cannot be carried over.
-        """
+        """A number or a text; bare numbers take `unit`; raises `GovError` as `condition` does."""
         if isinstance(node, bool):
             return ast.Bool(node)
         if isinstance(node, int | Decimal):
