@@ -72,8 +72,7 @@ def steps_of(number: ast.Number, field: ir.Field, units: Units) -> int:
 
 def unit_and_step(field: ir.Field, units: Units) -> tuple[Unit, Fraction]:
     """The unit of a number field, and its step in base units."""
-    unit = units.find(field.unit or None)
-    assert unit is not None, "units of declared ranges are known"
+    unit = units.of_range(field.unit)
     return unit, Fraction(field.step_num, field.step_den) * unit.factor
 
 

@@ -13,7 +13,7 @@ from govlang.compiler.fields import milliseconds
 from govlang.compiler.happenings import state_cell, states
 from govlang.compiler.ir import BoolExpr, Stage
 from govlang.compiler.refusal import RefusalError, shortened
-from govlang.compiler.temporal import Temporal
+from govlang.compiler.temporal_setting import Setting
 from govlang.dsl import ast
 from govlang.dsl.expression_text import expression
 from govlang.dsl.record import record
@@ -30,30 +30,27 @@ class Move:
     span: Span
 
 
-def moves_of(temporal: Temporal, machine: ast.MachineDecl) -> tuple[Move, ...]:
+def moves_of(setting: Setting, machine: ast.MachineDecl) -> tuple[Move, ...]:
     """The transitions by precedence, each checked in the scope of the machine.
 
     Raises:
         RefusalError: a transition reads what a machine cannot.
     """
-    home = temporal.occurrences.machine_scope(machine)
-    before, temporal.context = temporal.context, home
-    try:
-        return tuple(_move(temporal, machine, one, home) for one in _ordered(temporal, machine))
-    finally:
-        temporal.context = before
+    home = setting.occurrences.machine_scope(machine)
+    with setting.seen_from(home):
+        return tuple(_move(setting, machine, one, home) for one in _ordered(setting, machine))
 
 
-def add_machine(temporal: Temporal, machine: ast.MachineDecl, moves: tuple[Move, ...]) -> None:
+def add_machine(setting: Setting, machine: ast.MachineDecl, moves: tuple[Move, ...]) -> None:
     """The cells of a machine: its state, the time in it, and for each state that is watched its entry."""
-    memory, name = temporal.memory, machine.name.text
-    home = temporal.occurrences.machine_scope(machine)
+    memory, name = setting.memory, machine.name.text
+    home = setting.occurrences.machine_scope(machine)
     updates = [
         ir.Update(Stage.MOVE, name, _taken(name, move), ir.IntConst(move.target)) for move in moves
     ]
     memory.add(ir.Cell(state_cell(machine), home, 0), *updates)
     if any(one.after is not None for one in machine.transitions):
-        cap = _cap(temporal, machine)
+        cap = _cap(setting, machine)
         age = ir.cell_field(_age(name), 0, cap)
         restarts = (
             ir.Update(Stage.MOVE, _age(name), _taken(name, m), ir.IntConst(0)) for m in moves
@@ -70,9 +67,9 @@ def add_machine(temporal: Temporal, machine: ast.MachineDecl, moves: tuple[Move,
         memory.add(ir.Cell(ir.cell_field(brief, 0, 1, ir.Kind.BOOL), home, 0, brief=True), *into)
 
 
-def _cap(temporal: Temporal, machine: ast.MachineDecl) -> int:
+def _cap(setting: Setting, machine: ast.MachineDecl) -> int:
     due = [one.after for one in machine.transitions if one.after is not None]
-    return max(milliseconds(one, temporal.scope.units) for one in due)
+    return max(milliseconds(one, setting.scope.units) for one in due)
 
 
 def _age(name: str) -> str:
@@ -83,43 +80,43 @@ def _taken(name: str, move: Move) -> BoolExpr:
     return ir.conjunction((ir.InRanges(name, ((move.source, move.source),)), move.possible))
 
 
-def _move(temporal: Temporal, machine: ast.MachineDecl, one: ast.Transition, home: str) -> Move:
+def _move(setting: Setting, machine: ast.MachineDecl, one: ast.Transition, home: str) -> Move:
     names = states(machine)
     return Move(
         names.index(one.source.text),
         names.index(one.target.text),
-        _possible(temporal, machine, one, home),
+        _possible(setting, machine, one, home),
         one.span,
     )
 
 
-def _ordered(temporal: Temporal, machine: ast.MachineDecl) -> list[ast.Transition]:
+def _ordered(setting: Setting, machine: ast.MachineDecl) -> list[ast.Transition]:
     """What revokes or drops, then what is due, then the others as they are written."""
-    urgent = temporal.scope.time.urgent[machine.name.text]
+    urgent = setting.scope.time.urgent[machine.name.text]
     rest = sorted(machine.transitions[urgent:], key=lambda one: one.after is None)
     return [*machine.transitions[:urgent], *rest]
 
 
 def _possible(
-    temporal: Temporal, machine: ast.MachineDecl, one: ast.Transition, home: str
+    setting: Setting, machine: ast.MachineDecl, one: ast.Transition, home: str
 ) -> BoolExpr:
     parts: list[BoolExpr] = []
     if one.on:
-        parts.append(ir.disjunction([_happens(temporal, event, home) for event in one.on]))
+        parts.append(ir.disjunction([_happens(setting, event, home) for event in one.on]))
     if one.after is not None:
-        due = milliseconds(one.after, temporal.scope.units)
-        temporal.window(one.after)
-        reached = (due, _cap(temporal, machine))
+        due = milliseconds(one.after, setting.scope.units)
+        setting.window(one.after)
+        reached = (due, _cap(setting, machine))
         parts.append(ir.InRanges(_age(machine.name.text), (reached,)))
     if one.when is not None:
-        condition = temporal.checker.inside(one.when)
-        parts.append(_known(temporal, condition.expr, one.when, home))
+        condition = setting.checker.inside(one.when)
+        parts.append(_known(setting, condition.expr, one.when, home))
     return ir.conjunction(parts, one.span)
 
 
-def _known(temporal: Temporal, holds: BoolExpr, when: ast.Expr, home: str) -> BoolExpr:
+def _known(setting: Setting, holds: BoolExpr, when: ast.Expr, home: str) -> BoolExpr:
     """A condition as it is known before machines step."""
-    occurrences, memory = temporal.occurrences, temporal.memory
+    occurrences, memory = setting.occurrences, setting.memory
     occurrences.home_of(holds, home, when.span)
     occurrences.check_moments(holds, home, when.span)
     entries = ir.fields_read(holds) & memory.moments
@@ -128,8 +125,8 @@ def _known(temporal: Temporal, holds: BoolExpr, when: ast.Expr, home: str) -> Bo
     return occurrences.kept(holds, occurrences.named(expression(when), home), home)
 
 
-def _happens(temporal: Temporal, event: ast.Occurrence, home: str) -> BoolExpr:
-    trigger, where = temporal.occurrences.trigger(event, home)
+def _happens(setting: Setting, event: ast.Occurrence, home: str) -> BoolExpr:
+    trigger, where = setting.occurrences.trigger(event, home)
     if trigger.stage != Stage.TAKE:
         raise _unknown_yet(event.span)
     if where not in (home, ir.SHARED):
@@ -139,7 +136,7 @@ def _happens(temporal: Temporal, event: ast.Occurrence, home: str) -> BoolExpr:
             event.span,
             f"write `machine … per {where}`",
         )
-    temporal.occurrences.check_moments(trigger.condition, home, event.span)
+    setting.occurrences.check_moments(trigger.condition, home, event.span)
     return trigger.condition
 
 

@@ -41,9 +41,7 @@ def template(declared: ir.Field, expr: ir.FieldValue | ir.ParamValue, units: Uni
     """What the name of a field or a parameter stands for, whether optional or not."""
     match declared.kind:
         case ir.Kind.NUMBER | ir.Kind.TIME | ir.Kind.DURATION:
-            unit = units.find(declared.unit or None)
-            assert unit is not None, "units of declared ranges are known"
-            return quantity_of(declared, expr, unit)
+            return quantity_of(declared, expr, units.of_range(declared.unit))
         case ir.Kind.ENUM:
             return Choice(expr, positions(declared))
         case ir.Kind.SET:

@@ -130,6 +130,12 @@ class Units:
             unit = None if unit is None or part is None else unit.per(part)
         return unit
 
+    def of_range(self, text: str) -> Unit:
+        """The unit of a field's range, which has been declared; `ONE` for an empty text."""
+        found = self.find(text or None)
+        assert found is not None, "units of declared ranges are known"
+        return found
+
     def _simple(self, text: str) -> Unit | None:
         return BUILT_IN.get(text) or self._counting.get(text)
 
