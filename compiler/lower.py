@@ -101,6 +101,10 @@ class _Lowering:
         resolver = Resolver(self.found)
         for declaration in self.program.declarations:
             resolver.take(declaration)
+        if any("reserved" in source.text for source in self.program.sources):
+            from govlang.compiler.reservations import enter_reservations
+
+            enter_reservations(resolver.scope, self.program.declarations, self.found)
         return resolver.scope
 
     def _remembered(self, checker: Checker, drafts: Iterable[Draft]) -> ir.Time | None:

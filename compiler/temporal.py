@@ -20,6 +20,7 @@ from govlang.compiler import temporal_windows as windows
 from govlang.compiler.happenings import Signal
 from govlang.compiler.ir import Stage
 from govlang.compiler.refusal import FaultyError, RefusalError, shortened
+from govlang.compiler.reservations import reserved
 from govlang.compiler.temporal_setting import Setting
 from govlang.compiler.types import Condition, Faulty, Quantity, Value
 from govlang.compiler.values import number_in
@@ -87,13 +88,8 @@ class Temporal(Setting):
                     expr.span,
                     "write `prove NAME: always possible (…)`",
                 )
-            case ast.Reserved():
-                raise RefusalError(
-                    "GOV120",
-                    f"`{shortened(expr.span)}` is not part of this version of the language",
-                    expr.span,
-                    "leave it out",
-                )
+            case ast.Reserved(field=name):
+                return reserved(self, name)
 
     def compared(
         self, op: str, bounded: ast.Bounded, other: ast.Expr, span: Span
