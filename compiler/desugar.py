@@ -59,7 +59,7 @@ def drafts(
             case ast.ContractDecl():
                 for rule in sugar.contract_rules(declaration):
                     yield _written_out(rule, ir.RuleKind.GUARD, GUARD_TIER, declaration.span)
-            case ast.AutonomyDecl():
+            case ast.AutonomyDecl() if declaration is scope.time.autonomy:
                 for rule in sugar.autonomy_rules(declaration):
                     yield _written_out(rule, ir.RuleKind.RULE, lowest, declaration.span)
             case _:

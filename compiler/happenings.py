@@ -76,7 +76,7 @@ class Happenings:
     """How many transitions of a machine, its first ones, go before those that are due."""
 
     contracts: dict[str, ast.ContractDecl] = field(default_factory=dict)
-    autonomies: list[ast.AutonomyDecl] = field(default_factory=list)
+    autonomy: ast.AutonomyDecl | None = None
     longest_ms: int = 86_400_000
     """No window is longer; 24 h if the policy says nothing."""
 

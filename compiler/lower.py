@@ -10,7 +10,7 @@ is guarded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -107,11 +107,13 @@ class _Lowering:
             enter_reservations(resolver.scope, self.program.declarations, self.found)
         return resolver.scope
 
-    def _remembered(self, checker: Checker, drafts: Iterable[Draft]) -> ir.Time | None:
+    def _remembered(self, checker: Checker, drafts: Sequence[Draft]) -> ir.Time | None:
         if not checker.is_over_time:
             return None
         from govlang.compiler.remembered import lower_time
+        from govlang.compiler.window_sides import check_sides
 
+        check_sides(drafts, checker.scope.lets, self.found)
         written = (expr for draft in drafts for expr in (draft.tier_condition, draft.condition))
         return lower_time(checker, [expr for expr in written if expr is not None])
 

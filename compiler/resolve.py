@@ -164,8 +164,7 @@ class Resolver:
                     self.scope.time.events[event] = Event(event, span=declaration.span)
                 self._machine(*sugar.contract_machine(declaration))
             case ast.AutonomyDecl():
-                self.scope.time.autonomies.append(declaration)
-                self._machine(*sugar.autonomy_machine(declaration))
+                self._autonomy(declaration)
             case _:
                 pass
 
@@ -217,6 +216,20 @@ class Resolver:
                 declared.name.span,
                 help="split it into two machines",
             )
+
+    def _autonomy(self, declared: ast.AutonomyDecl) -> None:
+        first = self.scope.time.autonomy
+        if first is None:
+            self.scope.time.autonomy = declared
+            self._machine(*sugar.autonomy_machine(declared))
+            return
+        self._found.error(
+            "GOV233",
+            "`autonomy` is written twice",
+            declared.span,
+            help="write its levels into the first, or declare a `machine`",
+            notes=(Note("the first stands here", first.span),),
+        )
 
     def _is_new(self, name: ast.Name) -> bool:
         if name.text in BUILT_IN:

@@ -323,4 +323,14 @@ MEANING: Final[dict[str, Page]] = {
         "rule r when sum(failure.host) in 1 h by 5 min > 3 deny",
         "Read a number, or write a weight such as `alpha 0.3`.",
     ),
+    "GOV249": Page(
+        "a sum by panes that errs on the unsafe side",
+        "A sum by panes reaches over at least its window and up to one pane more, so it is never too small; with "
+        "`under` it takes the whole panes inside the window alone, so it is never too large. A rule that restricts "
+        "(deny, throttle, limit, require human) needs a sum that is never too small, one that allows a sum that is "
+        "never too large, where it fires from a bound up; where it fires below one, the other way round.",
+        "input { agent : key }\nevent pass\nrule earned when count(pass) in 7 d by 1 d >= 2000 allow\n"
+        "longest window 7 d",
+        "Write `count(pass) in 7 d by 1 d, under`, or take the bound into account.",
+    ),
 }
