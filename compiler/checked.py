@@ -69,6 +69,8 @@ class ReportStep:
     values: Mapping[str, Json] = field(default_factory=dict)
     states: tuple[StateExpected, ...] = ()
     span: Span | None = None
+    refused: bool = False
+    """Whether it must be refused: it is an event, and nothing calls for it."""
 
 
 @record

@@ -120,7 +120,7 @@ class History:
             )
         key = None if event.shared else self._own_key(step.values, step.span)
         found = states_expected(self.scope, step.states)
-        return ReportStep(at_ms, name, key, values, found, step.span)
+        return ReportStep(at_ms, name, key, values, found, step.span, step.refused)
 
     def _signal(self, at_ms: int, step: ast.SignalStep) -> None:
         signal = self.scope.time.signals.get(step.signal.text)

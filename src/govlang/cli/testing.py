@@ -15,6 +15,7 @@ from govlang.runtime.decision import Decision
 from govlang.runtime.policy import Policy
 
 FAILED = "GOV710"
+REFUSED = "GOV417"
 
 
 class Answered(Protocol):
@@ -88,7 +89,7 @@ def _run_history(policy: Policy, checked: Checked, case: TestCase) -> Iterator[F
 
 
 def _reported(policy: Policy, time: ir.Time, step: ReportStep) -> str | None:
-    """Take a report in; what is wrong with it.  An event that nothing called for changes nothing, as it should."""
+    """Take a report in; what is wrong with it.  An event that nothing called for is expected to be refused."""
     trace: dict[str, Any] = {"at_ms": step.at_ms} | ({} if step.key is None else {"key": step.key})
     if step.name is None:
         trace["tick"] = True
@@ -99,8 +100,9 @@ def _reported(policy: Policy, time: ir.Time, step: ReportStep) -> str | None:
     try:
         policy.observe(trace)
     except TableError as error:
-        return None if error.code == "GOV417" else error.message
-    return None
+        expected = step.refused and error.code == REFUSED
+        return None if expected else error.message
+    return f"`{step.name}` was expected to be refused, and was taken in" if step.refused else None
 
 
 def run_tests(checked: Checked, table: bytes) -> Iterator[Result]:
