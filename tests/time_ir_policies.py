@@ -27,7 +27,7 @@ from govlang.compiler.step import Report, Request, Sample, Tick
 
 KEY = ir.Field("who", ir.Kind.KEY, max_bytes=32)
 OTHER = ir.Field("target", ir.Kind.TEXT, max_bytes=32)
-KEYS = ("a", "b", "agent-7", "é")
+KEYS = ("a", "b", "agent-7", "é", "")
 X = ir.Field("$e.x", ir.Kind.NUMBER, 0, 9, origin=ir.Origin.SAMPLE)
 TARGET = replace(OTHER, name="$e.target", origin=ir.Origin.SAMPLE)
 V = ir.Field("$v", ir.Kind.NUMBER, -20, 50, origin=ir.Origin.SAMPLE)
@@ -84,6 +84,7 @@ class _Maker:
             KEY.name,
             2**40,
             tuple(one for one in (ir.GAP_FIELD, ir.FAULT_FIELD) if rng.random() < 0.3),
+            rules_read_clock=rng.random() < 0.3,
         )
         self.read += [("", self.clock(one)) for one in time.reads]
         rules = tuple(self.ruled(rule) for rule in self.base.rules)
