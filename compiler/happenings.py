@@ -72,9 +72,6 @@ class Happenings:
     events: dict[str, Event] = field(default_factory=dict)
     signals: dict[str, Signal] = field(default_factory=dict)
     machines: dict[str, ast.MachineDecl] = field(default_factory=dict)
-    urgent: dict[str, int] = field(default_factory=dict)
-    """How many transitions of a machine, its first ones, go before those that are due."""
-
     contracts: dict[str, ast.ContractDecl] = field(default_factory=dict)
     autonomy: ast.AutonomyDecl | None = None
     longest_ms: int = 86_400_000

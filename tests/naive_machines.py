@@ -161,7 +161,8 @@ class NaiveTime(Naive):
                     lower,
                     level.name.text,
                     lambda asked, level=level: (  # type: ignore[misc]  # bound at once
-                        level.when is None or asked.holds(level.when)
+                        (level.when is None or asked.holds(level.when))
+                        and not any(happens(asked, drop.on) for drop in one.drops)
                     ),
                 )
             )
