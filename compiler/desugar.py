@@ -66,6 +66,20 @@ def drafts(
                 pass
 
 
+def proofs(declarations: Iterable[ast.Declaration], scope: Scope) -> Iterator[ast.Prove]:
+    """Every claim that the declarations make, in source order."""
+    for declaration in declarations:
+        match declaration:
+            case ast.Prove():
+                yield declaration
+            case ast.ContractDecl():
+                yield from sugar.contract_proofs(declaration)
+            case ast.AutonomyDecl() if declaration is scope.time.autonomy:
+                yield from sugar.autonomy_proofs(declaration)
+            case _:
+                pass
+
+
 def _written_out(rule: sugar.Rule, kind: ir.RuleKind, tier: int, span: Span) -> Draft:
     """A rule that a contract or an autonomy stands for."""
     name, condition, effect, because = rule

@@ -210,7 +210,7 @@ class _Lowering:
     def _properties(self, checker: Checker, facts: Fields) -> tuple[ir.Property, ...]:
         seen: dict[str, Span] = {}
         found: list[ir.Property] = []
-        for one in self._all(ast.Prove):
+        for one in desugar.proofs(self.program.declarations, checker.scope):
             unique(one.name, seen, "property", self.found)
             possible = isinstance(one.claim, ast.Possible)
             claim = one.claim.condition if isinstance(one.claim, ast.Possible) else one.claim

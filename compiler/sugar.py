@@ -37,14 +37,14 @@ def contract_machine(contract: ast.ContractDecl) -> ast.MachineDecl:
     span, own = contract.span, contract.name
     moment = {name: ast.EventRef(own, ast.Name(name, span), None, span) for name in _LIFE}
     to = _Transitions(span)
-    revoke = (*contract.revoke, moment["revoked"])
+    revoke = _revoking(contract)
     for source in (NONE, ACTIVE, STOPPED):
         to.add(source, REVOKED, on=revoke)
     stop = contract.stop
     if stop is not None and stop.after is not None:
         to.add(ACTIVE, STOPPED, after=stop.after, when=_none_of(revoke, span))
     if stop is not None and stop.on:
-        to.add(ACTIVE, STOPPED, on=stop.on, when=_none_of(revoke, span))
+        to.add(ACTIVE, STOPPED, on=stop.on)
     if stop is not None and stop.calls is not None:
         spent = _spent(own, stop.calls, span)
         to.add(ACTIVE, STOPPED, when=ast.Logical("and", (spent, _none_of(revoke, span)), span))
@@ -52,6 +52,12 @@ def contract_machine(contract: ast.ContractDecl) -> ast.MachineDecl:
     to.add(STOPPED, ACTIVE, on=(moment["issued"],))
     to.add(REVOKED, NONE, on=(moment["reinstated"],))
     return ast.MachineDecl(own, ast.Name(NONE, span), tuple(to.found), span=span)
+
+
+def _revoking(contract: ast.ContractDecl) -> tuple[ast.Occurrence, ...]:
+    span = contract.span
+    by_hand = ast.EventRef(contract.name, ast.Name("revoked", span), None, span)
+    return (*contract.revoke, by_hand)
 
 
 def _none_of(events: tuple[ast.Occurrence, ...], span: Span) -> ast.Expr:
@@ -87,6 +93,36 @@ def contract_rules(contract: ast.ContractDecl) -> Iterator[Rule]:
         yield f"{name}.needs_{need.text}", lacking, ast.Effect.DENY, f"{name} needs {need.text}"
 
 
+def contract_proofs(contract: ast.ContractDecl) -> Iterator[ast.Prove]:
+    """What a contract promises: whatever is outside it is denied, and what revokes it does so at once."""
+    span = contract.span
+    outside = tuple(when for _, when, _, _ in contract_rules(contract) if when is not None)
+    denied = ast.DecisionIs(ast.Effect.DENY, negated=False, span=span)
+    claim = ast.Implies(ast.Logical("or", outside, span), denied, span)
+    yield _proof(f"{contract.name.text}.denies", claim, span)
+    revoked = ast.Is(contract.name, ast.Name(REVOKED, span), negated=False, span=span)
+    claim = ast.Implies(_one_of(_revoking(contract), span), revoked, span)
+    yield _proof(f"{contract.name.text}.revokes", claim, span)
+
+
+def _proof(name: str, claim: ast.Expr, span: Span) -> ast.Prove:
+    return ast.Prove(ast.Name(name, span), claim, span)
+
+
+def autonomy_proofs(autonomy: ast.AutonomyDecl) -> Iterator[ast.Prove]:
+    """What an autonomy promises: behind what drops to a level it is that level or a lower one."""
+    span, own = autonomy.span, ast.Name(AUTONOMY, autonomy.span)
+    names = [level.name.text for level in autonomy.levels]
+    for name in dict.fromkeys(drop.level.text for drop in autonomy.drops):
+        below = autonomy.levels[: _place(names, ast.Name(name)) + 1]
+        if len(below) < len(names):
+            drops = (drop for drop in autonomy.drops if drop.level.text == name)
+            events = tuple(event for drop in drops for event in drop.on)
+            low = ast.In(own, ast.SetLiteral(tuple(one.name for one in below), span), span)
+            claim = ast.Implies(_one_of(events, span), low, span)
+            yield _proof(f"{AUTONOMY}.drops_to_{name}", claim, span)
+
+
 def autonomy_machine(autonomy: ast.AutonomyDecl) -> ast.MachineDecl:
     """The levels, up one step a sample; where something drops, nothing goes up."""
     span, to = autonomy.span, _Transitions(autonomy.span)
@@ -96,12 +132,17 @@ def autonomy_machine(autonomy: ast.AutonomyDecl) -> ast.MachineDecl:
             to.add(source, drop.level.text, on=drop.on)
     drops = tuple(event for drop in autonomy.drops for event in drop.on)
     for lower, level in zip(names, autonomy.levels[1:], strict=False):
-        earned = () if level.when is None else (level.when,)
-        parts = (*earned, *([_none_of(drops, span)] if drops else []))
+        parts = (*_conjuncts(level.when), *([_none_of(drops, span)] if drops else []))
         whole = ast.Logical("and", parts, level.span) if len(parts) > 1 else (*parts, TRUE)[0]
         to.add(lower, level.name.text, when=whole)
     own = ast.Name(AUTONOMY, span)
     return ast.MachineDecl(own, autonomy.levels[0].name, tuple(to.found), span=span)
+
+
+def _conjuncts(condition: ast.Expr | None) -> tuple[ast.Expr, ...]:
+    if isinstance(condition, ast.Logical) and condition.op == "and":
+        return condition.operands
+    return () if condition is None else (condition,)
 
 
 def _place(names: list[str], level: ast.Name) -> int:

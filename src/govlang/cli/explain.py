@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,11 @@ COLOURS = {"decides": "green", "stands": "cyan", "overridden": "yellow", "missed
 @click.option(
     "--no-nearest", is_flag=True, help="do not look for the nearest request that is allowed"
 )
-@click.option("--core", is_flag=True, help="print the checked core instead")
+@click.option(
+    "--core",
+    is_flag=True,
+    help="print what contracts, autonomy, invariants and tables stand for instead",
+)
 @click.option("--invariants", is_flag=True, help="print the invariants instead: proved or enforced")
 @click.option("--state", is_flag=True, help="print the state that the policy keeps instead")
 @format_option()
@@ -115,13 +118,19 @@ def _nearest(nearest: dict[str, Any] | None) -> Iterator[str]:
 
 
 def _show_core(subject: Subject, style: str) -> int:
-    """The core, canonical with `--format json`, indented for people."""
-    from govlang.compiler.core import core_json
+    """What the sugar stands for, as `.gov`; with `--format json` the canonical core."""
+    if style == "json":
+        from govlang.compiler.core import core_json
 
-    core = core_json(subject.checked.policy).decode("utf-8")
-    if style != "json":
-        core = json.dumps(json.loads(core), indent=2, ensure_ascii=False)
-    click.echo(core)
+        click.echo(core_json(subject.checked.policy).decode("utf-8"))
+        return Exit.OK
+    from govlang.cli.merged import program_of
+    from govlang.compiler.written_out import written_out
+
+    tier = None if subject.bundle is None else subject.bundle.manifest.tier
+    if tier is not None:
+        click.echo(f"// only the tier {tier} of this was built")
+    click.echo(written_out(program_of(subject)), nl=False)
     return Exit.OK
 
 
