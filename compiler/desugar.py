@@ -127,13 +127,20 @@ def _member(
             assert_never(member)
 
 
+def contrary(condition: ast.Expr, span: Span) -> ast.Expr:
+    """Where a condition does not hold."""
+    if isinstance(condition, ast.Unary) and condition.op == "not":
+        return condition.operand
+    return ast.Unary("not", condition, span)
+
+
 def _guard(invariant: ast.Invariant) -> Draft:
     span = invariant.condition.span
     return Draft(
         invariant.name.text,
         ir.RuleKind.GUARD,
         GUARD_TIER,
-        ast.Unary("not", invariant.condition, span),
+        contrary(invariant.condition, span),
         None,
         ast.Decision(ast.Effect.DENY, (), invariant.span),
         f"the invariant {invariant.name.text} would not hold",

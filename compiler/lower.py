@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from govlang.compiler import desugar, ir
 from govlang.compiler.check import Checker
@@ -35,6 +35,9 @@ from govlang.dsl.codes import CODES
 from govlang.dsl.diagnostics import Diagnostics, Note, did_you_mean, in_order
 from govlang.dsl.expression_text import expression
 from govlang.dsl.source import Span
+
+if TYPE_CHECKING:
+    from govlang.compiler.state_uses import Use
 
 Kind = TypeVar("Kind")
 
@@ -74,6 +77,7 @@ class _Lowering:
         cases = tuple(map(Tests(scope, names, self.found).case, self._all(ast.Test)))
         accepts = self._accepts({p.name for p in properties} | set(names), tables)
         remembered = self._remembered(checker, drafts)
+        uses = () if remembered is None else _uses(checker, remembered)
         scope.roles.check(self.found)
         self.found.raise_errors()
         header = self.program.header
@@ -95,7 +99,8 @@ class _Lowering:
             time=remembered,
         )
         check_policy(policy)
-        return Checked(policy, cases, accepts, self.program.sources, in_order(self.found))
+        sources, warnings = self.program.sources, in_order(self.found)
+        return Checked(policy, cases, accepts, sources, warnings, uses)
 
     def _scope(self) -> Scope:
         resolver = Resolver(self.found)
@@ -334,6 +339,12 @@ def _fields(scope: Scope) -> tuple[ir.Field, ...]:
         implied=0,
     )
     return (*scope.fields.values(), *([approved] if roles or scope.roles.asked else []))
+
+
+def _uses(checker: Checker, time: ir.Time) -> tuple[Use, ...]:
+    from govlang.compiler.state_uses import uses_of
+
+    return tuple(uses_of(time, checker.scope.time, checker.temporal.operators))
 
 
 def _draft_name(draft: Draft) -> ast.Name:

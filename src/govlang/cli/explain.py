@@ -156,14 +156,25 @@ def _show_invariants(subject: Subject, timeout_s: float, style: str) -> int:
 
 
 def _show_state(subject: Subject, style: str) -> int:
-    """The cells of the policy's state with their bytes, and whose they are; bytes a key of each kind."""
+    """What each operator keeps, the cells with their bytes, whose they are, and the bytes of each kind of key.
+
+    A cell that several operators read is counted with each of them, and once in the sums.
+    """
     time = subject.checked.policy.time
     cells = [cell for cell in (time.cells if time else ()) if not cell.brief]
     total = sum(cell.bytes for cell in cells)
+    uses = subject.checked.uses
     if style == "json":
         listed = [{"cell": c.name, "bytes": c.bytes, "per": c.scope or None} for c in cells]
-        click.echo(json_text({"cells": listed, "bytes": total}))
+        operators = [
+            {"operator": one.text, "bytes": one.bytes, "per": one.scope or None,
+             "cells": [cell.name for cell in one.cells]}
+            for one in uses
+        ]  # fmt: skip
+        click.echo(json_text({"operators": operators, "cells": listed, "bytes": total}))
         return Exit.OK
+    for one in uses:
+        click.echo(f"{_bytes(one.bytes)} {_whose(one.scope)}: {one.text}")
     for cell in cells:
         click.echo(f"{cell.name}  {_bytes(cell.bytes)}, {_whose(cell.scope)}")
     for scope in dict.fromkeys(cell.scope for cell in cells):
