@@ -74,6 +74,7 @@ class ReportStep:
     span: Span | None = None
     refused: bool = False
     """Whether it must be refused: it is an event, and nothing calls for it."""
+    is_signal: bool = False
 
 
 @record

@@ -110,7 +110,10 @@ CASES = {
         ),
     ),
     "what is said above a declaration stays with it": (
-        'let a = 1\n// of r\nrule r when a_condition deny because "x"\n// of s\n\nrule s when a_condition deny because "x"',
+        (
+            'let a = 1\n// of r\nrule r when a_condition deny because "x"\n'
+            '// of s\n\nrule s when a_condition deny because "x"'
+        ),
         (
             'let a = 1\n\n// of r\nrule r\n  when a_condition\n  deny\n  because "x"\n// of s\n\n'
             'rule s\n  when a_condition\n  deny\n  because "x"\n'
