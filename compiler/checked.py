@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from decimal import Decimal
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from govlang.compiler import ir
 from govlang.dsl.diagnostics import Diagnostic
 from govlang.dsl.record import record
 from govlang.dsl.source import Source, Span
+
+if TYPE_CHECKING:  # it is loaded for policies over time only
+    from govlang.compiler.state_uses import Use
 
 Json = bool | int | Decimal | str | list[str]
 """A value of a field as a request carries it; numbers are exact, in the field's unit."""
@@ -69,6 +72,9 @@ class ReportStep:
     values: Mapping[str, Json] = field(default_factory=dict)
     states: tuple[StateExpected, ...] = ()
     span: Span | None = None
+    refused: bool = False
+    """Whether it must be refused: it is an event, and nothing calls for it."""
+    is_signal: bool = False
 
 
 @record
@@ -113,3 +119,5 @@ class Checked:
     accepts: tuple[Accept, ...] = ()
     sources: tuple[Source, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    uses: tuple[Use, ...] = ()
+    """What each operator over time keeps."""

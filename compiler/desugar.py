@@ -59,9 +59,23 @@ def drafts(
             case ast.ContractDecl():
                 for rule in sugar.contract_rules(declaration):
                     yield _written_out(rule, ir.RuleKind.GUARD, GUARD_TIER, declaration.span)
-            case ast.AutonomyDecl():
+            case ast.AutonomyDecl() if declaration is scope.time.autonomy:
                 for rule in sugar.autonomy_rules(declaration):
                     yield _written_out(rule, ir.RuleKind.RULE, lowest, declaration.span)
+            case _:
+                pass
+
+
+def proofs(declarations: Iterable[ast.Declaration], scope: Scope) -> Iterator[ast.Prove]:
+    """Every claim that the declarations make, in source order."""
+    for declaration in declarations:
+        match declaration:
+            case ast.Prove():
+                yield declaration
+            case ast.ContractDecl():
+                yield from sugar.contract_proofs(declaration)
+            case ast.AutonomyDecl() if declaration is scope.time.autonomy:
+                yield from sugar.autonomy_proofs(declaration)
             case _:
                 pass
 
@@ -113,13 +127,20 @@ def _member(
             assert_never(member)
 
 
+def contrary(condition: ast.Expr, span: Span) -> ast.Expr:
+    """Where a condition does not hold."""
+    if isinstance(condition, ast.Unary) and condition.op == "not":
+        return condition.operand
+    return ast.Unary("not", condition, span)
+
+
 def _guard(invariant: ast.Invariant) -> Draft:
     span = invariant.condition.span
     return Draft(
         invariant.name.text,
         ir.RuleKind.GUARD,
         GUARD_TIER,
-        ast.Unary("not", invariant.condition, span),
+        contrary(invariant.condition, span),
         None,
         ast.Decision(ast.Effect.DENY, (), invariant.span),
         f"the invariant {invariant.name.text} would not hold",

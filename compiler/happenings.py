@@ -25,6 +25,15 @@ ALLOWED: Final = "allowed"
 DISPATCHED: Final = "dispatched"
 """The built-in event of committed work that the host hands out."""
 
+RESERVED: Final = "reserved"
+"""Where `reserved(x)` is read: the event of work that a host takes in and will commit later."""
+
+SETTLED: Final = "settled"
+"""Where `reserved(x)` is read: work has ended, and what it used goes over into the windows of `allowed`."""
+
+RELEASED: Final = "released"
+"""Where `reserved(x)` is read: work has ended, and what it did not use is free again."""
+
 READ_OFF_THE_CLOCK: Final = {"gap": ir.GAP, "clock_fault": ir.CLOCK_FAULT}
 """Names that every policy over time can read, unless it declares them, and their columns."""
 
@@ -63,13 +72,13 @@ class Happenings:
     events: dict[str, Event] = field(default_factory=dict)
     signals: dict[str, Signal] = field(default_factory=dict)
     machines: dict[str, ast.MachineDecl] = field(default_factory=dict)
-    urgent: dict[str, int] = field(default_factory=dict)
-    """How many transitions of a machine, its first ones, go before those that are due."""
-
     contracts: dict[str, ast.ContractDecl] = field(default_factory=dict)
-    autonomies: list[ast.AutonomyDecl] = field(default_factory=list)
+    autonomy: ast.AutonomyDecl | None = None
     longest_ms: int = 86_400_000
     """No window is longer; 24 h if the policy says nothing."""
+
+    reserved: dict[str, ir.Field] = field(default_factory=dict)
+    """Amounts of the fields x of which `reserved(x)` is read."""
 
     met: list[str] = field(default_factory=list)
     """Events and signals in the order of their numbers."""

@@ -10,9 +10,9 @@ is guarded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from govlang.compiler import desugar, ir
 from govlang.compiler.check import Checker
@@ -35,6 +35,9 @@ from govlang.dsl.codes import CODES
 from govlang.dsl.diagnostics import Diagnostics, Note, did_you_mean, in_order
 from govlang.dsl.expression_text import expression
 from govlang.dsl.source import Span
+
+if TYPE_CHECKING:
+    from govlang.compiler.state_uses import Use
 
 Kind = TypeVar("Kind")
 
@@ -74,6 +77,7 @@ class _Lowering:
         cases = tuple(map(Tests(scope, names, self.found).case, self._all(ast.Test)))
         accepts = self._accepts({p.name for p in properties} | set(names), tables)
         remembered = self._remembered(checker, drafts)
+        uses = () if remembered is None else _uses(checker, remembered)
         scope.roles.check(self.found)
         self.found.raise_errors()
         header = self.program.header
@@ -95,19 +99,26 @@ class _Lowering:
             time=remembered,
         )
         check_policy(policy)
-        return Checked(policy, cases, accepts, self.program.sources, in_order(self.found))
+        sources, warnings = self.program.sources, in_order(self.found)
+        return Checked(policy, cases, accepts, sources, warnings, uses)
 
     def _scope(self) -> Scope:
         resolver = Resolver(self.found)
         for declaration in self.program.declarations:
             resolver.take(declaration)
+        if any("reserved" in source.text for source in self.program.sources):
+            from govlang.compiler.reservations import enter_reservations
+
+            enter_reservations(resolver.scope, self.program.declarations, self.found)
         return resolver.scope
 
-    def _remembered(self, checker: Checker, drafts: Iterable[Draft]) -> ir.Time | None:
+    def _remembered(self, checker: Checker, drafts: Sequence[Draft]) -> ir.Time | None:
         if not checker.is_over_time:
             return None
         from govlang.compiler.remembered import lower_time
+        from govlang.compiler.window_sides import check_sides
 
+        check_sides(drafts, checker.scope.lets, self.found)
         written = (expr for draft in drafts for expr in (draft.tier_condition, draft.condition))
         return lower_time(checker, [expr for expr in written if expr is not None])
 
@@ -204,7 +215,7 @@ class _Lowering:
     def _properties(self, checker: Checker, facts: Fields) -> tuple[ir.Property, ...]:
         seen: dict[str, Span] = {}
         found: list[ir.Property] = []
-        for one in self._all(ast.Prove):
+        for one in desugar.proofs(self.program.declarations, checker.scope):
             unique(one.name, seen, "property", self.found)
             possible = isinstance(one.claim, ast.Possible)
             claim = one.claim.condition if isinstance(one.claim, ast.Possible) else one.claim
@@ -328,6 +339,12 @@ def _fields(scope: Scope) -> tuple[ir.Field, ...]:
         implied=0,
     )
     return (*scope.fields.values(), *([approved] if roles or scope.roles.asked else []))
+
+
+def _uses(checker: Checker, time: ir.Time) -> tuple[Use, ...]:
+    from govlang.compiler.state_uses import uses_of
+
+    return tuple(uses_of(time, checker.scope.time, checker.temporal.operators))
 
 
 def _draft_name(draft: Draft) -> ast.Name:

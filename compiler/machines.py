@@ -3,7 +3,7 @@
 In: machines as declared and the checker of their conditions.  Out: cells and updates of the stage MOVE.
 
 All machines step at once, at most one transition each: of those that are possible the first one in the
-order: what drops or revokes, then what is due, then as they are written.
+order: what is due, then as they are written.  What drops or revokes goes before both: see `sugar.py`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def moves_of(setting: Setting, machine: ast.MachineDecl) -> tuple[Move, ...]:
     """
     home = setting.occurrences.machine_scope(machine)
     with setting.seen_from(home):
-        return tuple(_move(setting, machine, one, home) for one in _ordered(setting, machine))
+        return tuple(_move(setting, machine, one, home) for one in _ordered(machine))
 
 
 def add_machine(setting: Setting, machine: ast.MachineDecl, moves: tuple[Move, ...]) -> None:
@@ -100,11 +100,9 @@ def _move(setting: Setting, machine: ast.MachineDecl, one: ast.Transition, home:
     )
 
 
-def _ordered(setting: Setting, machine: ast.MachineDecl) -> list[ast.Transition]:
-    """What revokes or drops, then what is due, then the others as they are written."""
-    urgent = setting.scope.time.urgent[machine.name.text]
-    rest = sorted(machine.transitions[urgent:], key=lambda one: one.after is None)
-    return [*machine.transitions[:urgent], *rest]
+def _ordered(machine: ast.MachineDecl) -> list[ast.Transition]:
+    """What is due, then the others as they are written."""
+    return sorted(machine.transitions, key=lambda one: one.after is None)
 
 
 def _possible(

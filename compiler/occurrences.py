@@ -59,7 +59,8 @@ class Occurrences:
             return found
         if text in (ALLOWED, DISPATCHED):
             return Event(text)
-        raise unknown("event", name, (*self.scope.time.events, ALLOWED, DISPATCHED))
+        whole = ast.Name(text, name.span)
+        raise unknown("event", whole, (*self.scope.time.events, ALLOWED, DISPATCHED))
 
     def _event(
         self, name: ast.Name, text: str, per: ast.Name | None, context: str

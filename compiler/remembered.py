@@ -15,7 +15,7 @@ from govlang.compiler.happenings import ALLOWED, DISPATCHED, Event
 from govlang.compiler.ir import ArithOp, Stage
 from govlang.compiler.lets import names_in
 from govlang.compiler.machines import add_machine, moves_of
-from govlang.compiler.refusal import FaultyError, RefusalError
+from govlang.compiler.refusal import FaultyError, RefusalError, shortened
 from govlang.compiler.resolve import unique, unknown
 from govlang.dsl import ast
 from govlang.dsl.source import Span
@@ -89,9 +89,9 @@ def _check_key(checker: Checker) -> None:
 def _check_whose(checker: Checker) -> None:
     """Refuse contracts and autonomies that are not for the key, and levels that make no sense."""
     scope, found = checker.scope, checker.found
+    autonomy = scope.time.autonomy
     whose: list[ast.ContractDecl | ast.AutonomyDecl] = [*scope.time.contracts.values()]
-    whose += scope.time.autonomies
-    for one in whose:
+    for one in whose if autonomy is None else (*whose, autonomy):
         if one.key.text != scope.key:
             found.error(
                 "GOV244",
@@ -99,13 +99,27 @@ def _check_whose(checker: Checker) -> None:
                 one.key.span,
                 help=f"write `for {scope.key}`" if scope.key else f"declare `{one.key.text} : key`",
             )
-    for autonomy in scope.time.autonomies:
+    for contract in scope.time.contracts.values():
+        _check_calls(checker, contract)
+    if autonomy is not None:
         names: dict[str, Span] = {}
         for level in autonomy.levels:
             unique(level.name, names, "level", found)
         for drop in autonomy.drops:
             if drop.level.text not in names:
                 found.add(unknown("level", drop.level, names).diagnostic)
+
+
+def _check_calls(checker: Checker, contract: ast.ContractDecl) -> None:
+    """Refuse a contract that ends before its first call, or within one."""
+    calls = None if contract.stop is None else contract.stop.calls
+    if calls is not None and (calls.value < 1 or calls.value % 1 != 0):
+        checker.found.error(
+            "GOV247",
+            f"`{shortened(calls.span)}` is no number of calls",
+            calls.span,
+            help="write a whole number from 1 up: `stop after 200 calls`",
+        )
 
 
 def _samples(checker: Checker) -> Iterator[ir.SampleType]:

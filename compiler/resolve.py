@@ -157,15 +157,14 @@ class Resolver:
             case ast.SignalDecl(name=name):
                 self._happening(name, declaration)
             case ast.MachineDecl():
-                self._machine(declaration, 0)
+                self._machine(declaration)
             case ast.ContractDecl():
                 self.scope.time.contracts[declaration.name.text] = declaration
                 for event in sugar.life(declaration):
                     self.scope.time.events[event] = Event(event, span=declaration.span)
-                self._machine(*sugar.contract_machine(declaration))
+                self._machine(sugar.contract_machine(declaration))
             case ast.AutonomyDecl():
-                self.scope.time.autonomies.append(declaration)
-                self._machine(*sugar.autonomy_machine(declaration))
+                self._autonomy(declaration)
             case _:
                 pass
 
@@ -198,11 +197,10 @@ class Resolver:
             self.scope.faulty.add(name.text)
             self._found.add(refusal.diagnostic)
 
-    def _machine(self, declared: ast.MachineDecl, urgent: int) -> None:
+    def _machine(self, declared: ast.MachineDecl) -> None:
         if not self._is_new(declared.name):
             return
         self.scope.time.machines[declared.name.text] = declared
-        self.scope.time.urgent[declared.name.text] = urgent
         if declared.shared and declared.per is not None:
             self._found.error(
                 "GOV244",
@@ -217,6 +215,20 @@ class Resolver:
                 declared.name.span,
                 help="split it into two machines",
             )
+
+    def _autonomy(self, declared: ast.AutonomyDecl) -> None:
+        first = self.scope.time.autonomy
+        if first is None:
+            self.scope.time.autonomy = declared
+            self._machine(sugar.autonomy_machine(declared))
+            return
+        self._found.error(
+            "GOV233",
+            "`autonomy` is written twice",
+            declared.span,
+            help="write its levels into the first, or declare a `machine`",
+            notes=(Note("the first stands here", first.span),),
+        )
 
     def _is_new(self, name: ast.Name) -> bool:
         if name.text in BUILT_IN:

@@ -11,6 +11,7 @@ knows of it; what reads an optional field or a signal inside an operator is guar
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from govlang.compiler import ir
 from govlang.compiler import temporal_counts as counts
@@ -20,12 +21,17 @@ from govlang.compiler import temporal_windows as windows
 from govlang.compiler.happenings import Signal
 from govlang.compiler.ir import Stage
 from govlang.compiler.refusal import FaultyError, RefusalError, shortened
+from govlang.compiler.reservations import reserved
+from govlang.compiler.state_uses import cells_read
 from govlang.compiler.temporal_setting import Setting
 from govlang.compiler.types import Condition, Faulty, Quantity, Value
 from govlang.compiler.values import number_in
 from govlang.dsl import ast
+from govlang.dsl.expression_text import expression
 from govlang.dsl.source import Span
 from govlang.dsl.units import MILLISECOND
+
+Noted = TypeVar("Noted", bound=Value)
 
 
 @dataclass(slots=True)
@@ -34,6 +40,8 @@ class Temporal(Setting):
 
     reads: dict[str, None] = field(default_factory=dict)
     """The names of the clock's columns that are read."""
+    operators: dict[str, set[str]] = field(default_factory=dict)
+    """The operators as they are written, each with the columns that it reads."""
 
     # --- expressions -----------------------------------------------------------------------------
 
@@ -44,7 +52,13 @@ class Temporal(Setting):
             RefusalError: it makes no sense, would need a state without bound, or could leave 64 bits.
         """
         with self.in_range(expr.span):
-            return self._value(expr)
+            found = self._value(expr)
+        return self._noted(expr, found)
+
+    def _noted(self, expr: ast.Expr, found: Noted) -> Noted:
+        """Remember which columns an operator reads."""
+        self.operators.setdefault(expression(expr), set()).update(cells_read(found))
+        return found
 
     def _value(self, expr: ast.Temporal) -> Value:
         match expr:
@@ -87,13 +101,8 @@ class Temporal(Setting):
                     expr.span,
                     "write `prove NAME: always possible (…)`",
                 )
-            case ast.Reserved():
-                raise RefusalError(
-                    "GOV120",
-                    f"`{shortened(expr.span)}` is not part of this version of the language",
-                    expr.span,
-                    "leave it out",
-                )
+            case ast.Reserved(field=name):
+                return reserved(self, name)
 
     def compared(
         self, op: str, bounded: ast.Bounded, other: ast.Expr, span: Span
@@ -105,7 +114,8 @@ class Temporal(Setting):
             FaultyError: anything in `other` is wrong, and has been reported.
         """
         with self.in_range(span):
-            return self._compared(op, bounded, other, span)
+            found = self._compared(op, bounded, other, span)
+        return found and self._noted(ast.Compare(op, bounded, other, span), found)
 
     def _compared(
         self, op: str, bounded: ast.Bounded, other: ast.Expr, span: Span

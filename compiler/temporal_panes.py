@@ -9,7 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from govlang.compiler import ir
-from govlang.compiler.happenings import ALLOWED, Event
+from govlang.compiler.happenings import ALLOWED, SETTLED, Event
 from govlang.compiler.ir import ArithOp, CompareOp
 from govlang.compiler.literals import unit_and_step
 from govlang.compiler.monitors import Trigger
@@ -63,7 +63,7 @@ def average(setting: Setting, op: str, expr: ast.Total, bound: Number, span: Spa
     """
     summed_up = total(setting, replace(expr, function="sum"))
     assert isinstance(expr.of, ast.EventRef), "something else is no sum"
-    count = count_by_panes(setting, _bare(expr.of), expr.window)
+    count = count_by_panes(setting, _bare(_as_used(setting, expr.of)), expr.window)
     if not isinstance(bound, Constant):
         raise RefusalError(
             "GOV248",
@@ -109,8 +109,9 @@ def _summand(setting: Setting, expr: ast.Total) -> tuple[Trigger, str, ir.Field]
             of.span,
             f"write `{expr.function}(allowed.tokens)` or `{expr.function}(E.x)`",
         )
-    trigger, home = setting.trigger(_bare(of))
-    event = setting.occurrences.event(of.name, of.name.text)
+    member, used = of.member, _as_used(setting, of)
+    trigger, home = setting.trigger(_bare(used))
+    event = setting.occurrences.event(used.name, used.name.text)
     columns = _columns(setting, event)
     if not columns:
         raise RefusalError(
@@ -119,14 +120,14 @@ def _summand(setting: Setting, expr: ast.Total) -> tuple[Trigger, str, ir.Field]
             of.span,
             "sum a field of `allowed`, or declare the event with one: `event E { x : … }`",
         )
-    column = columns.get(of.member.text)
+    column = columns.get(member.text)
     if column is None:
-        raise unknown(f"field of `{event.name}`", of.member, columns)
+        raise unknown(f"field of `{event.name}`", member, columns)
     if column.kind not in (ir.Kind.NUMBER, ir.Kind.DURATION) or column.lo < 0 or column.optional:
         raise RefusalError(
             "GOV248",
             f"`{shortened(of.span)}` is no number from 0 up that is always there",
-            of.member.span,
+            member.span,
             "sum a number whose range begins at 0 or above",
         )
     return trigger, home, column
@@ -135,6 +136,23 @@ def _summand(setting: Setting, expr: ast.Total) -> tuple[Trigger, str, ir.Field]
 def _bare(of: ast.EventRef) -> ast.EventRef:
     """The event of a field."""
     return ast.EventRef(of.name, None, of.per, of.span)
+
+
+def _as_used(setting: Setting, of: ast.EventRef) -> ast.EventRef:
+    """`allowed.x` of an x that is reserved counts once it is known what was used: at `settled`."""
+    if of.name.text != ALLOWED or of.member is None:
+        return of
+    if of.member.text not in setting.scope.time.reserved:
+        return of
+    home = setting.context if of.per is None else of.per.text
+    if home not in (ir.SHARED, setting.scope.key):
+        raise RefusalError(
+            "GOV244",
+            f"`{of.member.text}` is reserved by the key, so what was used is not known per `{home}`",
+            of.span,
+            f"sum it by the key, or leave out `reserved({of.member.text})`",
+        )
+    return replace(of, name=ast.Name(SETTLED, of.name.span))
 
 
 def _columns(setting: Setting, event: Event) -> dict[str, ir.Field]:

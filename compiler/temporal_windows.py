@@ -9,11 +9,13 @@ from dataclasses import replace
 
 from govlang.compiler import ir
 from govlang.compiler.fields import milliseconds
+from govlang.compiler.happenings import READ_OFF_THE_CLOCK
 from govlang.compiler.ir import Stage
 from govlang.compiler.lets import names_of
 from govlang.compiler.monitors import COUNT_MAX, Trigger
 from govlang.compiler.monitors_signals import changes
 from govlang.compiler.refusal import RefusalError, shortened
+from govlang.compiler.resolve import unknown
 from govlang.compiler.temporal_setting import Setting
 from govlang.compiler.temporal_signals import signal_of
 from govlang.compiler.types import Condition, Constant, Number
@@ -61,6 +63,8 @@ def _trigger(setting: Setting, operand: ast.Expr) -> tuple[Trigger, str]:
     """When an operand happens or holds, and the scope in which that is kept."""
     if isinstance(operand, ast.EventRef | ast.Enters | ast.Name) and _is_event(setting, operand):
         return setting.trigger(operand)
+    if isinstance(operand, ast.Name):
+        _check_known(setting, operand)
     if isinstance(operand, ast.Changed):
         signal, cell = signal_of(setting, operand.reading)
         text = setting.occurrences.named(expression(operand), signal.scope)
@@ -68,6 +72,13 @@ def _trigger(setting: Setting, operand: ast.Expr) -> tuple[Trigger, str]:
     condition = setting.checker.inside(operand)
     text = expression(operand)
     return setting.occurrences.condition(condition.expr, text, setting.context, operand.span)
+
+
+def _check_known(setting: Setting, name: ast.Name) -> None:
+    """Refuse a word that is nothing, before it is looked for among the fields (GOV201)."""
+    known = (*setting.scope.names(), *setting.scope.outputs, *READ_OFF_THE_CLOCK)
+    if name.text not in known:
+        raise unknown("event or condition", name, known, f"declare it: `event {name.text}`")
 
 
 def _lasting(setting: Setting, operand: ast.Expr) -> tuple[Trigger, str]:

@@ -120,7 +120,7 @@ class History:
             )
         key = None if event.shared else self._own_key(step.values, step.span)
         found = states_expected(self.scope, step.states)
-        return ReportStep(at_ms, name, key, values, found, step.span)
+        return ReportStep(at_ms, name, key, values, found, step.span, step.refused)
 
     def _signal(self, at_ms: int, step: ast.SignalStep) -> None:
         signal = self.scope.time.signals.get(step.signal.text)
@@ -140,7 +140,8 @@ class History:
             value = self._last.get((signal.name, key), value)
         self._last[signal.name, key] = value
         found = states_expected(self.scope, step.states)
-        self.add(ReportStep(at_ms, signal.name, key, {signal.name: value}, found, step.span))
+        told = {signal.name: value}
+        self.add(ReportStep(at_ms, signal.name, key, told, found, step.span, is_signal=True))
 
     def _fault(self, signal: str, key: str | None) -> ast.Fault | None:
         """The fault that a signal has now."""

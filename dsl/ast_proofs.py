@@ -73,12 +73,14 @@ class EventStep:
     """`at 5 s event deletion { agent "a1", resource "db" }`: the key and the event's fields.
 
     The event may be one that the host reports of a contract: `event refactor.issued { … }`.
+    `refused`: it comes after nothing that calls for it, and changes nothing.
     """
 
     at: Number | None
     event: EventRef
     values: tuple[Argument, ...] = ()
     states: tuple[StateIs, ...] = ()
+    refused: bool = False
     span: Span = span_field()
 
 

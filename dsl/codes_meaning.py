@@ -1,4 +1,4 @@
-"""The pages of GOV120 and GOV2xx: names, types, units, ranges, flow, imports, tests.
+"""The pages of GOV2xx: names, types, units, ranges, flow, imports, tests.
 
 INVARIANT: every example that holds a declaration gives its code when it is compiled under a header;
 a test compiles them.
@@ -11,12 +11,6 @@ from typing import Final
 from govlang.dsl.page import Page
 
 MEANING: Final[dict[str, Page]] = {
-    "GOV120": Page(
-        "a part of the language that this version does not have",
-        "`reserved(x)`, the sum over work in flight, needs a host with two gates, which is still to come.",
-        "input { used : number in 0..9 }\nrule r when reserved(used) > 3 deny",
-        "Keep the sum in the host and pass it in as a field `from runtime`.",
-    ),
     "GOV201": Page(
         "an unknown name",
         "Nothing of this name is declared where the name stands: no field, parameter, `let`, "
@@ -34,7 +28,8 @@ MEANING: Final[dict[str, Page]] = {
     ),
     "GOV203": Page(
         "a reserved name",
-        "`approved`, `weekday` and `minute_of_day` are built-in fields. `default`, `invalid_request`, "
+        "`approved`, `weekday` and `minute_of_day` are built-in fields; where `reserved(x)` is read, `reserved_x` "
+        "and the events `reserved`, `settled` and `released` are built in, too. `default`, `invalid_request`, "
         "`clock_fault`, `state_full`, `fail_open` and `policy_unavailable` stand in outcomes that no "
         "rule decided, so no rule may be called so.",
         "rule default deny",
@@ -327,5 +322,15 @@ MEANING: Final[dict[str, Page]] = {
         "input { agent : key }\nevent failure { host : text }\n"
         "rule r when sum(failure.host) in 1 h by 5 min > 3 deny",
         "Read a number, or write a weight such as `alpha 0.3`.",
+    ),
+    "GOV249": Page(
+        "a sum by panes that errs on the unsafe side",
+        "A sum by panes reaches over at least its window and up to one pane more, so it is never too small; with "
+        "`under` it takes the whole panes inside the window alone, so it is never too large. A rule that restricts "
+        "(deny, throttle, limit, require human) needs a sum that is never too small, one that allows a sum that is "
+        "never too large, where it fires from a bound up; where it fires below one, the other way round.",
+        "input { agent : key }\nevent pass\nrule earned when count(pass) in 7 d by 1 d >= 2000 allow\n"
+        "longest window 7 d",
+        "Write `count(pass) in 7 d by 1 d, under`, or take the bound into account.",
     ),
 }

@@ -137,8 +137,11 @@ def fail(
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Sorted by file and place; those without a place first."""
-    return tuple(sorted(diagnostics, key=_place))
+    """Sorted by file and place, those without a place first; what is said twice of one place stands once."""
+    once: dict[object, Diagnostic] = {}
+    for one in diagnostics:
+        once.setdefault((_place(one), one.code, one.message), one)
+    return tuple(sorted(once.values(), key=_place))
 
 
 def _place(diagnostic: Diagnostic) -> tuple[str, int]:

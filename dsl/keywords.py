@@ -35,7 +35,7 @@ KEYWORDS = DECLARATIONS | STEPS | CLAUSES | OVER_TIME | CALLS | {
     "empty", "enters", "expect", "expires", "false", "first_match", "floor", "from", "has",
     "human", "if", "implies", "in", "is", "key", "language", "like", "limit", "most_restrictive",
     "nearest", "none", "not", "number", "of", "on", "one", "optional", "or", "overrides", "params",
-    "path", "per", "policy", "possible", "private", "remedy", "require", "retry", "rounded",
+    "path", "per", "policy", "possible", "private", "refused", "remedy", "require", "retry", "rounded",
     "runtime", "set", "start", "step", "strict", "text", "then", "throttle", "to", "true", "under",
     "unique", "up", "version", "when", "window", "with", "zone", "_",
 }  # fmt: skip

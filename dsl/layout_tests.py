@@ -53,6 +53,8 @@ def _parts(step: ast.Step) -> Iterator[Lines]:
             yield from _states(step.states)
         case ast.EventStep(event=event, values=values):
             yield _happened(f"event {occurrence(event)}", values, step.span)
+            if step.refused:
+                yield [Line(2, "expect refused", step.span)]
             yield from _states(step.states)
         case ast.SignalStep(signal=signal, value=value, key=key):
             yield _happened(f"signal {signal.text} {text.literal(value)}", key, step.span)

@@ -52,9 +52,17 @@ def _with_comments(lines: list[Line], comments: tuple[ast.Comment, ...]) -> list
     for i, line in enumerate(lines):
         *surplus, last = beside.get(i, [None])
         own = [*above.get(i, []), *(c for c in surplus if c is not None)]
-        out += [_comment_line(c, line) for c in own]
-        out.append(line if last is None else replace(line, comment=_comment(last)))
+        remarks = [_comment_line(c, line) for c in own]
+        shown = line if last is None else replace(line, comment=_comment(last))
+        # the blank line of the layout stands above what is said of the declaration below it
+        parts = (shown, *remarks) if _is_about(lines, i) else (*remarks, shown)
+        out += parts
     return out + [_comment_line(c, None) for c in above.get(len(lines), [])]
+
+
+def _is_about(lines: list[Line], i: int) -> bool:
+    """Whether a line is a blank that the layout set, and the author left none before the next."""
+    return not lines[i].text and i + 1 < len(lines) and not _blank_before(lines[i + 1].span)
 
 
 def _last_before(lines: list[Line], index: int) -> int:

@@ -39,9 +39,13 @@ class StepBuilder(MachineBuilder):
         at: ast.Number | None,
         event: ast.EventRef,
         values: _Values | None,
+        refused: str | None,
         *states: ast.StateIs,
     ) -> ast.EventStep:
-        return ast.EventStep(at, event, values or (), states, span)
+        return ast.EventStep(at, event, values or (), states, refused is not None, span)
+
+    def refused(self, _span: Span) -> str:
+        return "refused"
 
     def signal_step(
         self,

@@ -66,7 +66,7 @@ def time_help(tokens: Tokens, at: int, accepted: set[str]) -> str | None:
     return (
         _after(tokens, at, before, accepted)
         or _step(tokens, at, accepted)
-        or _over(accepted)
+        or _over(tokens, at, before, accepted)
         or _inside_call(tokens, at, accepted)
         or _head(tokens, at, accepted)
         or next((form for word, form in _FORMS.items() if word in accepted), None)
@@ -111,8 +111,12 @@ def _step(tokens: Tokens, at: int, accepted: set[str]) -> str | None:
     return None
 
 
-def _over(accepted: set[str]) -> str | None:
-    """A call that lacks the time over which it counts."""
+def _over(tokens: Tokens, at: int, before: str, accepted: set[str]) -> str | None:
+    """A call that lacks the time over which it counts, a type that lacks its range."""
+    if accepted == {"in"} and before == "number":
+        return "write its range: `number in 0..100`"
+    if tokens.terminals[at - 1] != ")":
+        return None
     if accepted == {"in", "since"}:
         return "say over which time: `count(…) in 5 min`, or `count(…) since EVENT`"
     if accepted == {"in"}:

@@ -69,6 +69,9 @@ class NaiveTime(Naive):
         )
         for one in policy.declarations:
             self._remember(one)
+        self.reserved = {
+            one.field.text for one in everything(policy) if isinstance(one, ast.Reserved)
+        }
         self.homes = {name: machine.home for name, machine in self.machines.items()}
         apart = {name.text for name in pers(policy)} | ({self.key} if self.key else set())
         self.past = Past(self.key, apart)
@@ -158,7 +161,8 @@ class NaiveTime(Naive):
                     lower,
                     level.name.text,
                     lambda asked, level=level: (  # type: ignore[misc]  # bound at once
-                        level.when is None or asked.holds(level.when)
+                        (level.when is None or asked.holds(level.when))
+                        and not any(happens(asked, drop.on) for drop in one.drops)
                     ),
                 )
             )
@@ -288,6 +292,16 @@ def _happens_one_of(events: tuple[ast.Occurrence, ...], asked: TimeReading) -> b
 
 def is_assumption(one: ast.Declaration) -> bool:
     return isinstance(one, ast.AssumeDecl)
+
+
+def everything(node: Any) -> Iterator[Any]:
+    """All nodes of a tree."""
+    yield node
+    for name in getattr(node, "__dataclass_fields__", ()):
+        found = getattr(node, name)
+        if name != "span":
+            for one in found if isinstance(found, tuple) else (found,):
+                yield from everything(one)
 
 
 def pers(node: Any) -> Iterator[ast.Name]:

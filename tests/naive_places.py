@@ -18,7 +18,7 @@ from govlang.dsl import ast
 Place = tuple[int, int]
 """A position and the place within that sample: event or signal, `enters`, built-in events."""
 
-BUILT_IN = ("allowed", "dispatched")
+BUILT_IN = ("allowed", "dispatched", "reserved", "settled", "released")
 CLOCK = ("gap", "clock_fault")
 
 
@@ -48,6 +48,8 @@ class Policy(Names, Protocol):
     """Machines and the fields that tell their instances apart."""
     life: set[str]
     """The events in the life of contracts."""
+    reserved: set[str]
+    """The fields of which work in flight is summed."""
     past: Past
     truths: dict[tuple[int, Instance, int], bool]
 
@@ -87,6 +89,8 @@ def homes(policy: Policy, expr: Any) -> set[str]:
             return homes(policy, policy.lets[text])
         case ast.Name(text=text):
             return _home(policy, text)
+        case ast.Reserved():
+            return {policy.past.key or ""}
         case ast.Has(field=name):
             return _home(policy, name.text)
         case ast.EventRef(per=per) if per is not None:

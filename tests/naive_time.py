@@ -199,6 +199,8 @@ class TimeReading(Positions):
                 return self.seconds(min(ages, default=float("inf")))
             case ast.Fresh(reading=reading, duration=duration):
                 return self._fresh(reading, ms(duration))
+            case ast.Reserved(field=name):
+                return self._in_flight(name.text)
             case ast.Stale(reading=reading, duration=duration):
                 return not self._fresh(reading, ms(duration))
             case _:
@@ -266,6 +268,8 @@ class TimeReading(Positions):
         assert expr.of.member is not None
         found = self.happens(expr.of)
         name, member = expr.of.name.text, expr.of.member.text
+        if name == "allowed" and member in self.policy.reserved:
+            found = self.happens(ast.EventRef(ast.Name("settled"), None, expr.of.per))
         fields = self._fields_of(name)
         _, _, step, unit = shape(fields[member].type)
 
@@ -284,6 +288,25 @@ class TimeReading(Positions):
         if event == "allowed":
             return self.policy.fields
         return {one.name.text: one for one in self.policy.events[event].fields}
+
+    def _in_flight(self, member: str) -> Num:
+        """What was taken in, less what has ended; what is asked for now is not held against itself."""
+        _, _, step, unit = shape(self.policy.fields[member].type)
+        own = f"reserved_{member}"
+        total = Fraction(0)
+        instance = self.instance(self.past.key or "")
+        for j, _ in self.past.lived(instance, self.at):
+            sample = self.past.samples[j]
+            if sample.given is not None:
+                if j == self.at or sample.decision in ("allow", "limit"):
+                    total = max(Fraction(0), total - Fraction(sample.given.get(own, 0)))
+                if j < self.at and sample.decision in ("allow", "limit"):
+                    total += Fraction(sample.given[member])
+            elif sample.name == "reserved":
+                total += Fraction(sample.values[member])
+            elif sample.name in ("settled", "released"):
+                total = max(Fraction(0), total - Fraction(sample.values[member]))
+        return Num(total * unit, step * unit)
 
     # --- readings --------------------------------------------------------------------------------
 

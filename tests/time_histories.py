@@ -18,6 +18,7 @@ KEYS = ("a1", "a2", "a3")
 RESOURCES = ("db", "web")
 EVENTS = ("e", "e", "e", "f", "f", "failed", "lost", "dispatched", "alarm")
 LIFE = ("job.issued", "job.issued", "job.issued", "job.done", "job.revoked", "job.reinstated")
+RESERVATIONS = ("reserved", "settled", "settled", "released")
 STEPS = (0, 0, 0, 1, 1, 1, 2, 2, 3, 5, 8, 13)
 
 
@@ -57,13 +58,17 @@ def sample(rng: Random, policy: Remembering, at_ms: int, key: str | None) -> Tol
     """One sample of a key."""
     roll = rng.random()
     if roll < 0.45:
-        return request(rng, at_ms, key)
+        told = request(rng, at_ms, key)
+        if policy.reserves and rng.random() < 0.3:
+            told.runtime["reserved_risk"] = halves(rng, 5)
+        return told
     if roll < 0.5:
         return Told(at_ms, key=key if rng.random() < 0.7 else None)
     if roll < 0.72:
         return signal(rng, at_ms, key)
-    name = rng.choice(EVENTS + (LIFE if "contract job" in policy.text else ()))
-    values: dict[str, Any] = {}
+    own = EVENTS + (LIFE if "contract job" in policy.text else ())
+    name = rng.choice(own + (RESERVATIONS if policy.reserves else ()))
+    values: dict[str, Any] = {"risk": halves(rng, 5)} if name in RESERVATIONS else {}
     if name == "e":
         values = {"size": halves(rng, 10), "resource": rng.choice(RESOURCES)}
     return Told(at_ms, name=name, values=values, key=None if name == "alarm" else key)

@@ -33,6 +33,8 @@ class TimeWriter:
         """Scope and states of the machines that may be read."""
         self.lets: list[str] = []
         self.initial = self.chance(0.3)
+        self.reserves = self.chance(0.3)
+        """Whether `reserved(risk)` is read, so that `allowed.risk` counts when work is settled."""
 
     # --- choices ---
 
@@ -61,7 +63,8 @@ class TimeWriter:
         """An event that the scope sees."""
         if scope == PER:
             return "e"
-        return self.pick(["e", "e", "e", "f", "f", "failed", "dispatched"])
+        own = ["settled", "released", "reserved"] if self.reserves and scope == KEYED else []
+        return self.pick(["e", "e", "e", "f", "f", "failed", "dispatched", *own])
 
     def happening(self, scope: str) -> str:
         """What can be counted."""
@@ -180,6 +183,8 @@ class TimeWriter:
     def operator(self, scope: str, depth: int, *, rule: bool = False) -> tuple[str, str]:
         """An operator over time: what it is called, and a condition that it makes."""
         tried = self.pick(OPERATORS)
+        if tried == "reserved" and not (self.reserves and scope == KEYED):
+            tried = "sum"
         return tried, getattr(self, f"_{tried}")(scope, depth, rule)
 
     def _event_within(self, scope: str, _: int, rule: bool) -> str:
@@ -201,7 +206,7 @@ class TimeWriter:
 
     def _since_within(self, scope: str, depth: int, _: bool) -> str:
         what = self.operand(scope, depth)
-        return f"{what} since ({self.happening(scope)} within {self.window()})"
+        return f"{what} since ({self.happening(scope)} within {self.window(3)})"
 
     def _elapsed(self, scope: str, _: int, rule: bool) -> str:
         return f"elapsed({self.occurrence(scope, rule=rule)}) {self.op()} {self.window()}"
@@ -225,21 +230,23 @@ class TimeWriter:
         whole = length * self.pick([1, 2, 3, 4]) + self.pick([0, 0, length - 1])
         return f"{whole} ms by {length} ms{self.pick(['', '', ', under'])}"
 
-    def summand(self, rule: bool) -> tuple[str, str]:
-        choices = [("e.size", "kg"), ("allowed.risk", "")]
+    def summand(self, scope: str, rule: bool) -> tuple[str, str]:
+        apart = scope == PER and self.reserves  # what was used is known by the key
+        choices = [("e.size", "kg"), *([] if apart else [("allowed.risk", "")])]
         if rule:
-            choices += [("e.size per resource", "kg"), ("allowed.risk per resource", "")]
+            choices.append(("e.size per resource", "kg"))
+            choices += [] if self.reserves else [("allowed.risk per resource", "")]
         return self.pick(choices)
 
-    def _sum(self, _: str, __: int, rule: bool) -> str:
-        of, unit = self.summand(rule)
+    def _sum(self, scope: str, __: int, rule: bool) -> str:
+        of, unit = self.summand(scope, rule)
         total = f"sum({of}) in {self.panes()}"
         if unit == "" and rule and self.chance(0.3):
             total += " + risk"
         return f"{total} {self.op()} {self.rng.randint(0, 20)} {unit}".rstrip()
 
-    def _average(self, _: str, __: int, rule: bool) -> str:
-        of, unit = self.summand(rule)
+    def _average(self, scope: str, __: int, rule: bool) -> str:
+        of, unit = self.summand(scope, rule)
         op = self.pick([">=", ">", "<", "<=", "==", "!="])
         bound = self.rng.randint(0, 16) / 2
         return f"average({of}) in {self.panes()} {op} {bound} {unit}".rstrip()
@@ -309,6 +316,13 @@ class TimeWriter:
         entry = f"enters {name}.{self.pick(seen[name])}"
         return entry if bare else f"{entry} within {self.window()}"
 
+    def _reserved(self, _: str, __: int, rule: bool) -> str:
+        total = f"reserved(risk) {self.op()} {self.rng.randint(0, 20)}"
+        if not rule:
+            return self.pick([total, f"({total}) within {self.window()}"])
+        more = self.pick(["", " + risk", f" + sum(allowed.risk) in {self.panes()}"])
+        return self.pick([f"reserved(risk){more} {self.op()} {self.rng.randint(0, 20)}", total])
+
     def _gap(self, _: str, __: int, rule: bool) -> str:
         return f"gap > {self.window()}" if rule else f"(risk > 2) within {self.window()}"
 
@@ -316,6 +330,6 @@ class TimeWriter:
 OPERATORS = (
     "event_within", "within", "between", "for", "since", "since_within", "elapsed", "count",
     "count_since", "sum", "average", "count_panes", "extreme", "ewma", "deviates", "fresh", "stale",
-    "previous", "changed", "state", "enters", "gap",
+    "previous", "changed", "state", "enters", "gap", "reserved",
 )  # fmt: skip
 """What is tried; each makes a condition."""

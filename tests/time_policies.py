@@ -21,6 +21,7 @@ class Remembering:
 
     text: str
     keyed: bool
+    reserves: bool = False
     probes: dict[str, str] = field(default_factory=dict)
 
 
@@ -120,6 +121,8 @@ shared signal margin : number in 0..2 step 0.5
         )
         head += self.pick(["default allow\n", "default allow\n", "default deny\n"])
         head += self.declarations()
+        if self.reserves:
+            head += "rule full when reserved(risk) + risk > 40 throttle retry 5 s\n"
         scopes = [KEYED, KEYED, SHARED, PER]
         for number in range(rng.randint(0, 3)):
             self.machine(f"m{number}", self.pick(scopes))
@@ -146,7 +149,9 @@ shared signal margin : number in 0..2 step 0.5
             rules += "rule clock when clock_fault deny\n"
         if self.chance(0.1):
             rules += "assume risk < 5 or flag\n"
-        return Remembering(head + lets + sugar + machines + rules, self.keyed, probes)
+        return Remembering(
+            head + lets + sugar + machines + rules, self.keyed, self.reserves, probes
+        )
 
 
 def write_remembering(rng: Random) -> Remembering:

@@ -118,7 +118,7 @@ def steps(
     happened = st.builds(ast.EventRef, step_names, member)
     return st.one_of(
         st.builds(ast.RequestStep, at, values, values, expects, states),
-        st.builds(ast.EventStep, at, happened, values, states),
+        st.builds(ast.EventStep, at, happened, values, states, st.booleans()),
         st.builds(ast.SignalStep, at, step_names, literals, values, states),
         st.builds(ast.TickStep, at, states),
         st.builds(

@@ -204,7 +204,7 @@ def hold_together(seed: str, tally: Tally) -> None:
 
 def test_every_operator_says_what_its_definition_says() -> None:
     tally = Tally()
-    for seed in range(220):
+    for seed in range(240):
         hold_together(f"time {seed}", tally)
     assert tally.said.total() >= 50_000, tally.said.total()
     for name in OPERATORS:

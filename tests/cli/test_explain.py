@@ -43,6 +43,7 @@ def test_the_core_the_invariants_and_the_state_can_be_printed(gov, policy: Path)
     policy.write_text(policy.read_text() + "\ninvariant calm: not (urgent and load > 9 kg)\n")
     core = gov("explain", policy, "--core", "--format", "json")
     assert core.json["policy"]["name"] == "tiny"
+    assert "// invariant calm\ntier guards {" in gov("explain", policy, "--core").out
     assert "calm" in gov("explain", policy, "--invariants").out
     assert gov("explain", policy, "--state").out == "0 bytes of state\n"
     assert gov("explain", policy).code == 2

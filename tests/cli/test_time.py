@@ -116,11 +116,15 @@ def test_a_step_that_cannot_be_taken_is_named(
 
 def test_the_state_is_listed_with_its_bytes_and_whose_it_is(gov, gate: Path) -> None:
     listed = gov("explain", gate, "--state").out
+    assert "4 bytes for each agent: count(failure) in 1 min >= 2\n" in listed
+    assert "2 bytes shared: storm within 10 s\n" in listed
     assert "failure.age.2  2 bytes, for each agent\n" in listed
     assert "storm.age  2 bytes, shared\n" in listed
     assert "6 bytes for each agent\n2 bytes shared\n" in listed
     plain = gov("explain", gate, "--state", "--format", "json").json
     assert plain["bytes"] == 8
+    told = [(one["operator"], one["bytes"], one["per"]) for one in plain["operators"]]
+    assert ("count(failure) in 1 min >= 2", 4, "agent") in told
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ rule r when count(failure) in 1 min >= 2 deny
 test "one failure for one that was dispatched" {
   at 0 s event dispatched { agent "a" }
   at 1 s event failure { agent "a" }
-  at 1 s event failure { agent "a" }
+  at 1 s event failure { agent "a" } expect refused
   at 2 s request { agent "a" } expect allow
   at 2 s event dispatched { agent "a" }
   at 3 s event failure { agent "a" }

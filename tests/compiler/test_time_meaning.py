@@ -162,3 +162,30 @@ test "t" {
         for r in run_histories(checked, table_bytes(checked.policy))
         for one in r.failures
     ] == []
+
+
+def test_nothing_goes_up_where_something_drops() -> None:
+    body = """language 1
+policy p version "1"
+input {
+  agent : key
+  what  : one of read, write
+}
+event good
+event bad
+autonomy for agent on what {
+  low  may read
+  high may write when count(good) in 1 h >= 2
+  drop to low on bad
+}
+test "t" {
+  at 0 s event good { agent "a" }
+  at 1 s event good { agent "a" } expect autonomy is high
+  at 2 s event bad { agent "a" } expect autonomy is low
+  at 3 s event bad { agent "a" } expect autonomy is low
+  at 4 s tick expect autonomy is high
+}
+"""
+    checked = compile_source(Source("p.gov", body))
+    results = run_histories(checked, table_bytes(checked.policy))
+    assert [one.message for result in results for one in result.failures] == []

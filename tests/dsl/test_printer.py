@@ -109,6 +109,16 @@ CASES = {
             "  a : bool\n  // last\n}\n// end\n"
         ),
     ),
+    "what is said above a declaration stays with it": (
+        (
+            'let a = 1\n// of r\nrule r when a_condition deny because "x"\n'
+            '// of s\n\nrule s when a_condition deny because "x"'
+        ),
+        (
+            'let a = 1\n\n// of r\nrule r\n  when a_condition\n  deny\n  because "x"\n// of s\n\n'
+            'rule s\n  when a_condition\n  deny\n  because "x"\n'
+        ),
+    ),
     "the unit of a range is written once": (
         "rule a limit x to 0 kg..5 kg",
         "rule a limit x to 0..5 kg\n",

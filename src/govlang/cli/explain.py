@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,11 @@ COLOURS = {"decides": "green", "stands": "cyan", "overridden": "yellow", "missed
 @click.option(
     "--no-nearest", is_flag=True, help="do not look for the nearest request that is allowed"
 )
-@click.option("--core", is_flag=True, help="print the checked core instead")
+@click.option(
+    "--core",
+    is_flag=True,
+    help="print what contracts, autonomy, invariants and tables stand for instead",
+)
 @click.option("--invariants", is_flag=True, help="print the invariants instead: proved or enforced")
 @click.option("--state", is_flag=True, help="print the state that the policy keeps instead")
 @format_option()
@@ -115,13 +118,19 @@ def _nearest(nearest: dict[str, Any] | None) -> Iterator[str]:
 
 
 def _show_core(subject: Subject, style: str) -> int:
-    """The core, canonical with `--format json`, indented for people."""
-    from govlang.compiler.core import core_json
+    """What the sugar stands for, as `.gov`; with `--format json` the canonical core."""
+    if style == "json":
+        from govlang.compiler.core import core_json
 
-    core = core_json(subject.checked.policy).decode("utf-8")
-    if style != "json":
-        core = json.dumps(json.loads(core), indent=2, ensure_ascii=False)
-    click.echo(core)
+        click.echo(core_json(subject.checked.policy).decode("utf-8"))
+        return Exit.OK
+    from govlang.cli.merged import program_of
+    from govlang.compiler.written_out import written_out
+
+    tier = None if subject.bundle is None else subject.bundle.manifest.tier
+    if tier is not None:
+        click.echo(f"// only the tier {tier} of this was built")
+    click.echo(written_out(program_of(subject)), nl=False)
     return Exit.OK
 
 
@@ -147,14 +156,25 @@ def _show_invariants(subject: Subject, timeout_s: float, style: str) -> int:
 
 
 def _show_state(subject: Subject, style: str) -> int:
-    """The cells of the policy's state with their bytes, and whose they are; bytes a key of each kind."""
+    """What each operator keeps, the cells with their bytes, whose they are, and the bytes of each kind of key.
+
+    A cell that several operators read is counted with each of them, and once in the sums.
+    """
     time = subject.checked.policy.time
     cells = [cell for cell in (time.cells if time else ()) if not cell.brief]
     total = sum(cell.bytes for cell in cells)
+    uses = subject.checked.uses
     if style == "json":
         listed = [{"cell": c.name, "bytes": c.bytes, "per": c.scope or None} for c in cells]
-        click.echo(json_text({"cells": listed, "bytes": total}))
+        operators = [
+            {"operator": one.text, "bytes": one.bytes, "per": one.scope or None,
+             "cells": [cell.name for cell in one.cells]}
+            for one in uses
+        ]  # fmt: skip
+        click.echo(json_text({"operators": operators, "cells": listed, "bytes": total}))
         return Exit.OK
+    for one in uses:
+        click.echo(f"{_bytes(one.bytes)} {_whose(one.scope)}: {one.text}")
     for cell in cells:
         click.echo(f"{cell.name}  {_bytes(cell.bytes)}, {_whose(cell.scope)}")
     for scope in dict.fromkeys(cell.scope for cell in cells):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from govlang.cli.subject import Subject
 from govlang.compiler import ir
 from govlang.compiler.frontend import compile_source
 from govlang.compiler.imports import Program, gather, read_root
@@ -20,6 +21,13 @@ def read_program(path: Path) -> Program:
     """The declarations of a policy and of all that it imports."""
     source, read = read_root(path)
     return gather(source, read)
+
+
+def program_of(subject: Subject) -> Program:
+    """The declarations of a policy on disk, or of the sources in a bundle."""
+    if subject.bundle is None:
+        return read_program(subject.path)
+    return gather(Source(f"{subject.path}!policy.gov", subject.bundle.source), None)
 
 
 def merged_source(program: Program, policy: ir.Policy) -> bytes:

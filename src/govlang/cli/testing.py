@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.findings import Finding, error_of, place
-from govlang.compiler import ir
 from govlang.compiler.checked import Checked, ReportStep, TestCase, TestStep
 from govlang.native.errors import TableError
 from govlang.runtime.decision import Decision
 from govlang.runtime.policy import Policy
 
 FAILED = "GOV710"
+REFUSED = "GOV417"
 
 
 class Answered(Protocol):
@@ -77,7 +77,7 @@ def _run_history(policy: Policy, checked: Checked, case: TestCase) -> Iterator[F
             message = _difference(step, answer)
             key = step.request.get(checked.policy.time.key or "")
         else:
-            message, key = _reported(policy, checked.policy.time, step), step.key
+            message, key = _reported(policy, step), step.key
         for wanted in step.states:
             state = policy.remembered(wanted.machine, key if isinstance(key, str) else "")
             found = checked.policy.field(wanted.machine).members[state]
@@ -87,20 +87,24 @@ def _run_history(policy: Policy, checked: Checked, case: TestCase) -> Iterator[F
             yield Failure(step, message, answer)
 
 
-def _reported(policy: Policy, time: ir.Time, step: ReportStep) -> str | None:
-    """Take a report in; what is wrong with it.  An event that nothing called for changes nothing, as it should."""
-    trace: dict[str, Any] = {"at_ms": step.at_ms} | ({} if step.key is None else {"key": step.key})
-    if step.name is None:
-        trace["tick"] = True
-    elif time.sample(step.name).kind is ir.SampleKind.SIGNAL:
-        trace |= {"signal": step.name, "value": step.values[step.name]}
-    else:
-        trace |= {"event": step.name, "fields": dict(step.values)}
+def _reported(policy: Policy, step: ReportStep) -> str | None:
+    """Take a report in; what is wrong with it.  An event that nothing called for is expected to be refused."""
     try:
-        policy.observe(trace)
+        policy.observe(_told(step))
     except TableError as error:
-        return None if error.code == "GOV417" else error.message
-    return None
+        expected = step.refused and error.code == REFUSED
+        return None if expected else error.message
+    return f"`{step.name}` was expected to be refused, and was taken in" if step.refused else None
+
+
+def _told(step: ReportStep) -> dict[str, Any]:
+    """A report as a trace has it."""
+    told: dict[str, Any] = {"at_ms": step.at_ms} | ({} if step.key is None else {"key": step.key})
+    if step.name is None:
+        return told | {"tick": True}
+    if step.is_signal:
+        return told | {"signal": step.name, "value": step.values[step.name]}
+    return told | {"event": step.name, "fields": dict(step.values)}
 
 
 def run_tests(checked: Checked, table: bytes) -> Iterator[Result]:
@@ -178,8 +182,7 @@ def _trace_step(failure: Failure) -> dict[str, Any]:
     """The step that failed, as a trace has it."""
     step, answer = failure.step, failure.outcome
     if isinstance(step, ReportStep):
-        kind = "tick" if step.name is None else "report"
-        return {"at_ms": step.at_ms, kind: step.name or True, "fields": dict(step.values)}
+        return _told(step)
     assert answer is not None
     return {
         "at_ms": step.at_ms,
