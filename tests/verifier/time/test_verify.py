@@ -312,3 +312,14 @@ def test_times_of_a_history_are_those_of_the_windows() -> None:
         "prove p: enters m.off implies count(ok) in 20 h >= 2\n"
     )
     assert [step["at_ms"] for step in steps(only(report, "GOV306"))] == [0, 0, 72_000_001]
+
+
+def test_the_clock_may_go_back_behind_the_first_sample_of_a_history() -> None:
+    report = verified(
+        "rule doubt when clock_fault within 30 s deny\n"
+        "prove p: clock_fault within 1 min implies decision is deny\n",
+        default="default allow",
+    )
+    times = [step["at_ms"] for step in steps(only(report, "GOV306"))]
+    assert len(times) == 3
+    assert times[1] < times[0]
