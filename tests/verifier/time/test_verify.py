@@ -323,3 +323,14 @@ def test_the_clock_may_go_back_behind_the_first_sample_of_a_history() -> None:
     times = [step["at_ms"] for step in steps(only(report, "GOV306"))]
     assert len(times) == 3
     assert times[1] < times[0]
+
+
+def test_a_state_with_several_causes_is_known_to_have_had_one_of_them() -> None:
+    report = verified(
+        "machine m {\n  start calm\n  calm -> upset on bad\n  calm -> upset on restart\n"
+        "  upset -> calm after 1 h\n}\n"
+        "rule a when m is upset and size > 1 deny\n"
+        "prove p: m is upset implies bad within 1 h or restart within 1 h\n",
+        default="default allow",
+    )
+    assert report.status == "proved", [one.message for one in report.findings]
