@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 import pytest
-from faulty.command import gov, verify, weighty
-from faulty.expectation import Expectation, expectation, pairs, template, tokens
+from faulty.command import gov
+from faulty.expectation import expectation, pairs, template, tokens
 from faulty.judgement import assert_clean
+from faulty.judgement_time import assert_found_in_time
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "faulty_time"
 PAIRS = pairs(FOLDER)
@@ -57,38 +56,7 @@ def test_nearly_all_twins_differ_in_exactly_one_token() -> None:
 
 @pytest.mark.parametrize("faulty", [f for f, _ in PAIRS], ids=IDS)
 def test_the_planted_fault_is_found_and_its_history_replays(faulty: Path, tmp_path: Path) -> None:
-    expected = expectation(faulty.read_text(encoding="utf-8"))
-    code, report = verify(faulty)
-    assert code == 1, report
-    (finding,) = weighty(report)
-    assert (finding["code"], finding["kind"]) == (expected.code, expected.kind)
-    assert finding["property"] == expected.property
-    assert set(finding["rules"]) >= set(expected.rules)
-    assert {*(finding.get("detail") or {}).get("covered_by", ())} == set(expected.by)
-    named = (*expected.rules, *expected.by, *([expected.property] if expected.property else []))
-    assert all(f"`{name}`" in finding["message"] for name in named)
-    if finding["witness"] is not None:
-        _assert_replays(faulty, finding["witness"], expected, tmp_path)
-    else:
-        assert finding["code"] == "GOV314"
-
-
-def _assert_replays(
-    faulty: Path, witness: dict[str, Any], expected: Expectation, folder: Path
-) -> None:
-    """`gov decide --trace` answers every request of the history as the witness says."""
-    file, trace = folder / "trace.jsonl", witness["trace"]
-    file.write_text("".join(json.dumps(step) + "\n" for step in trace), encoding="utf-8")
-    params = [f"--param={name}={json.dumps(value)}" for name, value in witness["params"].items()]
-    code, printed = gov("decide", "--format", "json", *params, "--trace", file, faulty)
-    assert code == 0, printed
-    outcomes = [json.loads(line) for line in printed.splitlines()]
-    said = [step for step in trace if "request" in step]
-    assert [(o["decision"], o["rule_id"]) for o in outcomes] == [
-        (s["decision"], s["rule_id"]) for s in said
-    ]
-    if expected.code == "GOV301":
-        assert set(outcomes[-1]["matched"]) >= set(expected.rules)
+    assert_found_in_time(faulty, expectation(faulty.read_text(encoding="utf-8")), tmp_path)
 
 
 @pytest.mark.parametrize("fixed", [t for _, t in PAIRS], ids=IDS)

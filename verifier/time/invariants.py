@@ -148,6 +148,7 @@ def _candidates(policy: ir.Policy, time: ir.Time, encoder: Encoder) -> Iterator[
         own = [c for c in time.cells if c.scope == scope and not c.brief]
         yield from _orders(own, _counters(time, own))
         yield from _same_panes(own)
+        yield from _causes(time, own)
         yield from _states(policy, time, own, encoder)
         yield from _claims(policy, own, encoder)
 
@@ -187,6 +188,55 @@ def _same_panes(cells: Sequence[ir.Cell]) -> Iterator[Fact]:
 def _equal(a: ir.Cell, b: ir.Cell) -> Fact:
     first, second = a.name, b.name
     return Fact(f"`{first}` equals `{second}`", lambda s: s[first] == s[second])
+
+
+def _causes(time: ir.Time, cells: Sequence[ir.Cell]) -> Iterator[Fact]:
+    """One of the events that lead into a state of a machine happened since it is in it."""
+    named = {cell.name: cell for cell in cells}
+    ages = {
+        (one.condition.name, one.condition.ranges): named[one.cell]
+        for one in time.updates
+        if isinstance(one.condition, ir.InRanges)
+        and one.value == ir.IntConst(0)
+        and one.cell in named
+        and named[one.cell].cap is not None
+    }
+    for cell in cells:
+        own = named.get(f"{cell.name}.age")
+        if not cell.field.members or own is None:
+            continue
+        for value, shown in enumerate(cell.field.members):
+            entries = [
+                _events(one.condition)
+                for one in time.updates
+                if one.cell == cell.name and one.value == ir.IntConst(value)
+            ]
+            causes = {key for entry in entries for key in entry}
+            if all(entries) and len(causes) > 1 and causes <= ages.keys() and value != cell.initial:
+                yield _one_of(
+                    cell, value, shown, [_order(ages[key], own) for key in sorted(causes)]
+                )
+
+
+def _events(condition: ir.BoolExpr) -> list[tuple[str, ir.Ranges]]:
+    """The events of which a transition needs one; none if it needs something else."""
+    parts = condition.operands if isinstance(condition, ir.And) else (condition,)
+    return [
+        (ir.SAMPLE, ((number, number),))
+        for part in parts
+        if isinstance(part, ir.InRanges) and part.name == ir.SAMPLE
+        for lo, hi in part.ranges
+        for number in range(lo, hi + 1)
+    ]
+
+
+def _one_of(cell: ir.Cell, value: int, shown: str, orders: Sequence[Fact]) -> Fact:
+    name = cell.name
+    listed = " or ".join(one.text for one in orders)
+    return Fact(
+        f"while `{name}` is {shown}: {listed}",
+        lambda s: z3.Or([s[name] != value, *(one.of(s) for one in orders)]),
+    )
 
 
 def _counters(time: ir.Time, cells: Sequence[ir.Cell]) -> list[ir.Cell]:

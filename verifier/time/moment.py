@@ -126,13 +126,16 @@ class Moment:
                 return number
         return ir.REQUEST
 
-    def take(self, grown: Terms) -> Taken:
-        """The sample on cells that have grown by the time since the last one."""
+    def take(self, grown: Terms, *, again: bool = False) -> Taken:
+        """The sample on cells that have grown by the time since the last one.
+
+        `again`: no time has passed since the last one, so that no pane is left.
+        """
         laws = [*self._permitted(grown)]
         cells, before = dict(grown), {}
         for stage, updates in self._stages():
             before[stage] = dict(cells)
-            if stage < Stage.CLOSE:
+            if stage < Stage.CLOSE and not (again and stage == Stage.TURN):
                 cells |= self._updated(cells, updates, None)
         seen = dict(cells)
         closing = [u for u in self.time.updates if u.stage == Stage.CLOSE]

@@ -56,7 +56,7 @@ class History:
         self.texts = {(scope, i): text for i, (scope, text) in enumerate(keyed)}
         self.taken, self.laws = (
             [],
-            [] if keyed or self.start.instances else [self.moments[0].at == 0],
+            [] if self._faulty or self.start.instances else [self.moments[0].at == 0],
         )
         for number in range(of):
             self._add(number)
@@ -87,11 +87,11 @@ class History:
     def _take(self, number: int, grown: Terms) -> None:
         moment, cells = self.moments[number], grown
         brief = {c.name: z3.IntVal(c.initial) for c in self.time.cells if c.brief}
-        for _ in range(self.counts[number] - 1):
-            one = moment.take(cells)
+        for earlier in range(self.counts[number] - 1):
+            one = moment.take(cells, again=earlier > 0)
             self.laws += one.laws
             cells = {name: z3.simplify(term) for name, term in one.after.items()} | brief
-        taken = moment.take(cells)
+        taken = moment.take(cells, again=self.counts[number] > 1)
         self.laws += taken.laws
         self.taken.append(taken)
 

@@ -361,3 +361,25 @@ def test_times_of_a_history_are_those_of_the_windows() -> None:
         "prove p: enters m.off implies count(ok) in 20 h >= 2\n"
     )
     assert [step["at_ms"] for step in steps(only(report, "GOV306"))] == [0, 0, 72_000_001]
+
+
+def test_the_clock_may_go_back_behind_the_first_sample_of_a_history() -> None:
+    report = verified(
+        "rule doubt when clock_fault within 30 s deny\n"
+        "prove p: clock_fault within 1 min implies decision is deny\n",
+        default="default allow",
+    )
+    times = [step["at_ms"] for step in steps(only(report, "GOV306"))]
+    assert len(times) == 3
+    assert times[1] < times[0]
+
+
+def test_a_state_with_several_causes_is_known_to_have_had_one_of_them() -> None:
+    report = verified(
+        "machine m {\n  start calm\n  calm -> upset on bad\n  calm -> upset on restart\n"
+        "  upset -> calm after 1 h\n}\n"
+        "rule a when m is upset and size > 1 deny\n"
+        "prove p: m is upset implies bad within 1 h or restart within 1 h\n",
+        default="default allow",
+    )
+    assert report.status == "proved", [one.message for one in report.findings]
