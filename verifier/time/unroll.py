@@ -54,10 +54,8 @@ class History:
         ]
         keyed = sorted(address for address in self.start.instances if address[0] != ir.SHARED)
         self.texts = {(scope, i): text for i, (scope, text) in enumerate(keyed)}
-        self.taken, self.laws = (
-            [],
-            [] if self._faulty or self.start.instances else [self.moments[0].at == 0],
-        )
+        begins = not self.back and not self.start.instances
+        self.taken, self.laws = [], [self.moments[0].at == 0] if begins else []
         for number in range(of):
             self._add(number)
         self.laws += self._same_texts()
