@@ -58,7 +58,7 @@ def add_machine(temporal: Temporal, machine: ast.MachineDecl, moves: tuple[Move,
         restarts = (
             ir.Update(Stage.MOVE, _age(name), _taken(name, m), ir.IntConst(0)) for m in moves
         )
-        memory.add(ir.Cell(age, home, 0, cap), *restarts)
+        memory.add(ir.Cell(age, home, _age_at_start(machine, cap), cap), *restarts)
     for number, state in enumerate(states(machine)):
         brief = f"{name}.enters.{state}"
         if memory.home(brief) is None:
@@ -73,6 +73,16 @@ def add_machine(temporal: Temporal, machine: ast.MachineDecl, moves: tuple[Move,
 def _cap(temporal: Temporal, machine: ast.MachineDecl) -> int:
     due = [one.after for one in machine.transitions if one.after is not None]
     return max(milliseconds(one, temporal.scope.units) for one in due)
+
+
+def _age_at_start(machine: ast.MachineDecl, cap: int) -> int:
+    """The time in the start state before the first sample.
+
+    Where nothing is due in the start state nobody asks: then the time has stopped, as it has after a while in
+    that state, so that a machine that came back to its start is as if it had never left it, and may be forgotten.
+    """
+    waits = {one.source.text for one in machine.transitions if one.after is not None}
+    return 0 if states(machine)[0] in waits else cap
 
 
 def _age(name: str) -> str:

@@ -220,9 +220,8 @@ class _Step:
 
     def _instances(self, state: State, scopes: Iterable[str]) -> Iterator[Instance]:
         for scope in scopes:
-            found = state.instances.get((scope, self.addresses.get(scope, "")))
-            if found is not None:
-                yield found
+            if scope in self.addresses and (scope, self.addresses[scope]) in state.instances:
+                yield state.instances[scope, self.addresses[scope]]
 
     def _kind(self) -> int:
         match self.sample:

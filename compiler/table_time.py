@@ -67,9 +67,8 @@ class _Memory:
         }
 
     def _memory(self) -> Row:
-        names = {one.name for one in self.time.reads}
         _, points, whole = self._pointed(ir.GAP, ir.GAP_MAX)
-        flags = MemoryFlag.READS_FAULT if ir.CLOCK_FAULT in names else MemoryFlag(0)
+        flags = MemoryFlag.READS_FAULT if self.time.rules_read_clock else MemoryFlag(0)
         return {
             "key": scopes_of(self.time).index(self.time.key or ir.SHARED),
             "flags": flags | (MemoryFlag.GAP_WHOLE if whole else 0),

@@ -134,16 +134,18 @@ static int grow_scope(const stepping *p, uint32_t scope) {
     return fits;
 }
 
+static inline int64_t last_of(const stepping *p, uint32_t scope) {
+    return p->states[scope] ? time_of(p->states[scope]) : GOV_NEVER;
+}
+
 static void say(const stepping *p) {
     const gov_table *t = p->t;
     int64_t *says = p->words + t->policy->request_columns;
     const int64_t now = p->sample->at_ms;
     says[GOV_SAYS_KIND] = p->sample->kind;
-    says[GOV_SAYS_FAULT] = 0;
     says[GOV_SAYS_DECISION] = 0;
-    for (uint32_t s = 0; s < t->n_scopes; s++) says[GOV_SAYS_FAULT] |= p->states[s] && time_of(p->states[s]) > now;
-    const uint8_t *own = p->states[t->memory->key];
-    const int64_t at = own ? time_of(own) : GOV_NEVER, gap = since(now, at);
+    const int64_t at = last_of(p, t->memory->key), gap = since(now, at);
+    says[GOV_SAYS_FAULT] = at > now || last_of(p, 0) > now;
     says[GOV_SAYS_GAP] = at == GOV_NEVER || gap > GOV_TIME_MAX ? GOV_TIME_MAX : gap;
 }
 

@@ -27,7 +27,7 @@ from govlang.compiler.step import Report, Request, Sample, Tick
 
 KEY = ir.Field("who", ir.Kind.KEY, max_bytes=32)
 OTHER = ir.Field("target", ir.Kind.TEXT, max_bytes=32)
-KEYS = ("a", "b", "agent-7", "é")
+KEYS = ("a", "b", "agent-7", "é", "")
 X = ir.Field("$e.x", ir.Kind.NUMBER, 0, 9, origin=ir.Origin.SAMPLE)
 TARGET = replace(OTHER, name="$e.target", origin=ir.Origin.SAMPLE)
 V = ir.Field("$v", ir.Kind.NUMBER, -20, 50, origin=ir.Origin.SAMPLE)
@@ -51,6 +51,12 @@ WINDOWS = (0, 1, 7, 60, 1_000, 5_000, 2**33)
 def sampled(name: str) -> ir.BoolExpr:
     """This sample is that event or signal."""
     return ir.InRanges(ir.SAMPLE, ((KINDS[name], KINDS[name]),))
+
+
+def ranges_without(value: int, lo: int, hi: int) -> ir.Ranges:
+    """What is left of `lo..hi` without a value."""
+    ends = ((lo, min(hi, value - 1)), (max(lo, value + 1), hi))
+    return tuple(dict.fromkeys((a, b) for a, b in ends if a <= b))
 
 
 def random_time_policy(rng: random.Random) -> ir.Policy:
@@ -84,6 +90,7 @@ class _Maker:
             KEY.name,
             2**40,
             tuple(one for one in (ir.GAP_FIELD, ir.FAULT_FIELD) if rng.random() < 0.3),
+            rules_read_clock=rng.random() < 0.3,
         )
         self.read += [("", self.clock(one)) for one in time.reads]
         rules = tuple(self.ruled(rule) for rule in self.base.rules)
@@ -214,9 +221,15 @@ class _Maker:
         self.cells.append(ir.Cell(ir.cell_field(name, lo, hi), scope, initial, cap))
         for _ in range(rng.randint(1, 4)):
             stage = rng.choice([*Stage, Stage.HOLD + 1, Stage.LOOK + 2])
-            self.extra.append(
-                ir.Update(stage, name, self.condition(scope, stage), self.value(name, lo, hi))
-            )
+            condition = self.condition(scope, stage)
+            value = self.value(name, lo, hi)
+            if (
+                stage < Stage.TAKE
+            ):  # what turns over reads its own instance, and nothing that is as at its start
+                low = rng.randint(lo, hi)
+                condition = ir.InRanges(name, ranges_without(initial, low, rng.randint(low, hi)))
+                value = ir.IntConst(rng.randint(lo, hi))
+            self.extra.append(ir.Update(stage, name, condition, value))
         self.read.append((scope, ir.InRanges(name, ((rng.randint(lo, hi), hi),))))
 
     def condition(self, scope: str, stage: int) -> ir.BoolExpr:
