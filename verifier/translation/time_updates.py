@@ -23,7 +23,7 @@ from govlang.verifier.translation.solve import Answer
 from govlang.verifier.translation.source import Moment
 from govlang.verifier.translation.time_decode import Cell, Memory
 from govlang.verifier.translation.time_moments import Moments
-from govlang.verifier.translation.tree import FALSE, TRUE, Domain, Tree, integer
+from govlang.verifier.translation.tree import FALSE, TRUE, Domain, Tree, arithmetic, integer
 
 Case = tuple[Tree, Tree]
 """When a cell is set, and to what."""
@@ -87,7 +87,10 @@ class Updates:
         moment = moment_of(place[0])
         layout = self.moments.layout(moment)
         own: Tree = ("load", layout.value[place[1]])
-        ours, theirs = (moved(own, cases, layout.domain) for cases in (one, other))
+        held = [
+            (condition, self._held(value, place[1], layout.domain)) for condition, value in other
+        ]
+        ours, theirs = (moved(own, cases, layout.domain) for cases in (one, held))
         if ours == theirs:
             return True
         ask = partial(self.moments.solver, moment)
@@ -100,6 +103,14 @@ class Updates:
         what = f"the update of cell `{place[1]}` in stage {place[0]}"
         self.doubts.append(Doubt(what, None, claims, ask))
         return False
+
+    def _held(self, value: Tree, name: str, domain: Domain) -> Tree:
+        """What the engine makes of a value: one outside the range of its cell becomes the nearer end."""
+        cell = next(cell for cell in self.memory.cells if cell.name == name)
+        if domain.spans[cell.column] is None or _is_within(value, TRUE, cell, domain):
+            return value
+        below = arithmetic("least", value, ("const", cell.hi))
+        return arithmetic("greatest", below, ("const", cell.lo))
 
     # --- ranges ----------------------------------------------------------------------------------
 

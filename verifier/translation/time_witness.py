@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from govlang.compiler import ir
@@ -85,6 +85,12 @@ class TimeWitnesses(TableSearch[TimeDifference]):
         return (
             None if found == expected else TimeDifference(before, sample, params, expected, found)
         )
+
+    def random(self, rng: random.Random) -> Candidate:
+        """Words of any sample."""
+        found = super().random(rng)
+        kind = rng.randrange(ir.FIRST_KIND + len(self.time.samples))
+        return replace(found, values=found.values | {ir.SAMPLE: kind if rng.random() < 0.7 else 0})
 
     # --- from words ------------------------------------------------------------------------------
 
