@@ -25,8 +25,9 @@ from govlang.verifier.translation.time_step import Sample, Stepped, TimeReader
 
 _NOW: Final = 1_000_000_000_000
 _KEY: Final = "a"
-_HISTORIES: Final = 24
-_SAMPLES: Final = 24
+_SINGLE: Final = 200
+_HISTORIES: Final = 10
+_SAMPLES: Final = 20
 _SEED: Final = 20240229
 
 
@@ -146,7 +147,7 @@ class TimeWitnesses(TableSearch[TimeDifference]):
     def by_probing(self, _mismatches: Sequence[Mismatch]) -> TimeDifference | None:
         """Single samples on any state, then histories from the first sample on."""
         rng = random.Random(_SEED)  # noqa: S311 - a search, not a secret
-        found = self.first(self.random(rng) for _ in range(_HISTORIES * _SAMPLES))
+        found = self.first(self.random(rng) for _ in range(_SINGLE))
         histories = (self._by_history(rng) for _ in range(_HISTORIES))
         return found or next((one for one in histories if one is not None), None)
 
