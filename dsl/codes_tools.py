@@ -314,8 +314,9 @@ COMMAND: dict[str, Page] = {
     ),
     "GOV715": Page(
         "rules over time where only rules over single requests are built yet",
-        "A policy with cells (`gov explain --state` lists them) is checked, proved, tested and replayed on "
-        "the reference interpreter. Tables and artefacts of this version are for policies without.",
+        "A policy with cells (`gov explain --state` lists them) is checked, proved, and run on its table by "
+        "`gov test` and `gov decide`. Nothing proves yet that the table, or C and WebAssembly, are what the "
+        "policy says of time, so there is no bundle of it.",
         "gov build p.gov, where p.gov has `rule r when restart within 5 min deny`",
         "Use `gov verify`, `gov test` and `gov decide --trace`; for a bundle let the host compute the fact and pass it "
         "in as a field `from runtime`.",

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from govlang.native import layout
 from govlang.native.errors import TableError
 from govlang.native.layout import NEVER, STATE_HEAD, TIME_MAX, UNKNOWN, CellFlag
-from govlang.native.request import InvalidFieldError, read_request, read_value
+from govlang.native.request import InvalidFieldError, legible, read_request, read_value
 
 if TYPE_CHECKING:
     from govlang.native.memory import Cell, Memory, SampleType
@@ -94,16 +94,15 @@ def _read_step(policy: Policy, memory: Memory, step: Mapping[str, Any]) -> _Read
     try:
         match step:
             case {"event": str(name)}:
-                found, values = _sample(memory, name, is_signal=False), step.get("fields", {})
+                found, values = _sample(memory, name, key, is_signal=False), step.get("fields", {})
             case {"signal": str(name), "value": value}:
-                found, values = _sample(memory, name, is_signal=True), {name: value}
+                found, values = _sample(memory, name, key, is_signal=True), {name: value}
             case {"tick": _}:
                 return layout.TICK, at_ms, (), _keys(policy, memory, {memory.key_name: key})
             case _:
-                raise unusable("the step is neither an event, nor a signal, nor a tick")
+                names = legible(", ".join(map(str, step)))
+                raise unusable(f"`{names}` is no step of a trace")
         kind, own = found
-        if (memory.key != 0 and not own.is_shared) != (key is not None):
-            raise unusable(f"`{name}` " + ("lacks its key" if key is None else "has no key"))
         if not isinstance(values, Mapping):
             raise unusable(f"the fields of `{name}` must be an object")
         read = read_request(own.fields, values, None)
@@ -129,16 +128,24 @@ def _key(memory: Memory, key: Any) -> str | None:
             raise unusable(f"the key must name `{memory.key_name}` and nothing else")
         key = key[memory.key_name]
     if key is not None and (not isinstance(key, str) or memory.key == 0):
-        raise unusable("the key must be a text" if memory.key else "the policy has no key")
+        raise unusable("the key must be a text" if memory.key else "this policy has no key")
     return key
 
 
-def _sample(memory: Memory, name: str, *, is_signal: bool) -> tuple[int, SampleType]:
+def _sample(
+    memory: Memory, name: str, key: str | None, *, is_signal: bool
+) -> tuple[int, SampleType]:
+    """The event or signal of a name, and its kind; one that is not declared, or not with such a key, is refused."""
     for number, one in enumerate(memory.samples):
-        if one.name == name and one.is_signal is is_signal:
-            return layout.FIRST_KIND + number, one
-    word = "signal" if is_signal else "event"
-    raise unusable(f"the policy declares no {word} `{name}`")
+        if one.name != name:
+            continue
+        if one.is_signal is not is_signal:
+            raise InvalidFieldError(name, "is a signal" if one.is_signal else "is an event")
+        if (memory.key != 0 and not one.is_shared) != (key is not None):
+            why = "lacks its key" if key is None else "is shared and has no key"
+            raise InvalidFieldError(name, why)
+        return layout.FIRST_KIND + number, one
+    raise InvalidFieldError(name, "is no event or signal of this policy")
 
 
 def _keys(
@@ -186,7 +193,7 @@ def save(policy: Policy, memory: Memory, now_ms: int | None) -> bytes:
     head = {
         "policy": policy.name,
         "snapshot": policy.snapshot,
-        "saved_at_ms": clock_ms() if now_ms is None else now_ms,
+        "saved_at_ms": clock_ms() if now_ms is None else _whole(now_ms, "now_ms", -TIME_MAX),
         "scopes": [
             {
                 "name": scope.name,
@@ -220,9 +227,9 @@ def restore(
         TableError: GOV419, it is no state of this policy, or does not add up; nothing has changed then.
     """
     try:
-        moved = _Moved(
-            memory, _Saved(policy.name, blob), downtime_ms, clock_ms() if now_ms is None else now_ms
-        )
+        now = clock_ms() if now_ms is None else _whole(now_ms, "now_ms", -TIME_MAX)
+        down = None if downtime_ms is None else _whole(downtime_ms, "downtime_ms", 0)
+        moved = _Moved(memory, _Saved(policy.name, blob), down, now)
         instances = list(moved.instances())
         policy._restore((instances, policy.capacity, *seeds()))  # noqa: SLF001  # the part of it in C
     except (
@@ -242,6 +249,16 @@ def restore(
     return moved.anew
 
 
+def _whole(value: Any, name: str, least: int) -> int:
+    if type(value) is not int or not least <= value <= TIME_MAX:
+        raise TableError(
+            "GOV419",
+            f"`{name}` must be a whole number of milliseconds from {least} on",
+            help="give the host's clock in ms since 1970, and how long it did not decide",
+        )
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class _Old:
     """A cell of the saved state."""
@@ -258,9 +275,9 @@ class _Saved:
     def __init__(self, policy: str, blob: bytes) -> None:
         if len(blob) < layout.HEADER.size or not blob.startswith(MAGIC):
             raise ValueError("it is no saved state")
-        _, major, _, _, size = layout.HEADER.unpack_from(blob)
-        if major != MAJOR:
-            raise ValueError("it has another major version of the format")
+        _, major, minor, _, size = layout.HEADER.unpack_from(blob)
+        if (major, minor) != (MAJOR, MINOR):
+            raise ValueError("it has another version of the format")
         if size != len(blob) or layout.checked(blob) != blob:
             raise ValueError("it is cut off or damaged")
         (length,) = _LENGTH.unpack_from(blob, layout.HEADER.size)

@@ -14,8 +14,10 @@ import tables
 from govlang.compiler import ir
 from govlang.compiler.step import Report, Request, State, Tick
 from govlang.native import stepping
-from govlang.native.layout import NONE, ColumnKind, Section
+from govlang.native.layout import NEVER, NONE, STATE_HEAD, ColumnKind, Section
+from govlang.native.memory import Memory
 from govlang.native.table import Table
+from govlang.runtime.policy import Policy
 
 INVALID = 0xFFFFFFFE
 NAMES = {0xFFFFFFFF: "default", INVALID: "invalid_request", 0xFFFFFFFD: "clock_fault"}
@@ -132,14 +134,31 @@ class Engine:
         """The time and the cells of every instance."""
         memory = self.table.schema.memory
         assert memory is not None
-        found = {}
-        for (scope, key), state in self.states.items():
-            cells = {
-                c.name: int.from_bytes(
-                    state[c.offset : c.offset + c.bytes], "little", signed=c.lo < 0
-                )
-                for c in memory.cells
-                if memory.scopes[c.scope].name == scope and c.bytes
-            }
-            found[scope, key] = int.from_bytes(state[:8], "little", signed=True), cells
-        return found
+        return {
+            (scope, key): read_instance(memory, scope, state)
+            for (scope, key), state in self.states.items()
+        }
+
+
+def read_instance(
+    memory: Memory, scope: str, state: bytes | bytearray
+) -> tuple[int, dict[str, int]]:
+    """The time and the cells of an instance."""
+    cells = {
+        c.name: int.from_bytes(state[c.offset : c.offset + c.bytes], "little", signed=c.lo < 0)
+        for c in memory.cells
+        if memory.scopes[c.scope].name == scope and c.bytes
+    }
+    return int.from_bytes(state[:STATE_HEAD], "little", signed=True), cells
+
+
+def kept_cells(policy: Policy) -> dict[tuple[str, str], tuple[int, dict[str, int]]]:
+    """The same of every instance of a policy's store that has had a sample."""
+    assert policy.memory is not None
+    found = {}
+    for number, key, state in policy._save():
+        scope = policy.memory.scopes[number].name
+        at, cells = read_instance(policy.memory, scope, state)
+        if at != NEVER:
+            found[scope, key.decode()] = at, cells
+    return found

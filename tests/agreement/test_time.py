@@ -1,9 +1,10 @@
-"""What a policy remembers means what language.md says: the reference step against whole histories.
+"""What a policy remembers means what language.md says: reference step and table against whole histories.
 
-Random policies over time are compiled and run sample by sample; the naive evaluator reads the syntax tree
-and everything that has happened.  Every outcome, the truth of every rule, the state of every machine and
-whether a report was taken must agree.  A verdict is the truth of one rule, whose condition is an operator,
-at one request; the states of machines, one for each instance behind each sample, are counted apart.
+Random policies over time are compiled and run sample by sample, by the reference step and by the C engine on
+the table; the naive evaluator reads the syntax tree and everything that has happened.  Every outcome, the truth
+of every rule, the state of every machine and whether a report was taken must agree, between step and engine
+also every cell of every key.  A verdict is the truth of one rule, whose condition is an operator, at one
+request; the states of machines, one for each instance behind each sample, are counted apart.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import pytest
 from naive import Outcome as NaiveOutcome
 from naive_machines import NaiveTime
 from naive_past import Sample
+from tables import table_bytes
+from time_engine import kept_cells
 from time_histories import RESOURCES, Told, history
 from time_operators import OPERATORS
 from time_policies import Remembering, write_remembering
@@ -29,7 +32,9 @@ from govlang.compiler.requests import read_report, read_sample
 from govlang.compiler.step import InvalidRequest, State, Tick, step
 from govlang.dsl import ast
 from govlang.dsl.source import Source
+from govlang.native.errors import TableError
 from govlang.native.request import InvalidFieldError
+from govlang.runtime.policy import Policy
 
 SAMPLES = 60
 
@@ -46,7 +51,7 @@ class Tally:
 
 
 class Trial:
-    """One policy on both sides."""
+    """One policy on all sides."""
 
     def __init__(self, written: Remembering, rng: Random) -> None:
         self.written = written
@@ -55,17 +60,19 @@ class Trial:
         program = gather(source, None)
         self.params = {"most": rng.randint(0, 4)}
         self.naive = NaiveTime(ast.Policy(program.header, program.declarations), self.params)
+        self.table = Policy(table_bytes(self.policy), self.params)
         self.state = State()
         assert self.policy.time is not None
         self.time = self.policy.time
 
     def take(self, told: Told, tally: Tally) -> None:
-        """One sample on both sides."""
+        """One sample on all sides."""
         if told.request is not None:
             self._asked(told, tally)
         else:
             self._reported(told, tally)
         self._machines(told, tally)
+        assert kept_cells(self.table) == cells_of(self.state), told
 
     def _asked(self, told: Told, tally: Tally) -> None:
         assert told.request is not None
@@ -74,6 +81,7 @@ class Trial:
         before = self.state
         self.state, outcome = step(self.policy, self.params, before, sample)
         assert outcome is not None
+        self._compiled(told, runtime, outcome)
         if isinstance(sample, InvalidRequest):
             tally.met["invalid request"] += 1
             assert self.state is before
@@ -92,6 +100,17 @@ class Trial:
         for rule, tried in self.written.probes.items():
             tally.said[tried, rule in outcome.matched] += 1
 
+    def _compiled(self, told: Told, runtime: dict[str, Any], wanted: interpret.Outcome) -> None:
+        """A question and a commit on the table."""
+        assert told.request is not None
+        for ask in (self.table.decide, self.table.commit):
+            found = ask(told.request, now_ms=told.at_ms, runtime=runtime)
+            assert (found.decision.value, found.rule_id) == (wanted.decision.word, wanted.rule_id)
+            assert found.matched == wanted.matched, (told, found, wanted)
+            assert normal(found.obligations) == normal(wanted.obligations), told
+            if wanted.rule_id != interpret.INVALID_REQUEST:
+                assert found.reason == wanted.reason, told
+
     def _approves(self) -> bool:
         return any(one.name == ir.APPROVED for one in self.policy.fields)
 
@@ -103,8 +122,11 @@ class Trial:
                 report = read_report(self.policy, told.name, told.key, told.values, told.at_ms)
             except InvalidFieldError:
                 tally.met["unknown"] += 1
+                assert observed(self.table, self.time, told) == "GOV415"
                 return
         self.state, _ = step(self.policy, self.params, before, report)
+        refusal = observed(self.table, self.time, told)
+        assert refusal == (None if self.state is not before else "GOV417"), told
         taken = self.naive.report(Sample(told.at_ms, told.name, values=told.values, key=told.key))
         assert taken == (self.state is not before), told
         tally.met["taken" if taken else "refused"] += 1
@@ -119,6 +141,26 @@ class Trial:
                 wanted = self.naive.moves(name, (machine.home, key)).state(10**9)
                 assert cell.field.members[found] == wanted, (name, key, told)
                 tally.states += 1
+
+
+def observed(table: Policy, time: ir.Time, told: Told) -> str | None:
+    """Report a sample to the table; the code of its refusal, None if it was taken in."""
+    said: dict[str, Any] = {"at_ms": told.at_ms, "tick": True}
+    signals = {one.name for one in time.samples if one.kind is ir.SampleKind.SIGNAL}
+    if told.name in signals:
+        said = {"at_ms": told.at_ms, "signal": told.name, "value": told.values[told.name]}
+    elif told.name is not None:
+        said = {"at_ms": told.at_ms, "event": told.name, "fields": told.values}
+    try:
+        table.observe(said if told.key is None else said | {"key": told.key})
+    except TableError as error:
+        return error.code
+    return None
+
+
+def cells_of(state: State) -> Any:
+    """The time and the cells of every instance."""
+    return {address: (one.at_ms, dict(one.cells)) for address, one in state.instances.items()}
 
 
 def shown(outcome: interpret.Outcome) -> Any:
@@ -150,7 +192,7 @@ def normal(value: Any) -> Any:
 
 
 def hold_together(seed: str, tally: Tally) -> None:
-    """A policy and a history, on both sides."""
+    """A policy and a history, on all sides."""
     rng = Random(seed)
     written = write_remembering(rng)
     trial = Trial(written, rng)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tables import table_bytes
+
 from govlang.cli.testing import run_histories
 from govlang.compiler import ir
 from govlang.compiler.frontend import compile_source
@@ -23,7 +25,11 @@ def cells(body: str) -> dict[str, tuple[str, int, int]]:
 
 def failures(body: str) -> list[str]:
     checked = compile_source(Source("p.gov", HEAD + body))
-    return [one.message for result in run_histories(checked) for one in result.failures]
+    return [
+        one.message
+        for result in run_histories(checked, table_bytes(checked.policy))
+        for one in result.failures
+    ]
 
 
 def test_a_policy_over_single_requests_remembers_nothing() -> None:

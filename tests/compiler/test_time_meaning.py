@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tables import table_bytes
 
 from govlang.cli.testing import run_histories
 from govlang.compiler.frontend import compile_source
@@ -127,7 +128,11 @@ test "t" {
 
 def failures(body: str) -> list[str]:
     checked = compile_source(Source("p.gov", HEAD + body))
-    return [one.message for result in run_histories(checked) for one in result.failures]
+    return [
+        one.message
+        for result in run_histories(checked, table_bytes(checked.policy))
+        for one in result.failures
+    ]
 
 
 @pytest.mark.parametrize("claim", TOLD)
@@ -152,4 +157,8 @@ test "t" {
 }
 """
     checked = compile_source(Source("p.gov", body))
-    assert [one.message for r in run_histories(checked) for one in r.failures] == []
+    assert [
+        one.message
+        for r in run_histories(checked, table_bytes(checked.policy))
+        for one in r.failures
+    ] == []

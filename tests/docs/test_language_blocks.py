@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tables import table_bytes
 
 from govlang.cli.testing import run_histories
 from govlang.compiler.frontend import compile_source
@@ -52,7 +53,9 @@ def test_every_block_is_a_file_that_parses_and_prints(block: Source) -> None:
 def test_every_block_holds_what_it_claims(block: Source) -> None:
     checked = compile_source(block, read_beside)
     if checked.policy.time is not None:
-        assert [result.failures for result in run_histories(checked)] == [()]
+        assert [
+            result.failures for result in run_histories(checked, table_bytes(checked.policy))
+        ] == [()]
         return
     report = verify(checked.policy, accepts=checked.accepts)
     assert [f.message for f in report.findings if f.severity is not Severity.NOTE] == []

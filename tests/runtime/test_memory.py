@@ -296,18 +296,29 @@ def test_a_state_of_another_policy_or_a_damaged_one_changes_nothing() -> None:
     assert other.save(now_ms=0) == before
 
 
-def test_every_bit_of_a_state_counts() -> None:
+def test_every_bit_and_every_byte_of_a_state_counts() -> None:
     blob = used().save(now_ms=1_500)
     other = load(small())
+    other.observe({"at_ms": 1_000, "event": "f", "key": "z"})
     before = other.save(now_ms=0)
-    for at in range(len(blob)):
-        for bit in range(8):
-            flipped = blob[:at] + bytes([blob[at] ^ 1 << bit]) + blob[at + 1 :]
-            if 10 <= at < 12:
-                continue  # the minor version: it only adds
-            with pytest.raises(TableError, match="GOV419"):
-                other.restore(flipped, downtime_ms=0)
+    flipped = (
+        blob[:at] + bytes([blob[at] ^ 1 << bit]) + blob[at + 1 :]
+        for at in range(len(blob))
+        for bit in range(8)
+    )
+    cut = (blob[:size] for size in range(len(blob)))
+    for bad in (*flipped, *cut, blob + b"\0", b"\0" + blob):
+        with pytest.raises(TableError, match="GOV419"):
+            other.restore(bad, downtime_ms=0)
     assert other.save(now_ms=0) == before
+    assert other.restore(blob, downtime_ms=0) == ()
+
+
+@pytest.mark.parametrize("given", [-1, 1.5, "1", True, 2**53])
+def test_a_downtime_that_is_none_is_refused(given: Any) -> None:
+    other = load(small())
+    with pytest.raises(TableError, match="GOV419: .*downtime_ms"):
+        other.restore(used().save(now_ms=1_500), downtime_ms=given)
 
 
 def hostile(blob: bytes, rng: random.Random) -> Iterator[bytes]:

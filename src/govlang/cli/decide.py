@@ -140,10 +140,16 @@ def _is_observed(policy: Policy, step: dict[str, Any]) -> bool:
 
 
 def _observe(policy: Policy, step: dict[str, Any]) -> None:
-    """Take a step in; an event that nothing called for changes nothing, and the replay goes on."""
+    """Take a step in; an event that nothing called for changes nothing, and the replay goes on.
+
+    Raises:
+        CodedError: GOV709, it is none that the policy knows; GOV418, there are too many keys.
+    """
     try:
         policy.observe(step)
     except TableError as error:
+        if error.code == "GOV415":
+            raise CodedError("GOV709", error.message, error.help) from None
         if error.code != "GOV417":
             raise
         click.echo(f"at {step['at_ms']} ms: {error.message}", err=True)
@@ -170,14 +176,18 @@ def _lines(file: TextIO, path: Path) -> Iterator[str]:
 
 def _decide(policy: Policy, step: dict[str, Any], style: str, recorder: Recorder | None) -> Outcome:
     now, runtime = step["at_ms"], step["runtime"]
+    request: dict[str, Any] = {}
+    unapproved: Outcome | None = None
+    if recorder is not None:
+        request = step["request"] if "request" in step else _request(step["text"])
+        unapproved = recorder.unapproved(request, runtime, now)
     outcome: Outcome
     if "text" in step:
         outcome = policy.decide_json(step["text"], now_ms=now, runtime=runtime)
     else:
         outcome = policy.commit(step["request"], now_ms=now, runtime=runtime)
     if recorder is not None:
-        request = step["request"] if "request" in step else _request(step["text"])
-        recorder.record(outcome, request, runtime, now)
+        recorder.record(outcome, unapproved, request, runtime, now)
     click.echo(json_text(outcome.to_dict())) if style == "json" else show(outcome)
     return outcome
 

@@ -147,28 +147,27 @@ def _show_invariants(subject: Subject, timeout_s: float, style: str) -> int:
 
 
 def _show_state(subject: Subject, style: str) -> int:
-    """The cells of the policy's state by scope, as the table has them; policies without temporal rules keep none."""
-    from govlang.cli.compiled import compile_policy
-    from govlang.native.schema import Schema
-
-    memory = Schema(compile_policy(subject.checked.policy, unproved=True).table).memory
-    scopes: list[dict[str, Any]] = (
-        [] if memory is None else list(map(memory.print_out, range(len(memory.scopes))))
-    )
+    """The cells of the policy's state with their bytes, and whose they are; bytes a key of each kind."""
+    time = subject.checked.policy.time
+    cells = [cell for cell in (time.cells if time else ()) if not cell.brief]
+    total = sum(cell.bytes for cell in cells)
     if style == "json":
-        cells = [one for scope in scopes for one in scope["cells"]]
-        total = sum(one["bytes"] for one in cells)
-        click.echo(json_text({"scopes": scopes, "cells": cells, "bytes": total}))
-    else:
-        click.echo("\n".join(_state_lines(scopes)))
+        listed = [{"cell": c.name, "bytes": c.bytes, "per": c.scope or None} for c in cells]
+        click.echo(json_text({"cells": listed, "bytes": total}))
+        return Exit.OK
+    for cell in cells:
+        click.echo(f"{cell.name}  {_bytes(cell.bytes)}, {_whose(cell.scope)}")
+    for scope in dict.fromkeys(cell.scope for cell in cells):
+        own = sum(cell.bytes for cell in cells if cell.scope == scope)
+        click.echo(f"{_bytes(own)} {_whose(scope)}")
+    if not cells:
+        click.echo("0 bytes of state")
     return Exit.OK
 
 
-def _state_lines(scopes: list[dict[str, Any]]) -> Iterator[str]:
-    for scope in scopes:
-        per = "shared" if scope["scope"] == "shared" else f"for each {scope['scope']}"
-        yield f"{per}: {scope['bytes']} bytes, 8 of them the time of the last sample"
-        for cell in scope["cells"]:
-            yield f"  {cell['cell']}  {cell['bytes']} bytes"
-    if not scopes:
-        yield "0 bytes of state"
+def _bytes(count: int) -> str:
+    return f"{count} byte" if count == 1 else f"{count} bytes"
+
+
+def _whose(scope: str) -> str:
+    return f"for each {scope}" if scope else "shared"

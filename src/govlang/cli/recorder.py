@@ -43,8 +43,26 @@ class Recorder:
     ) -> None:
         self._ledger.close()
 
+    def unapproved(
+        self, request: Mapping[str, Any], runtime: Mapping[str, Any], now_ms: int
+    ) -> Outcome | None:
+        """What a request would be answered without its approvals, None if it has none.
+
+        Asked before the request is committed, so that it is about the same state.
+        """
+        if not runtime.get(APPROVED):
+            return None
+        bare = {**runtime, APPROVED: []}
+        outcome: Outcome = self._policy.decide(dict(request), now_ms=now_ms, runtime=bare)
+        return outcome
+
     def record(
-        self, outcome: Outcome, request: Mapping[str, Any], runtime: Mapping[str, Any], now_ms: int
+        self,
+        outcome: Outcome,
+        unapproved: Outcome | None,
+        request: Mapping[str, Any],
+        runtime: Mapping[str, Any],
+        now_ms: int,
     ) -> None:
         """Append the record of one decision; it is on disk when this returns."""
         policy = self._policy
@@ -54,20 +72,16 @@ class Recorder:
             policy.fields,
             request,
             runtime,
-            self._verdict(outcome, request, runtime, now_ms),
+            _verdict(outcome, unapproved),
             Basis(policy.snapshot, policy.params_hash, self._proof_hash),
             Circumstances(now_ms, job, agent=agent, approver=approver),
             salt,
         )
         self._ledger.append(body, salt if has_private(policy.fields) else None)
 
-    def _verdict(
-        self, outcome: Outcome, request: Mapping[str, Any], runtime: Mapping[str, Any], now_ms: int
-    ) -> Verdict:
-        """The decision before approvals count, and whether they changed it."""
-        if not runtime.get(APPROVED):
-            return Verdict(outcome.decision.value, outcome.rule_id, approval_granted=False)
-        unapproved = {**runtime, APPROVED: []}
-        before = self._policy.decide(dict(request), now_ms=now_ms, runtime=unapproved)
-        granted = before.decision.value == "require_human" and before.decision != outcome.decision
-        return Verdict(before.decision.value, before.rule_id, approval_granted=granted)
+
+def _verdict(outcome: Outcome, unapproved: Outcome | None) -> Verdict:
+    """The decision before approvals count, and whether they changed it."""
+    before = outcome if unapproved is None else unapproved
+    granted = before.decision.value == "require_human" and before.decision != outcome.decision
+    return Verdict(before.decision.value, before.rule_id, approval_granted=granted)
