@@ -92,7 +92,7 @@ def test_a_step_that_is_not_declared_ends_the_replay(gov, pool: Path, tmp_path: 
 
 
 def test_the_state_that_is_listed_is_the_table_s(gov, pool: Path) -> None:
-    memory = Schema(compile_policy(compile_file(pool).policy, unproved=True).table).memory
+    memory = Schema(compile_policy(compile_file(pool).policy).table).memory
     assert memory is not None
     listed = gov("explain", pool, "--state", "--format", "json").json
     kept = {(one["cell"], one["bytes"], one["per"] or "") for one in listed["cells"]}

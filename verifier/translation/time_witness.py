@@ -6,9 +6,9 @@ table, by its step rule, make different things; or none, if no try shows one.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Any, Final
 
 from govlang.compiler import ir
@@ -87,7 +87,7 @@ class TimeWitnesses(TableSearch[TimeDifference]):
             None if found == expected else TimeDifference(before, sample, params, expected, found)
         )
 
-    def random(self, rng: random.Random) -> Candidate:
+    def random(self, rng: Random) -> Candidate:
         """Words of any sample."""
         found = super().random(rng)
         kind = rng.randrange(ir.FIRST_KIND + len(self.time.samples))
@@ -146,12 +146,12 @@ class TimeWitnesses(TableSearch[TimeDifference]):
 
     def by_probing(self, _mismatches: Sequence[Mismatch]) -> TimeDifference | None:
         """Single samples on any state, then histories from the first sample on."""
-        rng = random.Random(_SEED)  # noqa: S311 - a search, not a secret
+        rng = Random(_SEED)  # noqa: S311 - a search, not a secret
         found = self.first(self.random(rng) for _ in range(_SINGLE))
         histories = (self._by_history(rng) for _ in range(_HISTORIES))
         return found or next((one for one in histories if one is not None), None)
 
-    def _by_history(self, rng: random.Random) -> TimeDifference | None:
+    def _by_history(self, rng: Random) -> TimeDifference | None:
         state, now, params = initial_state(self.policy), _NOW, self.random(rng).params
         waits = sorted(
             {p + d for c in self.time.cells for p in self.points[c.name] for d in (0, 1)}

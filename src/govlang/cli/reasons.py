@@ -43,6 +43,7 @@ def reasons(
 ) -> Iterator[Part]:
     """Each rule's part, in order of precedence."""
     env = Environment(policy, params, values)
+    env.fields |= {one.name: one for one in policy.columns}
     fired = tuple(rule for rule in policy.rules if env.holds(rule.condition))
     stands = {rule.id for rule in standing(fired)}
     ids = {rule.id for rule in fired}

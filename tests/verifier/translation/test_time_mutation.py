@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from time_ir_policies import random_time_policy
-from time_mutation import judge_mutants, judge_records
-
-from govlang.compiler.frontend import compile_file
+from time_mutation import judge_mutants
 
 UNDECIDED_MAX = 0.05
 """A mutant may stay undecided where it differs in states that nothing leads to."""
