@@ -63,6 +63,15 @@ def places(data: bytes) -> list[int]:
     return sorted(found)
 
 
+def with_row(data: bytes, section: Section, number: int, **changes: int) -> bytes:
+    """A table with other values in one record, its checksum as it should be."""
+    record = RECORDS[section]
+    first = SPAN.unpack_from(data, HEADER.size + SPAN.size * section)[0] * WORD
+    at = first + number * record.size
+    row = {**record.unpack(data, at), **changes}
+    return checked(data[:at] + record.pack(**row) + data[at + record.size :])
+
+
 def mutants(
     data: bytes, rng: random.Random, share: float, ways: int
 ) -> Iterator[tuple[str, bytes]]:

@@ -100,15 +100,6 @@ def test_the_state_that_is_listed_is_the_table_s(gov, pool: Path) -> None:
     assert listed["bytes"] == sum(scope.bytes - STATE_HEAD for scope in memory.scopes)
 
 
-def test_no_bundle_without_a_proof_comes_out(gov, pool: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    for arguments in ((), ("--emit", "table")):
-        ran = gov("build", pool, "-o", out, *arguments)
-        assert ran.code == 2
-        assert "GOV715" in ran.out + ran.err
-        assert not list(out.glob("*"))
-
-
 def some_step(rng: random.Random, at: int) -> dict[str, Any]:
     """A step of a trace of the pool."""
     who, tool = rng.choice("abc"), rng.choice(("rm", "ls"))

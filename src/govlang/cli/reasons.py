@@ -87,6 +87,8 @@ def text_of(condition: ir.BoolExpr) -> str:
         case ir.And() | ir.Or() | ir.Not() | ir.BoolConst():
             span = condition.span
             return " ".join(span.text.split()) if span is not None else str(condition)
+        case ir.InRanges(name=name, ranges=ranges, span=None):
+            return f"{name} in {', '.join(f'{lo}..{hi}' for lo, hi in ranges)}"
         case _:
             return atom_text(condition)
 
