@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 import tables
-from ir_requests import random_params
+from ir_requests import Requests, random_params
 from table_mutation import Fates
 from time_engine import Engine
-from time_ir_policies import Histories
+from time_ir_policies import KEY, Histories
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import Outcome, default_params
@@ -211,7 +211,8 @@ def seen_difference(policy: ir.Policy, data: bytes, mutant: bytes, rng: random.R
     params = random_params(rng, policy) if rng.random() < 0.5 else default_params(policy)
     engine, other = Engine(policy, params, data), Engine(policy, params, mutant)
     state = initial_state(policy)
-    for sample in Histories(policy, rng).history(SAMPLES):
+    source = Histories(policy, rng) if KEY in policy.fields else AnyHistory(policy, rng)
+    for sample in source.history(SAMPLES):
         state, _ = step(policy, params, state, sample)
         if engine.take(sample) != other.take(sample) or engine.cells() != other.cells():
             return f"{sample} behind {state}"
@@ -221,3 +222,38 @@ def seen_difference(policy: ir.Policy, data: bytes, mutant: bytes, rng: random.R
             if other.take(replace(sample, at_ms=end), keep=False) != first:
                 return f"{sample} is answered otherwise before {until}"
     return ""
+
+
+class AnyHistory:
+    """Samples of any policy that remembers, at times that its windows are about."""
+
+    def __init__(self, policy: ir.Policy, rng: random.Random) -> None:
+        assert policy.time is not None
+        self.policy, self.time, self.rng = policy, policy.time, rng
+        columns = replace(policy, fields=(*policy.fields, *policy.columns), time=None)
+        self.values = Requests(columns)
+        points = self.values.points
+        ends = {p for cell in self.time.cells for p in (cell.cap or 0, *points[cell.name])}
+        self.waits = [0, 0, 1, *(p + d for p in sorted(ends) for d in (-1, 0, 1) if p > 0)]
+
+    def history(self, length: int) -> Iterator[Request | Report | Tick]:
+        """Samples with equal times, and times just before and behind the ends of windows."""
+        at = 0
+        for _ in range(length):
+            at += self.rng.choice(self.waits) if self.rng.random() < 0.95 else -1
+            yield self.sample(at)
+
+    def sample(self, at: int) -> Request | Report | Tick:
+        """A sample of any kind."""
+        rng, key = self.rng, self.rng.choice("ab") if self.time.key else None
+        values = self.values.request(rng)
+        kind = rng.randrange(-2, ir.FIRST_KIND + len(self.time.samples))
+        if kind <= ir.REQUEST:
+            own = {one.name: values[one.name] for one in self.policy.fields if one.name in values}
+            keys = {cell.scope for cell in self.time.cells} - {ir.SHARED}
+            return Request(own | {name: rng.choice("ab") for name in keys}, at)
+        if kind == ir.TICK:
+            return Tick(at, key)
+        one = self.time.samples[kind - ir.FIRST_KIND]
+        carried = {f.name: rng.choice("ab") if f.is_text else values[f.name] for f in one.fields}
+        return Report(one.name, carried, at, None if one.shared else key)

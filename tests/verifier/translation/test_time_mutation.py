@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from time_ir_policies import random_time_policy
 from time_mutation import judge_mutants
+
+from govlang.compiler.frontend import compile_file
 
 UNDECIDED_MAX = 0.05
 """A mutant may stay undecided where it differs in states that nothing leads to."""
@@ -27,6 +30,33 @@ def test_a_mutant_is_refused_or_refuted_or_changes_nothing(part: int) -> None:
         count += fates.count
     assert count["refused"] > 20
     assert count["refuted by a sample"] > 5
+    assert count["undecided"] <= UNDECIDED_MAX * count.total()
+
+
+def test_a_mutant_of_what_an_author_wrote_is_refused_or_refuted_or_changes_nothing(
+    root: Path,
+) -> None:
+    paths = sorted((root / "examples/faulty_time").rglob("*.fixed.gov"))
+    rng = random.Random(7)
+    count: Counter[str] = Counter()
+    for path in paths:
+        fates = judge_mutants(compile_file(path).policy, rng, share=0.03, ways=1)
+        assert fates.wrong == [], path
+        count += fates.count
+    assert count["refused"] > 10
+    assert count["refuted by a sample"] > 5
+    assert count["undecided"] <= UNDECIDED_MAX * count.total()
+
+
+@pytest.mark.long
+def test_every_word_of_what_authors_wrote_matters(root: Path) -> None:
+    paths = sorted((root / "examples/faulty_time").rglob("*.gov"))
+    rng = random.Random(11)
+    count: Counter[str] = Counter()
+    for path in paths:
+        fates = judge_mutants(compile_file(path).policy, rng, share=1.0, ways=1)
+        assert fates.wrong == [], path
+        count += fates.count
     assert count["undecided"] <= UNDECIDED_MAX * count.total()
 
 
