@@ -13,10 +13,12 @@ from typing import Final, Literal
 from govlang.compiler import ir
 from govlang.native.container import pack
 from govlang.native.digest import digest
+from govlang.native.layout import STATE_HEAD
 from govlang.native.manifest import (
     Accepted,
     Column,
     Cost,
+    Instances,
     Manifest,
     NoLooser,
     Parameter,
@@ -81,9 +83,25 @@ def _manifest(contents: Contents, parts: Mapping[str, bytes]) -> Manifest:
         proofs=list(contents.proofs),
         accepted=list(contents.accepted),
         no_looser=contents.no_looser,
-        state_bytes=sum(cell.bytes for cell in policy.time.cells) if policy.time else 0,
+        state=state(policy),
+        state_bytes=sum(one.bytes for one in state(policy)),
         worst_case=contents.worst_case,
     )
+
+
+def state(policy: ir.Policy) -> list[Instances]:
+    """What a policy keeps: once for all, then for each value of its key, then of other fields."""
+    time = policy.time
+    if time is None:
+        return []
+    named = (ir.SHARED, time.key or ir.SHARED, *(cell.scope for cell in time.cells))
+    return [
+        Instances(
+            per=scope or None,
+            bytes=STATE_HEAD + sum(cell.bytes for cell in time.cells if cell.scope == scope),
+        )
+        for scope in dict.fromkeys(named)
+    ]
 
 
 def schema(policy: ir.Policy) -> Schema:

@@ -314,12 +314,11 @@ COMMAND: dict[str, Page] = {
     ),
     "GOV715": Page(
         "rules over time where only rules over single requests are built yet",
-        "A policy with cells (`gov explain --state` lists them) is checked, proved, and run on its table by "
-        "`gov test` and `gov decide`. Nothing proves yet that the table, or C and WebAssembly, are what the "
-        "policy says of time, so there is no bundle of it.",
-        "gov build p.gov, where p.gov has `rule r when restart within 5 min deny`",
-        "Use `gov verify`, `gov test` and `gov decide --trace`; for a bundle let the host compute the fact and pass it "
-        "in as a field `from runtime`.",
+        "A policy with cells (`gov explain --state` lists them) is checked, proved, built into a bundle with its "
+        "table, and run on that by `gov test` and `gov decide`. C, WebAssembly, JSON-Logic, SMT-LIB, coverage, "
+        "generated tests, benchmarks and comparisons with another version are for policies without.",
+        "gov build p.gov -o out --emit c, where p.gov has `rule r when restart within 5 min deny`",
+        "Leave out what is named; for C let the host compute the fact and pass it in as a field `from runtime`.",
     ),
 }
 

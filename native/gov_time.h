@@ -30,7 +30,12 @@
      close     the updates of GOV_CLOSE, which read the decision
      keep      all addressed cells, and at = now
 
-   A question does the same and keeps nothing. */
+   A question does the same and keeps nothing.
+
+   Points.  While a cell grows from one of its points (or from 0) to just before the next one, no request and no tick
+   finds a condition changed: neither one on the cell itself, nor one on a cell that an update of such a sample makes of
+   it, nor whether limits meet.  There may be more points than that needs.  So it is with the gap and the first
+   `gap_points`; beyond the last one nothing tells the gap from the longest one, at whatever sample. */
 
 #ifndef GOV_TIME_H
 #define GOV_TIME_H
@@ -69,7 +74,8 @@ typedef struct { uint32_t field, first_cell, cells, bytes; } gov_scope; /* field
 enum gov_cell_flag {
     GOV_BRIEF = 1,     /* no part of the state: 0 bytes */
     GOV_GROWS = 2,     /* counts milliseconds up to `cap`; else cap is 0 */
-    GOV_FRESHNESS = 4, /* the age of a signal's last sample: at its cap after a silence of unknown length */
+    GOV_FRESHNESS = 4, /* the age of a signal's last sample: it grows, and all of its updates set it to 0 at samples of
+                          signals; at its cap after a silence of unknown length */
     GOV_WHOLE = 8      /* conditions read more of it than its points say */
 };
 typedef struct {

@@ -101,6 +101,13 @@ class Cost(_Part):
     instructions_per_byte: Count | None = None
 
 
+class Instances(_Part):
+    """What is kept for each value of the field `per` (None: once for all), in bytes: the cells and a time."""
+
+    per: str | None
+    bytes: Count
+
+
 class NoLooser(_Part):
     """A proof that this policy permits nothing that the policy of another snapshot forbade."""
 
@@ -125,7 +132,10 @@ class Manifest(_Part):
     proofs: list[Proof]
     accepted: list[Accepted]
     no_looser: NoLooser | None = None
+    state: list[Instances] = []
+    """What is kept; empty where the policy remembers nothing."""
     state_bytes: Count
+    """Bytes of one instance of each kind together."""
     worst_case: Cost
 
     @property
@@ -141,7 +151,10 @@ def artefact(content: bytes) -> Artefact:
 
 def manifest_bytes(manifest: Manifest) -> bytes:
     """The canonical bytes of a manifest."""
-    return rfc8785.dumps(manifest.model_dump(mode="json", by_alias=True))
+    plain = manifest.model_dump(mode="json", by_alias=True)
+    if not manifest.state:
+        del plain["state"]
+    return rfc8785.dumps(plain)
 
 
 def read_manifest(content: bytes) -> Manifest:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import tables
 
 from govlang.compiler import ir
-from govlang.compiler.step import Report, Request, Tick
+from govlang.compiler.step import Report, Request, State, Tick
 from govlang.native import stepping
 from govlang.native.layout import NEVER, NONE, STATE_HEAD, ColumnKind, Section
 from govlang.native.memory import Memory
@@ -29,11 +29,12 @@ class Engine:
 
     policy: ir.Policy
     params: Mapping[str, int]
+    data: bytes | None = None
     table: Table = field(init=False)
     states: dict[tuple[str, str], bytearray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.table = Table(tables.table_bytes(self.policy))
+        self.table = Table(tables.table_bytes(self.policy) if self.data is None else self.data)
         self.table.bind([self.params[p.field.name] for p in self.policy.params])
 
     def take(self, sample: Request | Report | Tick, *, keep: bool = True) -> tuple[str, str] | None:
@@ -74,6 +75,22 @@ class Engine:
         rule = taken.decision.rule
         name = NAMES.get(rule) or self.policy.rules[rule].id
         return ir.Effect(taken.decision.effect).word, name
+
+    def put(self, state: State) -> None:
+        """Go on from a state of the reference."""
+        memory = self.table.schema.memory
+        assert memory is not None
+        for (scope, key), one in state.instances.items():
+            number = next(i for i, own in enumerate(memory.scopes) if own.name == scope)
+            held = stepping.start(self.table, number)
+            held[:8] = one.at_ms.to_bytes(8, "little", signed=True)
+            for cell in (memory.cells[i] for i in memory.scopes[number].cells):
+                if cell.bytes:
+                    written = one.cells[cell.name].to_bytes(
+                        cell.bytes, "little", signed=cell.lo < 0
+                    )
+                    held[cell.offset : cell.offset + cell.bytes] = written
+            self.states[scope, key] = held
 
     def deadline(self, request: Request) -> int | None:
         """When something can change for a request without a sample."""

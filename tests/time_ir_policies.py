@@ -53,6 +53,12 @@ def sampled(name: str) -> ir.BoolExpr:
     return ir.InRanges(ir.SAMPLE, ((KINDS[name], KINDS[name]),))
 
 
+def ranges_without(value: int, lo: int, hi: int) -> ir.Ranges:
+    """What is left of `lo..hi` without a value."""
+    ends = ((lo, min(hi, value - 1)), (max(lo, value + 1), hi))
+    return tuple(dict.fromkeys((a, b) for a, b in ends if a <= b))
+
+
 def random_time_policy(rng: random.Random) -> ir.Policy:
     """A policy that remembers."""
     base = random_policy(rng, Shape(fields=4, rules=6, depth=2))
@@ -215,9 +221,15 @@ class _Maker:
         self.cells.append(ir.Cell(ir.cell_field(name, lo, hi), scope, initial, cap))
         for _ in range(rng.randint(1, 4)):
             stage = rng.choice([*Stage, Stage.HOLD + 1, Stage.LOOK + 2])
-            self.extra.append(
-                ir.Update(stage, name, self.condition(scope, stage), self.value(name, lo, hi))
-            )
+            condition = self.condition(scope, stage)
+            value = self.value(name, lo, hi)
+            if (
+                stage < Stage.TAKE
+            ):  # what turns over reads its own instance, and nothing that is as at its start
+                low = rng.randint(lo, hi)
+                condition = ir.InRanges(name, ranges_without(initial, low, rng.randint(low, hi)))
+                value = ir.IntConst(rng.randint(lo, hi))
+            self.extra.append(ir.Update(stage, name, condition, value))
         self.read.append((scope, ir.InRanges(name, ((rng.randint(lo, hi), hi),))))
 
     def condition(self, scope: str, stage: int) -> ir.BoolExpr:

@@ -92,21 +92,12 @@ def test_a_step_that_is_not_declared_ends_the_replay(gov, pool: Path, tmp_path: 
 
 
 def test_the_state_that_is_listed_is_the_table_s(gov, pool: Path) -> None:
-    memory = Schema(compile_policy(compile_file(pool).policy, unproved=True).table).memory
+    memory = Schema(compile_policy(compile_file(pool).policy).table).memory
     assert memory is not None
     listed = gov("explain", pool, "--state", "--format", "json").json
     kept = {(one["cell"], one["bytes"], one["per"] or "") for one in listed["cells"]}
     assert kept == {(c.name, c.bytes, memory.scopes[c.scope].name) for c in memory.cells if c.bytes}
     assert listed["bytes"] == sum(scope.bytes - STATE_HEAD for scope in memory.scopes)
-
-
-def test_no_bundle_without_a_proof_comes_out(gov, pool: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    for arguments in ((), ("--emit", "table")):
-        ran = gov("build", pool, "-o", out, *arguments)
-        assert ran.code == 2
-        assert "GOV715" in ran.out + ran.err
-        assert not list(out.glob("*"))
 
 
 def some_step(rng: random.Random, at: int) -> dict[str, Any]:

@@ -130,13 +130,12 @@ def test_the_state_is_listed_with_its_bytes_and_whose_it_is(gov, gate: Path) -> 
 @pytest.mark.parametrize(
     "verb",
     [
-        ("build", "GATE", "-o", "OUT"),
+        ("build", "GATE", "-o", "OUT", "--emit", "c"),
         ("diff", "GATE", "GATE"),
         ("bench", "GATE"),
         ("export", "jsonlogic", "GATE", "--decisions-only"),
         ("test", "GATE", "--coverage"),
         ("test", "GATE", "--generate"),
-        ("explain", "GATE", "--input", '{"agent": "a", "load": 1}'),
     ],
     ids=" ".join,
 )

@@ -138,7 +138,7 @@ class _Proof:
                 self.policy,
                 [one.column for one in self.interface.variables],
                 scans.texts,
-                self.deadline,
+                deadline=self.deadline,
             )
             try:
                 self._refusals()

@@ -16,6 +16,7 @@ from govlang.compiler.interpret import (
     DEFAULT_RULE,
     Environment,
     Outcome,
+    Value,
     invalid_outcome,
     joined_effect,
     standing,
@@ -56,14 +57,23 @@ class TableReader:
         if isinstance(sample, InvalidRequest):
             return invalid_outcome(sample.field, sample.why)
         assert isinstance(sample, Request)
-        env = _TableEnvironment(self.policy, {}, sample.values)
-        words = env.words = self.words(env, params)
+        env = self.environment(sample.values, params)
+        return self.broken(env) or self.combined(env)
+
+    def environment(self, values: Mapping[str, Value], params: Sequence[int]) -> TableEnvironment:
+        """What programs read: the words of a request; those that no request fills are at their lowest."""
+        env = TableEnvironment(self.policy, {}, values)
+        env.words = self.words(env, params)
         env.programs = self.decoded.programs
+        return env
+
+    def broken(self, env: TableEnvironment) -> Outcome | None:
+        """The outcome of a request that breaks an assumption."""
         programs = zip(self.policy.assumptions, self.decoded.assumption_programs, strict=True)
         for assumption, program in programs:
-            if run_program(self.decoded.programs[program], words) == 0:
+            if run_program(self.decoded.programs[program], env.words) == 0:
                 return invalid_outcome(None, f"breaks the assumption `{assumption.text}`")
-        return self._combined(env, words, self.fired(words))
+        return None
 
     def _with_roles(self) -> ir.Policy:
         """The policy with its roles in the column that the table has for them."""
@@ -97,6 +107,8 @@ class TableReader:
     def _word(self, number: int, column: Column, env: Environment, params: Sequence[int]) -> int:
         if column.kind is ColumnKind.PARAM:
             return params[column.source]
+        if column.kind in (ColumnKind.CELL, ColumnKind.SAMPLE, ColumnKind.CARRIED):
+            return column.lo
         one = self.policy.fields[column.source]
         match column.kind:
             case ColumnKind.RANGE | ColumnKind.SET:
@@ -136,8 +148,9 @@ class TableReader:
         program = block.residuals.get(bit)
         return program is None or run_program(self.decoded.programs[program], words) != 0
 
-    def _combined(self, env: Environment, words: Sequence[int], entries: set[int]) -> Outcome:
+    def combined(self, env: TableEnvironment) -> Outcome:
         """The long road for every part but a decision that the best entry settles by itself."""
+        words, entries = env.words, self.fired(env.words)
         numbers = sorted({self.decoded.entries[entry].rule for entry in entries})
         fired = tuple(self.policy.rules[number] for number in numbers)
         waits = {
@@ -218,7 +231,7 @@ class TableReader:
                     raise NoOutcomeError
 
 
-class _TableEnvironment(Environment):
+class TableEnvironment(Environment):
     """An environment in which the table's programs stand for expressions."""
 
     words: list[int]

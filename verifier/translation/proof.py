@@ -30,7 +30,11 @@ class Obligation:
 
 @dataclass(frozen=True, slots=True)
 class Refutation:
-    """What differs; with a request and both outcomes unless the table shows it by itself."""
+    """What differs; with a request and both outcomes unless the table shows it by itself.
+
+    Of a policy that remembers it is a `step` as traces write it, and what was remembered `before` it: the time and
+    the cells of each instance.
+    """
 
     what: str
     request: dict[str, Any] | None = None
@@ -38,6 +42,8 @@ class Refutation:
     params: dict[str, int] = field(default_factory=dict)
     expected: Outcome | None = None
     found: Outcome | None = None
+    step: dict[str, Any] | None = None
+    before: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

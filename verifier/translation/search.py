@@ -7,7 +7,8 @@ are likely to show something.  What a difference is, `try_values` says.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Generic, TypeVar
 
@@ -15,7 +16,10 @@ import z3
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import default_params
+from govlang.verifier.translation.proof import Refutation
+from govlang.verifier.translation.records import Mismatch
 from govlang.verifier.translation.solve import Candidate, Solver
+from govlang.verifier.translation.source import conditions_read
 
 _RULES_MAX: Final = 500
 _OTHERS_MAX: Final = 20
@@ -23,15 +27,26 @@ _OTHERS_MAX: Final = 20
 Found = TypeVar("Found")
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something that was not proved: claims that a sample must satisfy to show it, and who can be asked."""
+
+    what: str
+    rule: int | None
+    claims: Callable[[], list[Any]]
+    solver: Callable[[], Solver]
+
+
 class Search(ABC, Generic[Found]):
     """Looks for a request that shows a difference."""
 
     def __init__(self, policy: ir.Policy) -> None:
         self.policy = policy
-        self.points: dict[str, set[int]] = {one.name: set() for one in policy.fields}
-        self.texts: dict[str, set[str]] = {one.name: {"a"} for one in policy.fields}
-        for rule in policy.rules:
-            for atom in ir.atoms(rule.condition):
+        self.fields = (*policy.fields, *policy.columns)
+        self.points: dict[str, set[int]] = {one.name: set() for one in self.fields}
+        self.texts: dict[str, set[str]] = {one.name: {"a"} for one in self.fields}
+        for condition in conditions_read(policy):
+            for atom in ir.atoms(condition):
                 self._collect(atom)
 
     def _collect(self, atom: ir.Atom) -> None:
@@ -101,7 +116,7 @@ class Search(ABC, Generic[Found]):
     def random(self, rng: Random) -> Candidate:
         """A request, biased to the constants of the policy."""
         values: dict[str, int | str] = {}
-        for one in self.policy.fields:
+        for one in self.fields:
             if one.optional and rng.random() < 0.3:
                 continue
             if one.is_text:
@@ -115,3 +130,15 @@ class Search(ABC, Generic[Found]):
         if rng.random() < 0.5:
             params = {p.field.name: rng.randint(p.field.lo, p.field.hi) for p in self.policy.params}
         return Candidate(values, params)
+
+
+class TableSearch(Search[Found]):
+    """Looks for what shows a difference of a table."""
+
+    @abstractmethod
+    def by_probing(self, mismatches: Sequence[Mismatch]) -> Found | None:
+        """Whatever may show a difference, where the solver gave nothing that does."""
+
+    @abstractmethod
+    def refuted(self, what: str, found: Found) -> Refutation:
+        """A difference as what refutes the table; `what` made the search look there."""

@@ -61,40 +61,70 @@ class Solver:
         for number, column in enumerate(layout.columns):
             self._declare(number, column.kind)
         for one in layout.policy.fields:
-            self._tie(one)
+            self._declare_text(one)
+        self._tie()
 
     # --- what is valid ---------------------------------------------------------------------------
 
     def _declare(self, number: int, kind: ColumnKind) -> None:
-        if kind is ColumnKind.SET:
+        spans = self.layout.domain.spans[number]
+        if spans is None:
             count = self.layout.domain.members[number]
             self.bits[number] = [z3.Bool(f"b{number}_{i}") for i in range(count)]
         elif kind is not ColumnKind.CLASS:
             self.words[number] = z3.Int(f"w{number}")
-            spans = self.layout.domain.spans[number]
-            assert spans is not None
             self.solver.add(_within(self.words[number], spans))
 
-    def _tie(self, one: ir.Field) -> None:
+    def _declare_text(self, one: ir.Field) -> None:
+        columns = self.layout.texts[one.name].columns if one.is_text else ()
+        for part in range(len(columns)):
+            self.cells[one.name, part] = z3.Int(f"t_{one.name}_{part}")
+
+    def _tie(self) -> None:
+        """At a request its fields are valid; at another sample they are absent, all texts the empty one."""
+        fields, kind = self.layout.policy.fields, self.layout.value.get(ir.SAMPLE)
+        valid = [claim for one in fields for claim in self._valid(one)]
+        if kind is None or self.layout.domain.spans[kind] == ((ir.REQUEST, ir.REQUEST),):
+            self.solver.add(*valid)
+            return
+        absent = [claim for one in fields for claim in self._absent(one)]
+        absent += [self.words[column] == 1 for column in self.layout.equal.values()]
+        asked = self.words[kind] == ir.REQUEST
+        self.solver.add(z3.If(asked, z3.And(*valid), z3.And(*absent)))
+        time = self.layout.policy.time
+        for number, sample in enumerate(time.samples if time else ()):
+            names = [one for one in sample.fields if not one.is_text]
+            lowest = [self._lowest(self.layout.value[one.name], one) for one in names]
+            own = self.words[kind] == ir.FIRST_KIND + number
+            self.solver.add(z3.Or(own, z3.And(*lowest)))
+
+    def _valid(self, one: ir.Field) -> Iterator[Any]:
         """Absent fields read as their lowest value; texts have the cell of a valid text."""
         has = self.layout.has.get(one.name)
         absent = None if has is None else self.words[has] == 0
         if one.is_text:
-            self._tie_text(one, absent)
+            yield from self._valid_text(one, absent)
         elif absent is not None:
-            column = self.layout.value[one.name]
-            bits = self.bits.get(column)
-            lowest = self.words[column] == one.lo if bits is None else z3.Not(z3.Or(*bits))
-            self.solver.add(z3.Implies(absent, lowest))
+            yield z3.Implies(absent, self._lowest(self.layout.value[one.name], one))
 
-    def _tie_text(self, one: ir.Field, absent: Any) -> None:
+    def _lowest(self, column: int, one: ir.Field) -> Any:
+        bits = self.bits.get(column)
+        return self.words[column] == one.lo if bits is None else z3.Not(z3.Or(*bits))
+
+    def _valid_text(self, one: ir.Field, absent: Any) -> Iterator[Any]:
         for part, column in enumerate(self.layout.texts[one.name].columns):
-            cell = self.cells[one.name, part] = z3.Int(f"t_{one.name}_{part}")
+            cell = self.cells[one.name, part]
             valid = _within(cell, spans_of(i for i, c in enumerate(column.cells) if c.examples))
-            if absent is None:
-                self.solver.add(valid)
-            else:
-                self.solver.add(z3.If(absent, cell == 0, valid))  # cell 0 has the empty text
+            yield valid if absent is None else z3.If(absent, cell == 0, valid)
+
+    def _absent(self, one: ir.Field) -> Iterator[Any]:
+        """A field at a sample that does not bring it; cell 0 has the empty text."""
+        if one.name in self.layout.has:
+            yield self.words[self.layout.has[one.name]] == 0
+        if not one.is_text:
+            yield self._lowest(self.layout.value[one.name], one)
+        parts = range(len(self.layout.texts[one.name].columns)) if one.is_text else ()
+        yield from (self.cells[one.name, part] == 0 for part in parts)
 
     # --- trees -----------------------------------------------------------------------------------
 
@@ -272,17 +302,20 @@ class Solver:
             if one.is_text:
                 texts[one.name] = self._examples(one.name, model)
                 continue
-            column = layout.value[one.name]
-            if column in self.bits:
-                values[one.name] = sum(
-                    1 << i
-                    for i, bit in enumerate(self.bits[column])
-                    if z3.is_true(model.eval(bit, model_completion=True))
-                )
-            else:
-                values[one.name] = number[column]
+            values[one.name] = self._value(layout.value[one.name], model, number)
+        for column, name in layout.remembered.items():
+            values[name] = self._value(column, model, number)
         for chosen in self._spelled(texts, number):
             yield Candidate(values | chosen, params)
+
+    def _value(self, column: int, model: Any, number: Mapping[int, int]) -> int:
+        if column not in self.bits:
+            return number[column]
+        return sum(
+            1 << i
+            for i, bit in enumerate(self.bits[column])
+            if z3.is_true(model.eval(bit, model_completion=True))
+        )
 
     def _examples(self, name: str, model: Any) -> Sequence[str]:
         """Texts of the chosen cells, at best of all of them at once."""

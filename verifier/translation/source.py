@@ -3,12 +3,17 @@
 In: the policy, and the columns of a table, or of an artefact of the edge, whose schema was found
 equal to it.  Out: `Layout` (which column holds what, and what its words can be) and the trees of
 conditions and expressions.
+
+A policy that remembers is read at several moments of a sample (`Moment`): they differ in the samples that come
+that far, and in whether there is a decision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from itertools import chain
 from typing import Final, assert_never
 
 from govlang.compiler import ir
@@ -65,20 +70,51 @@ class TextModel:
     decided: Mapping[ir.Pattern, tuple[int, Spans]]
 
 
+class Moment(Enum):
+    """When in a sample something is read."""
+
+    DECIDE = "decide"
+    """Rules and assumptions, at a request."""
+    UPDATE = "update"
+    """Updates before the outcome is known, at any sample."""
+    SILENT = "silent"
+    """The same at a request or a tick: nothing is reported."""
+    CLOSE = "close"
+    """Updates that may read the outcome, at a request."""
+
+
+_KINDS: Final = {
+    Moment.DECIDE: (ir.REQUEST, ir.REQUEST),
+    Moment.SILENT: (ir.REQUEST, ir.TICK),
+    Moment.CLOSE: (ir.REQUEST, ir.REQUEST),
+}
+"""The kinds of samples that come so far, where that is not all."""
+
+DECISION: Final = "$decision"
+"""What the column of the decision is called here; the policy has no name for it."""
+
+
 class Layout:
-    """Which column holds what of a policy: the words of a table, or the variables of an artefact."""
+    """Which column holds what of a policy: the words of a table, or the variables of an artefact.
+
+    `remembered` names the columns that no request fills.
+    """
 
     def __init__(
         self,
         policy: ir.Policy,
         columns: Sequence[Column],
         texts: Mapping[str, TextModel],
+        remembered: Mapping[int, str] | None = None,
+        moment: Moment = Moment.DECIDE,
         deadline: Deadline = NEVER,
     ) -> None:
         self.policy = policy
         self.columns = columns
         self.texts = texts
-        self.fields = {one.name: one for one in policy.fields}
+        self.remembered = remembered or {}
+        self.moment = moment
+        self.fields = {one.name: one for one in (*policy.fields, *policy.columns)}
         names = [one.name for one in policy.fields]
         self.value: dict[str, int] = {}
         self.has: dict[str, int] = {}
@@ -98,7 +134,9 @@ class Layout:
                 case ColumnKind.CLASS:
                     pass
                 case ColumnKind.CELL | ColumnKind.SAMPLE | ColumnKind.CARRIED:
-                    raise OddColumnError("a column of a policy that remembers")
+                    if number not in self.remembered:
+                        raise OddColumnError("a column of a policy that remembers")
+                    self.value[self.remembered[number]] = number
                 case _:
                     assert_never(column.kind)
         self.domain = self._domain(deadline)
@@ -109,14 +147,30 @@ class Layout:
         }
         spans: list[Spans | None] = []
         members: list[int] = []
+        sets = {n: f for n, f in self._valued() if f.kind is ir.Kind.SET}
         for number, column in enumerate(self.columns):
-            is_set = column.kind is ColumnKind.SET
-            members.append(len(self.policy.fields[column.source].members) if is_set else 0)
+            is_set = number in sets
+            members.append(len(sets[number].members) if is_set else 0)
             if column.kind is ColumnKind.CLASS:
                 spans.append(spans_of(c.number for c in cells[number] if c.number is not None))
             else:
-                spans.append(None if is_set else ((column.lo, column.hi),))
+                spans.append(None if is_set else (self._span(number),))
         return Domain(tuple(spans), tuple(members), deadline)
+
+    def _valued(self) -> Iterator[tuple[int, ir.Field]]:
+        """The columns of values with the fields whose values they are."""
+        yield from ((n, self.fields[name]) for name, n in self.value.items() if name != DECISION)
+
+    def _span(self, number: int) -> tuple[int, int]:
+        """What the words of a column can be at this moment."""
+        column = self.columns[number]
+        match self.remembered.get(number):
+            case ir.SAMPLE if self.moment in _KINDS:
+                return _KINDS[self.moment]
+            case name if name == DECISION and self.moment is not Moment.CLOSE:
+                return 0, 0
+            case _:
+                return column.lo, column.hi
 
     # --- conditions ------------------------------------------------------------------------------
 
@@ -145,11 +199,31 @@ class Layout:
                 same = ("same", min(left, right), max(left, right))
                 return same if column is None else domain.inside(column, ((1, 1),))
             case ir.Has(name=name):
-                return domain.inside(self.has[name], ((1, 1),)) if name in self.has else TRUE
-            case ir.DecisionIn():
-                raise ValueError("a decision occurs in properties only")
+                return (
+                    domain.inside(self.has[name], ((1, 1),))
+                    if name in self.has
+                    else self._brought(name)
+                )
+            case ir.DecisionIn(effects=effects):
+                if self.moment is not Moment.CLOSE:
+                    return FALSE
+                return domain.inside(self.value[DECISION], spans_of(map(int, effects)))
             case _:
                 assert_never(condition)
+
+    def _brought(self, name: str) -> Tree:
+        """A field that is not optional has a value at the samples that bring it: a request, or its own kind."""
+        time = self.policy.time
+        if time is None:
+            return TRUE
+        if self.fields[name].optional:
+            raise OddColumnError("nothing tells whether a field of a sample has a value")
+        kinds = [
+            ir.FIRST_KIND + number
+            for number, one in enumerate(time.samples)
+            if any(field.name == name for field in one.fields)
+        ]
+        return self.domain.inside(self.value[ir.SAMPLE], spans_of(kinds or [ir.REQUEST]))
 
     def _set(self, column: int, op: ir.SetOp, mask: int) -> Tree:
         match op:
@@ -196,18 +270,17 @@ _COMPARE: Final = {
 }
 
 
-def table_layout(policy: ir.Policy, decoded: Decoded, deadline: Deadline) -> Layout:
-    """Which column of a table holds what of a policy.
+def text_models(policy: ir.Policy, decoded: Decoded) -> dict[str, TextModel]:
+    """What the class columns of a table say of every text field.
 
     Raises:
         TooManyTextsError: a text cannot be walked.
     """
-    texts = {
+    return {
         one.name: text_model(one, _own(decoded.automata, number), patterns)
         for number, (one, patterns) in enumerate(patterns_read(policy))
         if one.is_text
     }
-    return Layout(policy, decoded.columns, texts, deadline)
 
 
 def _own(automata: Sequence[Automaton], number: int) -> list[Automaton]:
@@ -225,14 +298,18 @@ def patterns_read(policy: ir.Policy) -> Iterator[tuple[ir.Field, tuple[ir.Patter
 
 
 def conditions_read(policy: ir.Policy) -> Iterator[ir.BoolExpr]:
-    """Every condition that a decision depends on, those inside expressions too."""
+    """Every condition that a decision or what is remembered depends on, those inside expressions too."""
     yield from (assumption.condition for assumption in policy.assumptions)
     for rule in policy.rules:
         yield rule.condition
-        for expr in expressions(rule):
-            yield from (
-                part.condition for part in ir.int_parts(expr) if isinstance(part, ir.Choose)
-            )
+        yield from chain.from_iterable(map(_choices, expressions(rule)))
+    for update in policy.time.updates if policy.time else ():
+        yield update.condition
+        yield from _choices(update.value)
+
+
+def _choices(expr: ir.IntExpr) -> Iterator[ir.BoolExpr]:
+    yield from (part.condition for part in ir.int_parts(expr) if isinstance(part, ir.Choose))
 
 
 def expressions(rule: ir.Rule) -> Iterator[ir.IntExpr]:

@@ -15,7 +15,6 @@ that was run on both sides, or with a part of the schema that differs for all of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
@@ -32,10 +31,8 @@ from govlang.verifier.translation.boxes import (
     meet_boxes,
     same_union,
 )
-from govlang.verifier.translation.code import program_tree
 from govlang.verifier.translation.deadline import Deadline, OutOfTimeError, deadline_after
 from govlang.verifier.translation.decode import Decoded
-from govlang.verifier.translation.outcome import Difference, TableReader
 from govlang.verifier.translation.proof import Obligation, Refutation, TableProof, Verdict
 from govlang.verifier.translation.records import (
     Mismatch,
@@ -43,12 +40,17 @@ from govlang.verifier.translation.records import (
     rule_mismatches,
     schema_mismatches,
 )
+from govlang.verifier.translation.refutation import Faults, find_refutation
 from govlang.verifier.translation.regions import Block, Occurrence, TooManyWaysError, Walks
+from govlang.verifier.translation.search import Doubt
 from govlang.verifier.translation.solve import Answer, Solver
-from govlang.verifier.translation.source import Layout, table_layout
+from govlang.verifier.translation.source import Layout, text_models
 from govlang.verifier.translation.texts import TooManyTextsError
+from govlang.verifier.translation.time_decode import Memory, read_memory
+from govlang.verifier.translation.time_moments import Asking, Moments
+from govlang.verifier.translation.time_proof import prove_time
+from govlang.verifier.translation.time_records import memory_mismatches
 from govlang.verifier.translation.tree import FALSE, TRUE, OddColumnError, Tree
-from govlang.verifier.translation.witness import Witnesses
 
 __all__ = ["Obligation", "Refutation", "TableProof", "Verdict", "prove_table"]
 
@@ -84,15 +86,6 @@ def prove_table(
     return TableProof(verdict, tuple(obligations), refutation, perf_counter() - start)
 
 
-@dataclass(frozen=True, slots=True)
-class _Doubt:
-    """Something that was not proved: claims that a request must satisfy to show it."""
-
-    what: str
-    rule: int | None
-    claims: Callable[[], list[Any]]
-
-
 @dataclass(slots=True)
 class _Proof:
     policy: ir.Policy
@@ -102,28 +95,41 @@ class _Proof:
     deadline: Deadline
     obligations: list[Obligation]
     watch: Watch | None = None
+    moments: Moments | None = None
     layout: Layout = field(init=False)
-    doubts: list[_Doubt] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
     mismatches: list[Mismatch] = field(default_factory=list)
-    trees: dict[int, Tree] = field(default_factory=dict)
-    known_solver: Solver | None = None
 
     def run(self) -> Refutation | None:
         """Prove all obligations; what refutes them, if something does."""
+        memory = read_memory(self.decoded)
         self._compare("schema", schema_mismatches(self.policy, self.decoded, self.snapshot))
-        if not any(m.field or m.what.startswith("parameter") for m in self.mismatches):
+        known = not any(m.field or m.what.startswith("parameter") for m in self.mismatches)
+        if memory is not None or self.policy.time is not None:
+            found = [*memory_mismatches(self.policy, memory)]
+            known = known and not found
+            self._compare("memory", iter(found))
+        if known:
             self._compare("rules", rule_mismatches(self.policy, self.decoded))
             try:
-                self._by_structure()
+                self._by_structure(memory)
             except OutOfTimeError:
                 self._report("meaning", "none", 1, (self.deadline.told,))
         if all(one.verdict is Verdict.PROVED for one in self.obligations):
             return None
-        return self._refutation()
+        return find_refutation(self.policy, self.decoded, self._faults())
 
-    def _by_structure(self) -> None:
+    def _faults(self) -> Faults:
+        first = next(one for one in self.obligations if one.verdict is not Verdict.PROVED)
+        what = first.failed[0] if first.failed else first.name
+        return Faults(what, self.doubts, self.mismatches, self.moments)
+
+    def _by_structure(self, memory: Memory | None) -> None:
         try:
-            self.layout = table_layout(self.policy, self.decoded, self.deadline)
+            texts = text_models(self.policy, self.decoded)
+            asking = Asking(self.timeout_s, self.deadline, self.watch)
+            moments = Moments(self.policy, self.decoded, memory, texts, asking)
+            self.moments, self.layout = moments, moments.layout()
             self._texts()
             self._assumptions()
             if not self.mismatches:
@@ -132,14 +138,22 @@ class _Proof:
             walks.read(self.decoded.nodes)
             self._ranks(walks.blocks)
             self._conditions(walks)
+            if memory is not None:
+                self._time(moments, memory)
         except (TooManyTextsError, TooManyWaysError, OddColumnError) as error:
             what = type(error).__name__
             self.obligations.append(Obligation("structure", Verdict.UNDECIDED, "none", 1, (what,)))
 
     def _solver(self) -> Solver:
-        if self.known_solver is None:
-            self.known_solver = Solver(self.layout, self.timeout_s, self.watch)
-        return self.known_solver
+        assert self.moments is not None
+        return self.moments.solver()
+
+    def _time(self, moments: Moments, memory: Memory) -> None:
+        """What is remembered; a deadline that comes too late is a fault of the table by itself."""
+        for one in prove_time(moments, memory, self.doubts):
+            self.obligations.append(one)
+            if one.verdict is Verdict.REFUTED:
+                self.mismatches += (Mismatch(what, bare=True) for what in one.failed)
 
     # --- obligations -----------------------------------------------------------------------------
 
@@ -163,9 +177,11 @@ class _Proof:
         self.obligations.append(Obligation(name, verdict, method, count, tuple(failed)))
 
     def _program(self, number: int) -> Tree:
-        if number not in self.trees:
-            self.trees[number] = program_tree(self.decoded.programs[number], self.layout.domain)
-        return self.trees[number]
+        assert self.moments is not None
+        return self.moments.program(number)
+
+    def _doubt(self, what: str, rule: int | None, claims: Callable[[], list[Any]]) -> None:
+        self.doubts.append(Doubt(what, rule, claims, self._solver))
 
     def _assumptions(self) -> None:
         ours, theirs = self.policy.assumptions, self.decoded.policy.assumptions
@@ -182,7 +198,7 @@ class _Proof:
             if one.text != other.text:
                 failed.append(f"the text of assumption `{one.text}`")
                 self.mismatches.append(Mismatch(failed[-1], bare=True))
-                self.doubts.append(_Doubt(failed[-1], None, partial(self._breaks, condition)))
+                self._doubt(failed[-1], None, partial(self._breaks, condition))
         self._report("assumptions", "normal form, solver", len(ours), failed)
 
     def _breaks(self, condition: Tree) -> list[Any]:
@@ -210,9 +226,7 @@ class _Proof:
 
             if solver.answer(claims()) is not Answer.NONE:
                 failed.append(rule.id)
-                self.doubts.append(
-                    _Doubt(f"a value that rule `{rule.id}` gives", pair.rule, claims)
-                )
+                self._doubt(f"a value that rule `{rule.id}` gives", pair.rule, claims)
         self._report("expressions", "normal form, solver", count, failed)
 
     def _ranks(self, blocks: Sequence[Block]) -> None:
@@ -315,70 +329,8 @@ class _Proof:
 
         if self._solver().answer(claims()) is Answer.NONE:
             return True
-        self.doubts.append(_Doubt(what, rule, claims))
+        self._doubt(what, rule, claims)
         return False
-
-    # --- refutation ------------------------------------------------------------------------------
-
-    def _refutation(self) -> Refutation | None:
-        """A request that shows one of the faults, or a fault that the table shows by itself."""
-        witnesses = Witnesses(self.policy, TableReader(self.decoded))
-        for what, found in self._attempts(witnesses):
-            if found is not None:
-                return _refuted(what, found)
-        bare = next((m for m in self.mismatches if m.bare), None)
-        return None if bare is None else Refutation(bare.what)
-
-    def _attempts(self, witnesses: Witnesses) -> Iterator[tuple[str, Difference | None]]:
-        """What may be wrong, and a request that shows it, if the search finds one."""
-        if not self._can_be_asked():
-            return
-        if hasattr(self, "layout"):
-            with suppress(OutOfTimeError):
-                yield from self._by_solver(witnesses)
-        yield self._first_failure(), witnesses.by_probing(self.mismatches)
-
-    def _by_solver(self, witnesses: Witnesses) -> Iterator[tuple[str, Difference | None]]:
-        for doubt in self.doubts[:_DOUBTS_MAX]:
-            solver = self._solver()
-            yield doubt.what, witnesses.by_claim(solver, doubt.claims(), doubt.rule)
-        for mismatch in self.mismatches[:_DOUBTS_MAX]:
-            for rule in self._rules_of(mismatch):
-                claims = self._firing(witnesses, rule, mismatch)
-                yield mismatch.what, witnesses.by_claim(self._solver(), claims, rule)
-        if self.mismatches:
-            yield self.mismatches[0].what, witnesses.by_default(self._solver())
-
-    def _can_be_asked(self) -> bool:
-        """Whether requests make sense to the table: inputs, members and actions have own names."""
-        table = self.decoded.policy
-        lists = [tuple(one.name for one in named) for named in (table.fields, table.actions)]
-        lists += [one.members for one in self.decoded.fields]
-        return all(len(names) == len(set(names)) for names in lists) and len(table.params) == len(
-            self.policy.params
-        )
-
-    def _rules_of(self, mismatch: Mismatch) -> list[int]:
-        if mismatch.rule is not None:
-            return [mismatch.rule]
-        return [] if mismatch.field else list(range(len(self.policy.rules)))[:_DOUBTS_MAX]
-
-    def _firing(self, witnesses: Witnesses, rule: int, mismatch: Mismatch) -> list[Any]:
-        claims = [witnesses.fires(self._solver(), rule)]
-        if mismatch.also is not None:
-            claims.append(witnesses.fires(self._solver(), mismatch.also))
-        return claims
-
-    def _first_failure(self) -> str:
-        first = next(o for o in self.obligations if o.verdict is not Verdict.PROVED)
-        return first.failed[0] if first.failed else first.name
-
-
-_DOUBTS_MAX = 12
-
-
-def _refuted(what: str, found: Difference) -> Refutation:
-    return Refutation(what, found.request, found.runtime, found.params, found.expected, found.found)
 
 
 def _mask(flags: Iterator[bool]) -> int:

@@ -15,15 +15,16 @@ from typing import Any, Final
 from govlang.compiler import ir
 from govlang.compiler.requests import write_request
 from govlang.verifier.translation.outcome import Difference, TableReader, difference
+from govlang.verifier.translation.proof import Refutation
 from govlang.verifier.translation.records import Mismatch
-from govlang.verifier.translation.search import Search
+from govlang.verifier.translation.search import TableSearch
 from govlang.verifier.translation.solve import Candidate
 
 _RANDOM: Final = 400
 _SEED: Final = 20240229
 
 
-class Witnesses(Search[Difference]):
+class Witnesses(TableSearch[Difference]):
     """Looks for a request that shows a difference of a table."""
 
     def __init__(self, policy: ir.Policy, table: TableReader) -> None:
@@ -34,6 +35,12 @@ class Witnesses(Search[Difference]):
         """Whether one request shows a difference."""
         request, runtime = write_request(self.policy, candidate.values)
         return difference(self.policy, self.table, request, runtime, candidate.params)
+
+    def refuted(self, what: str, found: Difference) -> Refutation:
+        """The request with both outcomes."""
+        return Refutation(
+            what, found.request, found.runtime, found.params, found.expected, found.found
+        )
 
     # --- by probing ------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from govlang.cli.compiled import compile_policy
+from govlang.cli.compiled import compile_policy, over_time
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.output import format_option
 from govlang.cli.guard import Exit, guarded
@@ -88,8 +88,14 @@ class Workload:
 
 
 def workload(subject: Subject, count: int) -> Workload:
-    """So many requests of a policy."""
+    """So many requests of a policy.
+
+    Raises:
+        CodedError: GOV715 it has rules over time.
+    """
     policy = subject.checked.policy
+    if policy.time is not None:
+        raise over_time(policy, "benchmark")
     table = subject.bundle.table if subject.bundle else compile_policy(policy).table
     values = list(requests(policy, count))
     written = [write_request(policy, one) for one in values]

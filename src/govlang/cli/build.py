@@ -112,7 +112,19 @@ def _say(file: Path, built: Built, paths: list[Path]) -> None:
     for path in paths:
         click.echo(f"{click.style('wrote', fg='green')}   {path}  ({path.stat().st_size} bytes)")
     if paths:
-        click.echo(f"cost    at most {_cost(built.report['worst_case'])}, 0 bytes of state")
+        told = _cost(built.report["worst_case"]), _state(built.report["state"])
+        click.echo(f"cost    at most {told[0]}, {told[1]}")
+
+
+def _state(kept: list[dict[str, Any]]) -> str:
+    """What is kept, in words: `12 bytes of state for all, 40 for each agent`."""
+    parts = [
+        (one["bytes"], "for all" if one["per"] is None else f"for each {one['per']}")
+        for one in kept
+    ]
+    told = [f"{count} {whose}" for count, whose in parts[1:]]
+    first = f"{parts[0][0]} bytes of state {parts[0][1]}" if parts else "0 bytes of state"
+    return ", ".join([first, *told])
 
 
 def _cost(worst: dict[str, Any]) -> str:

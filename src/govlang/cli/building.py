@@ -21,6 +21,7 @@ from govlang.cli.compiled import (
     Compiled,
     compile_edge,
     compile_policy,
+    over_time,
 )
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.findings import Finding, Report, error_of
@@ -28,7 +29,7 @@ from govlang.cli.merged import merged_source, read_program
 from govlang.cli.tiers import only_tier
 from govlang.cli.translation import KIND, prove_edge, prove_table
 from govlang.cli.verification import verified
-from govlang.compiler.bundle import Contents, bundle_bytes
+from govlang.compiler.bundle import Contents, bundle_bytes, state
 from govlang.compiler.checked import Checked
 from govlang.compiler.imports import Program
 from govlang.compiler.ir import Policy
@@ -38,12 +39,16 @@ from govlang.native import layout
 from govlang.native.errors import CodedError
 from govlang.native.files import write_whole
 from govlang.native.manifest import Accepted, Cost, NoLooser, Proof
+from govlang.native.table import Table
 
 if TYPE_CHECKING:
     from govlang.verifier.report import Options
 
 VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 """A version that can stand in the name of a file, on any system."""
+
+REQUESTS_ONLY: Final = ("c", "wasm", "jsonlogic", "smt2")
+"""Artefacts of policies without rules over time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +78,15 @@ def build(
 
     Raises:
         GovError: the source cannot be used.
-        CodedError: the key, the tier, the version or the older policy cannot be used.
+        CodedError: the key, the tier, the version or the older policy cannot be used; GOV715 there is no such
+            artefact of a policy over time.
     """
     start = perf_counter()
     program = read_program(path)
     checked = lower_policy(program)
     policy = checked.policy if tier is None else only_tier(checked.policy, tier)
     stem = _stem(policy, tier)
+    _check_emits(policy, emits)
     whole = compile_policy(checked.policy)
     compiled = whole if tier is None else compile_policy(policy)
     report = verified(checked, options, compiled=whole)
@@ -89,14 +96,16 @@ def build(
     report = prove_table(report, policy, compiled.table, compiled.snapshot, options)
     edge = _edge(policy, compiled, emits)
     if not edge:
-        report |= {"findings": [*report["findings"], _too_large(policy)]}
+        report |= {"findings": [*report["findings"], _left_out(policy)]}
     report, edge = _with_edge(report, policy, edge, compiled, options, emits)
     bundle = b""
     if report["status"] == "proved":
         source = merged_source(program, checked.policy)
         contents = _contents(policy, compiled, edge, source, report, no_looser, tier)
         bundle = bundle_bytes(contents, key_pem)
-    told = _told(report, compiled, edge, bundle) | {"ms": round((perf_counter() - start) * 1000)}
+    told = _told(policy, report, compiled, edge, bundle) | {
+        "ms": round((perf_counter() - start) * 1000)
+    }
     return Built(checked, program, policy, compiled, edge, bundle, stem, told)
 
 
@@ -135,8 +144,21 @@ def _with_edge(
     return report | {"findings": [*report["findings"], left_out], "ms": proved["ms"]}, {}
 
 
+def _check_emits(policy: Policy, emits: tuple[str, ...]) -> None:
+    """Whether a policy has the artefacts that are asked for.
+
+    Raises:
+        CodedError: GOV715 the policy has rules over time, which they cannot say yet.
+    """
+    unable = [name for name in emits if name in REQUESTS_ONLY]
+    if policy.time is not None and unable:
+        raise over_time(policy, f"`--emit {unable[0]}`")
+
+
 def _edge(policy: Policy, compiled: Compiled, emits: tuple[str, ...]) -> dict[str, bytes]:
     """The parts for boards and browsers, if the policy is not too large for them or they are asked for."""
+    if policy.time is not None:
+        return {}
     small = len(policy.rules) <= EDGE_RULES_MAX
     wanted = {MODULE: small or "wasm" in emits, SOURCE: small or "c" in emits}
     if not any(wanted.values()):
@@ -146,8 +168,12 @@ def _edge(policy: Policy, compiled: Compiled, emits: tuple[str, ...]) -> dict[st
     return {name: part for name, part in parts.items() if wanted[name]}
 
 
-def _too_large(policy: Policy) -> Finding:
-    """That a bundle was asked for no C and no WebAssembly, which a large policy gets only on demand."""
+def _left_out(policy: Policy) -> Finding:
+    """Why a bundle holds no C and no WebAssembly; a large policy gets them only on demand."""
+    if policy.time is not None:
+        message = "the bundle holds no C and no WebAssembly: there is none yet of rules over time"
+        help_line = "decide with the table"
+        return error_of("GOV715", KIND, message, help_line) | {"severity": "note"}
     message = (
         f"the bundle holds no C and no WebAssembly: {len(policy.rules)} rules are more than "
         f"{EDGE_RULES_MAX}"
@@ -214,6 +240,9 @@ def cost(compiled: Compiled, edge: Mapping[str, bytes]) -> Cost:
     """The worst case of one decision: steps of the table, instructions of the module."""
     structure = compiled.structure
     fixed = structure.worst_nodes + structure.worst_lookups
+    engine = Table(compiled.table)
+    if engine.schema.memory is not None:  # with the updates of a sample
+        fixed = engine.steps
     table = Cost(steps=fixed, steps_per_byte=structure.text_columns)
     if MODULE not in edge:
         return table
@@ -230,9 +259,10 @@ def cost(compiled: Compiled, edge: Mapping[str, bytes]) -> Cost:
 
 
 def _told(
-    report: Report, compiled: Compiled, edge: Mapping[str, bytes], bundle: bytes
+    policy: Policy, report: Report, compiled: Compiled, edge: Mapping[str, bytes], bundle: bytes
 ) -> dict[str, Any]:
     """The report beside the bundle: what may differ from one build to the next stands here."""
+    kept = state(policy)
     return {
         "policy": report["policy"],
         "version": report["version"],
@@ -240,7 +270,8 @@ def _told(
         "verification": report,
         "structure": asdict(compiled.structure),
         "worst_case": cost(compiled, edge).model_dump(),
-        "state_bytes": 0,
+        "state": [one.model_dump() for one in kept],
+        "state_bytes": sum(one.bytes for one in kept),
         "bytes": {
             "core.json": len(compiled.core),
             "table.bin": len(compiled.table),

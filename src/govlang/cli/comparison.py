@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from govlang.cli.compiled import compile_policy
+from govlang.cli.compiled import compile_policy, over_time
 from govlang.cli.formats.findings import Report, capped, joined_status
 from govlang.cli.verification import replay_on
 from govlang.native.manifest import NoLooser
@@ -28,8 +28,15 @@ def compared(
     no_looser: bool,
     watch: Watch | None = None,
 ) -> DiffReport:
-    """The difference, each witness replayed on both tables; `watch` is told every question."""
+    """The difference, each witness replayed on both tables; `watch` is told every question.
+
+    Raises:
+        CodedError: GOV715 one of them has rules over time.
+    """
     before = old.checked.policy
+    for policy in (before, new):
+        if policy.time is not None:
+            raise over_time(policy, "comparison with another version")
     old_table = old.bundle.table if old.bundle else compile_policy(before).table
     return diff(
         before,

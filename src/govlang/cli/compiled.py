@@ -30,18 +30,16 @@ def over_time(policy: ir.Policy, what: str) -> CodedError:
     return CodedError(
         "GOV715",
         f"`{policy.name}` has rules over time, for which there is no {what} in this version",
-        "`gov test` and `gov decide` run its compiled table, which is tested and not proved",
+        "`gov verify`, `gov build`, `gov test`, `gov decide` and `gov explain` take it",
     )
 
 
-def compile_policy(policy: ir.Policy, *, unproved: bool = False) -> Compiled:
-    """The compiled form; that of a policy over time only where nobody needs a proof of it (`unproved`).
+def compile_policy(policy: ir.Policy) -> Compiled:
+    """The compiled form.
 
     Raises:
-        CodedError: the policy passes a limit of the table's format, or has rules over time.
+        CodedError: the policy passes a limit of the table's format.
     """
-    if policy.time is not None and not unproved:
-        raise over_time(policy, "proof of a table, and so no bundle")
     core = core_json(policy)
     name = snapshot(core)
     try:

@@ -46,4 +46,4 @@ def load_policy(path: Path, given: tuple[str, ...] = (), key: Path | None = None
 
     policy = compile_file(path).policy
     params = params_of_table([param.field for param in policy.params], given)
-    return Loaded(Policy(compile_policy(policy, unproved=True).table, params))
+    return Loaded(Policy(compile_policy(policy).table, params))

@@ -13,7 +13,7 @@ from govlang.cli.subject import Subject
 from govlang.cli.verification import replay_on
 from govlang.compiler import ir
 from govlang.compiler.requests import read_sample
-from govlang.compiler.step import Request
+from govlang.compiler.step import Request, initial_state, watch
 from govlang.runtime.policy import Policy
 
 PERMITTED = frozenset({"allow", "limit"})
@@ -29,7 +29,8 @@ def explain(
 ) -> dict[str, Any]:
     """The outcome of the compiled table, each rule's part in it, and the nearest request that is allowed.
 
-    `timeout_s` None: do not look for one.
+    `timeout_s` None: do not look for one.  A policy that remembers is asked before its first sample, and no nearest
+    request is looked for: another history may be nearer.
     """
     policy = subject.checked.policy
     table = subject.bundle.table if subject.bundle else compile_policy(policy).table
@@ -41,9 +42,13 @@ def explain(
     if not isinstance(sample, Request) or outcome.rule_id == "invalid_request":
         return report
     params = read_params(policy, given)
-    parts = reasons(policy, params, sample.values, outcome.rule_id)
+    values = sample.values
+    if policy.time is not None:  # a question asked before the first sample
+        values = watch(policy, params, initial_state(policy), sample).seen
+    parts = reasons(policy, params, values, outcome.rule_id)
     report["rules"] = [part.to_json() for part in parts]
-    if timeout_s is not None and outcome.decision.value not in PERMITTED:
+    is_open = policy.time is None and outcome.decision.value not in PERMITTED
+    if timeout_s is not None and is_open:
         report["nearest"] = _nearest(policy, params, sample, table, timeout_s)
     return report
 

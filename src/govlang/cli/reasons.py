@@ -43,6 +43,7 @@ def reasons(
 ) -> Iterator[Part]:
     """Each rule's part, in order of precedence."""
     env = Environment(policy, params, values)
+    env.fields |= {one.name: one for one in policy.columns}
     fired = tuple(rule for rule in policy.rules if env.holds(rule.condition))
     stands = {rule.id for rule in standing(fired)}
     ids = {rule.id for rule in fired}
@@ -86,6 +87,8 @@ def text_of(condition: ir.BoolExpr) -> str:
         case ir.And() | ir.Or() | ir.Not() | ir.BoolConst():
             span = condition.span
             return " ".join(span.text.split()) if span is not None else str(condition)
+        case ir.InRanges(name=name, ranges=ranges, span=None):
+            return f"{name} in {', '.join(f'{lo}..{hi}' for lo, hi in ranges)}"
         case _:
             return atom_text(condition)
 

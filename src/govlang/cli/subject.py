@@ -76,7 +76,7 @@ def is_bundle(path: Path) -> bool:
 
 
 def _recompile(path: Path, bundle: Bundle) -> Checked:
-    from govlang.compiler.bundle import schema
+    from govlang.compiler.bundle import schema, state
     from govlang.compiler.core import core_json
 
     checked = compile_source(Source(f"{path}!policy.gov", bundle.source))
@@ -91,6 +91,9 @@ def _recompile(path: Path, bundle: Bundle) -> Checked:
         raise _broken(
             "manifest.json", "tells other inputs or outputs than the sources in the bundle"
         )
+    kept = state(policy)
+    if (manifest.state, manifest.state_bytes) != (kept, sum(one.bytes for one in kept)):
+        raise _broken("manifest.json", "tells another state than the sources in the bundle")
     return checked
 
 

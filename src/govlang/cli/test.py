@@ -113,8 +113,9 @@ def _run_over_time(subject: Subject, *, measured: bool, needed: bool) -> Report:
     checked = subject.checked
     if measured:
         raise over_time(checked.policy, "coverage")
-    compiled = compile_policy(checked.policy, unproved=True)
-    results = list(run_histories(checked, compiled.table))
+    compiled = compile_policy(checked.policy)
+    table = compiled.table if subject.bundle is None else subject.bundle.table
+    results = list(run_histories(checked, table))
     findings = [finding for result in results for finding in findings_of(result)]
     if needed and not results:
         findings.append(_no_test(subject))

@@ -188,9 +188,12 @@ def _refuted(what: str, told: str) -> Finding:
 
 def _refuted_table(refutation: Refutation) -> Finding:
     told = refutation.what
-    if refutation.expected is not None:
+    if refutation.expected is not None and refutation.expected != refutation.found:
         told = table_difference(refutation.expected, refutation.found)
     finding = _refuted("table", told)
+    if refutation.step is not None:
+        witness = {"trace": [refutation.step], "params": refutation.params}
+        return finding | {"witness": witness | {"state": refutation.before}}
     if refutation.request is None:
         return finding
     step: dict[str, Any] = {

@@ -70,7 +70,7 @@ def verified(
         checked.policy,
         accepts=checked.accepts,
         options=options,
-        replay=None if table is None else replay_on(table),
+        replay=None if table is None or checked.policy.time else replay_on(table),
         progress=progress if sys.stderr.isatty() else None,
         watch=watch,
     ).to_json()

@@ -64,6 +64,8 @@ def witness_lines(witness: dict[str, Any]) -> Iterator[str]:
     """A counterexample: each step's request and what was decided."""
     if witness.get("params"):
         yield f"  with the parameters {json_text(witness['params'])}"
+    for whose, kept in witness.get("state", {}).items():
+        yield f"  remembered      {whose}: {json_text(kept)}"
     trace = witness.get("trace") or ()
     for step in trace:
         yield from _step_lines(step, timed=len(trace) > 1)

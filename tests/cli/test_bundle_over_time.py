@@ -1,0 +1,153 @@
+"""Bundles of policies that remember: built with a proof, proved again, and run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from over_time import POOL
+from time_mutation import with_row
+
+from govlang.native.container import pack
+from govlang.native.layout import Section
+from govlang.native.manifest import artefact, manifest_bytes
+from govlang.native.table import Table
+from govlang.runtime.bundle import Bundle, load_bundle
+
+ASKED = '{"agent": "a", "tool": "rm", "load": 3}'
+KEPT = [{"per": None, "bytes": 10}, {"per": "agent", "bytes": 35}, {"per": "tool", "bytes": 12}]
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Path:
+    path = tmp_path / "pool.gov"
+    settled = POOL.replace("default deny", "combine most_restrictive\ndefault deny")
+    path.write_text(settled, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def built(gov, pool: Path, tmp_path: Path) -> Path:
+    ran = gov("build", pool, "-o", tmp_path / "dist")
+    assert ran.code == 0, ran.out
+    return tmp_path / "dist" / "pool-1.0.0.govb"
+
+
+def test_a_bundle_holds_the_table_and_says_what_is_kept(gov, fits, pool: Path, built: Path) -> None:
+    bundle = load_bundle(built)
+    assert sorted(bundle.parts) == ["core.json", "manifest.json", "policy.gov", "table.bin"]
+    plain = json.loads(bundle.parts["manifest.json"])
+    fits("manifest", plain)
+    assert (plain["state"], plain["state_bytes"]) == (KEPT, 57)
+    proved = {one["property"] for one in plain["proofs"] if one["kind"] == "translation"}
+    parts = ("memory", "updates", "ranges", "deadlines", "forgetting")
+    assert proved >= {f"table: {part}" for part in parts}
+    report = json.loads((built.parent / "pool-1.0.0.report.json").read_text("utf-8"))
+    fits("build", report)
+    assert report["state"] == KEPT
+    again = gov("build", pool, "-o", built.parent)
+    assert "10 bytes of state for all, 35 for each agent, 12 for each tool" in again.out
+    assert "note[GOV715]: the bundle holds no C and no WebAssembly" in again.out
+
+
+def test_what_the_manifest_tells_of_the_state_is_what_the_table_keeps(built: Path) -> None:
+    bundle = load_bundle(built)
+    memory = Table(bundle.table).schema.memory
+    assert memory is not None
+    assert [(one.per or "", one.bytes) for one in bundle.manifest.state] == [
+        (scope.name, scope.bytes) for scope in memory.scopes
+    ]
+
+
+def test_a_bundle_is_proved_again(gov, fits, built: Path) -> None:
+    ran = gov("verify", "--no-cache", "--format", "json", built)
+    assert ran.code == 0, ran.out
+    fits("verify", ran.json)
+    assert "table: updates" in {one["property"] for one in ran.json["proved"]}
+
+
+def test_a_bundle_runs_as_its_source_does(gov, pool: Path, built: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    asked = json.loads(ASKED)
+    steps = [
+        *({"at_ms": i, "request": asked} for i in range(4)),
+        {"at_ms": 20_000, "event": "restart", "key": {"agent": "a"}, "fields": {}},
+        {"at_ms": 21_000, "request": asked},
+    ]
+    trace.write_text("\n".join(map(json.dumps, steps)), encoding="utf-8")
+    ran = [gov("decide", one, "--trace", trace, "--format", "json") for one in (pool, built)]
+    assert [one["rule_id"] for one in ran[1].lines] == ["ok", "ok", "ok", "many", "restarted"]
+    assert ran[0].lines == ran[1].lines
+    tested = gov("test", built, "--format", "json")
+    assert [one["status"] for one in tested.json["tests"]] == ["passed"] * 2
+
+
+def test_a_question_about_a_bundle_is_explained(gov, fits, built: Path) -> None:
+    ran = gov("explain", built, "--input", ASKED, "--format", "json")
+    assert ran.code == 0, ran.out
+    fits("explain", ran.json)
+    parts = {one["rule"]: one for one in ran.json["rules"]}
+    assert parts["ok"]["status"] == "decides"
+    assert parts["restarted"]["failed"][0]["found"] == {"restart.age": 5001}
+    assert (
+        "not: restart.age in 0..5000   (restart.age is 5001)"
+        in gov("explain", built, "--input", ASKED).out
+    )
+
+
+@pytest.mark.parametrize("artefact_name", ["c", "wasm", "jsonlogic", "smt2"])
+def test_what_there_is_not_over_time_is_refused_before_anything_is_proved(
+    gov, pool: Path, tmp_path: Path, artefact_name: str
+) -> None:
+    ran = gov("build", pool, "-o", tmp_path / "out", "--emit", artefact_name)
+    assert ran.code == 2
+    assert "GOV715" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+# --- forged --------------------------------------------------------------------------------------
+
+
+def forged(bundle: Bundle, table: bytes) -> bytes:
+    """A bundle with another table, its hash as it should be."""
+    known = {**bundle.manifest.artefacts, "table.bin": artefact(table)}
+    manifest = bundle.manifest.model_copy(update={"artefacts": known})
+    parts = {**bundle.parts, "table.bin": table, "manifest.json": manifest_bytes(manifest)}
+    return pack(parts)
+
+
+def with_kind(table: bytes, cell: str, kind: int) -> bytes:
+    """A table in which a cell is set at another kind of sample."""
+    schema = Table(table).schema
+    assert schema.memory is not None
+    number = next(i for i, one in enumerate(schema.memory.cells) if one.name == cell)
+    rows = schema.rows(Section.UPDATES)
+    update = next(i for i, row in enumerate(rows) if row["cell"] == number)
+    return with_row(table, Section.UPDATES, update, kind=kind)
+
+
+def test_a_table_that_remembers_something_else_is_refuted_by_a_sample(
+    gov, fits, built: Path
+) -> None:
+    bundle = load_bundle(built)
+    built.write_bytes(forged(bundle, with_kind(bundle.table, "restart.age", 1)))
+    ran = gov("verify", "--no-cache", "--format", "json", built)
+    assert ran.code == 1, ran.out
+    fits("verify", ran.json)
+    (finding,) = (one for one in ran.json["findings"] if one["code"] == "GOV307")
+    assert "the update of cell `restart.age`" in finding["message"]
+    (step,) = finding["witness"]["trace"]
+    assert {"event", "tick"} & {*step}
+    assert finding["witness"]["state"]
+    assert "remembered      agent=a: " in gov("verify", "--no-cache", built).out
+
+
+def test_a_manifest_that_tells_another_state_is_refused(gov, built: Path) -> None:
+    bundle = load_bundle(built)
+    told = bundle.manifest.model_copy(update={"state_bytes": 56})
+    built.write_bytes(pack({**bundle.parts, "manifest.json": manifest_bytes(told)}))
+    ran = gov("verify", built)
+    assert ran.code == 2
+    assert "GOV404" in ran.out
+    assert "tells another state" in ran.out
