@@ -32,6 +32,7 @@ from govlang.compiler.program import (
     Condition,
     Flag,
     FloorDiv,
+    Grown,
     Inside,
     MaskTest,
     Negation,
@@ -60,6 +61,8 @@ class Reading:
 
     space: Space
     slots: Mapping[str, Slot]
+    decided: Slot | None = None
+    """Where the decision is, once it is known."""
 
     def slot(self, axis: Axis) -> Slot:
         """The slot that holds the word of an axis."""
@@ -136,10 +139,18 @@ class Reading:
                 optional = self.space.fields[name].optional
                 has = Axis(AxisKind.HAS, name)
                 return self.inside(has, ((1, 1),), known) if optional else YES
-            case ir.DecisionIn():
-                raise ValueError("a decision occurs in properties only")
+            case ir.DecisionIn(effects=effects):
+                return self._decision(effects)
             case _:
                 assert_never(condition)
+
+    def _decision(self, effects: frozenset[ir.Effect]) -> Condition:
+        if self.decided is None:
+            raise ValueError("a decision occurs in properties, and once it is known")
+        allowed = ranges_of(sorted(int(effect) for effect in effects))
+        if len(effects) in (0, len(ir.Effect)):
+            return Truth(bool(effects))
+        return Inside(self.decided, allowed, int(min(ir.Effect)), int(max(ir.Effect)))
 
     def _set_test(self, name: str, op: SetOp, mask: int) -> Condition:
         """A test of a set, which has no members that its field does not have."""
@@ -210,6 +221,8 @@ def width(value: Value) -> int:
             return 64
         case Unpacked():
             return 32
+        case Grown(slot=slot):
+            return slot.width
         case _:
             assert_never(value)
 
@@ -225,8 +238,8 @@ def widened(value: Value) -> Value:
             return Choose(condition, widened(then), widened(otherwise))
         case Arith() | FloorDiv():
             return value
-        case Unpacked():
-            raise ValueError("a rank is never widened")
+        case Unpacked() | Grown():
+            raise ValueError("a rank is never widened, nor what has just grown")
         case _:
             assert_never(value)
 
