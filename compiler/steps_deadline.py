@@ -39,7 +39,7 @@ from govlang.compiler.program import (
 )
 from govlang.compiler.program_walk import all_writes
 from govlang.compiler.steps_gather import Slots, read
-from govlang.compiler.steps_logic import both, negation
+from govlang.compiler.steps_logic import NO, both, negation
 from govlang.compiler.steps_terms import compared, widened
 from govlang.compiler.steps_time import clock, growth, needed
 from govlang.compiler.table_time import WHOLE, change_points
@@ -120,15 +120,17 @@ class _Builder:
         """The time until a value reaches its next point."""
         least, value = self.slots.of("least", 64), widened(read(slot))
         own = sorted(point for point in points if 1 <= point <= cap)
+        last = cap if WHOLE in points else own[-1] if own else 0
+        before = compared(CompareOp.LT, read(slot), Number(last, slot.width))
+        due = both((known, before))
+        if due == NO or not last:
+            return
         if WHOLE in points:
-            before = compared(CompareOp.LT, read(slot), Number(cap, slot.width))
-            yield Gather(least, both((known, before)), Number(1, 64), Way.LEAST)
-        elif own:
-            before = compared(CompareOp.LT, read(slot), Number(own[-1], slot.width))
-            point = self.slots.of(f"point.{name}", 64)
-            yield Let(point, _next(slot, own))
-            ahead = Arith(ArithOp.SUB, read(point), value)
-            yield Gather(least, both((known, before)), ahead, Way.LEAST)
+            yield Gather(least, due, Number(1, 64), Way.LEAST)
+            return
+        point = self.slots.of(f"point.{name}", 64)
+        yield Let(point, _next(slot, own))
+        yield Gather(least, due, Arith(ArithOp.SUB, read(point), value), Way.LEAST)
 
 
 def _next(slot: Slot, points: Sequence[int]) -> Value:

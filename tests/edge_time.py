@@ -6,21 +6,36 @@ docs/edge.md, to be held against what a program, a module or C answers.
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import time_histories
 from edge_host import broken, encoded, expected, said
 from ir_requests import random_params
 from time_ir_policies import BOARDS, Histories, random_time_policy
+from time_policies import write_remembering
 
 from govlang.compiler import interface, ir
-from govlang.compiler.edge_state import NEVER, NOW, BoardScope, board_scopes, sample_variable
+from govlang.compiler.edge_state import (
+    NEVER,
+    NOW,
+    BoardError,
+    BoardScope,
+    board_scopes,
+    sample_variable,
+)
+from govlang.compiler.frontend import compile_source
 from govlang.compiler.interpret import Outcome
 from govlang.compiler.program import STATE_HOMES, Home, Variable
+from govlang.compiler.requests import read_report, read_sample
 from govlang.compiler.step import Instance, Report, Request, State, Tick, step
+from govlang.compiler.table_time import WHOLE, change_points
 from govlang.compiler.text_classes import TextClasses, classify_fields
+from govlang.dsl.source import Source
+from govlang.native.request import InvalidFieldError
 
 WHO = "agent-7"
 Sample = Request | Report | Tick
@@ -45,6 +60,7 @@ class Board:
 
     policy: ir.Policy
     params: dict[str, int]
+    who: str = WHO
     state: State = field(default_factory=State)
     variables: tuple[Variable, ...] = field(init=False)
     scopes: tuple[BoardScope, ...] = field(init=False)
@@ -93,7 +109,10 @@ class Board:
         return found
 
     def instance(self, scope: BoardScope) -> Instance | None:
-        return self.state.instances.get((scope.key, WHO if scope.key else ""))
+        return self.state.instances.get(self.address(scope))
+
+    def address(self, scope: BoardScope) -> tuple[str, str]:
+        return scope.key, self.who if scope.key else ""
 
     def put(self, held: Mapping[str, int]) -> None:
         """The reference step goes on from a state of variables."""
@@ -101,7 +120,7 @@ class Board:
         for scope in self.scopes:
             if held[scope.at] != NEVER:
                 cells = {cell.name: held[scope.variable(cell)] for cell in scope.cells}
-                found[scope.key, WHO if scope.key else ""] = Instance(held[scope.at], cells)
+                found[self.address(scope)] = Instance(held[scope.at], cells)
         if self.time.key and len(self.scopes) == 1 and found:  # every sample addresses both
             found[ir.SHARED, ""] = Instance(held[self.scopes[0].at], {})
         self.state = State(found)
@@ -143,7 +162,39 @@ def random_board(rng: random.Random) -> Board:
 
 def history(board: Board, rng: random.Random, length: int) -> Iterator[Sample]:
     """Samples of one key."""
-    yield from Histories(board.policy, rng, (WHO,)).history(length)
+    yield from Histories(board.policy, rng, (board.who,)).history(length)
+
+
+def written_board(rng: random.Random, length: int) -> tuple[Board, list[Sample]]:
+    """A policy that a board can have, as a person would write it, with samples of one key."""
+    while True:
+        written = write_remembering(rng)
+        policy = compile_source(Source("p.gov", written.text)).policy
+        assert policy.time is not None
+        try:
+            board = Board(policy, {"most": rng.randint(0, 4)}, "a1")
+        except BoardError:
+            continue
+        return board, list(_told(board, time_histories.history(rng, written, length)))
+
+
+def _told(board: Board, history: Iterable[time_histories.Told]) -> Iterator[Sample]:
+    key = board.who if board.time.key else None
+    for told in history:
+        if told.request is not None:
+            named = {one.name for one in board.policy.fields}
+            runtime = {name: value for name, value in told.runtime.items() if name in named}
+            request = told.request | ({"agent": key} if key else {})
+            read = read_sample(board.policy, request, runtime, told.at_ms)
+            if isinstance(read, Request):
+                yield read
+        elif told.name is None:
+            yield Tick(told.at_ms, key)
+        else:
+            shared = board.time.key is None or told.name in ("alarm", "margin")
+            values, own = told.values, None if shared else key
+            with contextlib.suppress(InvalidFieldError):
+                yield read_report(board.policy, told.name, own, values, told.at_ms)
 
 
 def random_state(board: Board, rng: random.Random) -> dict[str, int]:
@@ -193,3 +244,31 @@ def _is_wide(one: Variable, value: int) -> bool:
     bits = one.width if 8 * one.bytes == one.width else 8 * one.bytes
     low = -(1 << bits - 1) if one.lo < 0 or bits == one.width else 0
     return not low <= value < low + (1 << bits)
+
+
+# --- deadlines -------------------------------------------------------------------------------------
+
+
+def deadline_of(board: Board, variables: Variables) -> int:
+    """The next deadline as docs/edge.md has it."""
+    points, now = change_points(board.policy, board.time), variables[NOW]
+    ahead: list[int] = []
+    for scope in board.scopes:
+        at = variables[scope.at]
+        if at == NEVER:
+            continue
+        since = max(0, now - at)
+        for cell in scope.cells:
+            value = variables[scope.variable(cell)]
+            if cell.cap is not None and value >= 0:
+                grown = min(cell.cap, value + since)
+                ahead += _ahead(points.get(cell.name, set()), cell.cap, grown)
+        if scope is board.scopes[-1]:
+            ahead += _ahead(points.get(ir.GAP, set()), ir.GAP_MAX, since)
+    return now + min(ahead) if ahead else ir.INT64_MAX
+
+
+def _ahead(points: set[int], cap: int, value: int) -> list[int]:
+    if WHOLE in points:
+        return [1] if value < cap else []
+    return [p - value for p in points if value < p <= cap and p >= 1]
