@@ -18,7 +18,7 @@ from c_policies import STRICT, Emitted, emitted, has_compiler
 from wasm_policies import SNAPSHOT, Call, Put, Step, run_in_node, run_in_wasmtime
 
 from govlang.compiler import ir
-from govlang.compiler.c_time import Objects
+from govlang.compiler.c_time import Objects, state_size
 from govlang.compiler.program import STATE_HOMES, Home, Variable
 from govlang.compiler.steps_deadline import DEADLINE
 from govlang.compiler.wasm import TAKEN_OVER_TIME, export_name, wasm_module
@@ -143,6 +143,30 @@ class Library:
         state = {v.name: value for v, value in zip(kept, behind, strict=False)}
         return Found(int(answer), cells, state, values[-1])
 
+    def save(self, number: int, state: Mapping[str, int], now: int) -> tuple[int, bytes]:
+        """What `POLICY_save` answers, and the bytes."""
+        one = self.found[number]
+        given = [state[v.name] for v in state_variables(one)]
+        data = ctypes.create_string_buffer(
+            b"\x5a" * state_size(one.program), state_size(one.program)
+        )
+        function = getattr(self.library, f"save_{number}")
+        answer = function((ctypes.c_int64 * len(given))(*given), ctypes.c_int64(now), data)
+        return int(answer), data.raw
+
+    def restore(
+        self, number: int, data: bytes, now: int, downtime: int
+    ) -> tuple[int, dict[str, int]]:
+        """What `POLICY_restore` answers, and the state, which was that of the start."""
+        kept = state_variables(self.found[number])
+        out = (ctypes.c_int64 * len(kept))()
+        function = getattr(self.library, f"restore_{number}")
+        given = ctypes.create_string_buffer(data, max(1, len(data)))
+        answer = function(
+            given, ctypes.c_uint32(len(data)), ctypes.c_int64(now), ctypes.c_int64(downtime), out
+        )
+        return int(answer), {v.name: value for v, value in zip(kept, out, strict=True)}
+
 
 def _signed(value: int) -> int:
     return value - 2**64 if value >= 2**63 else value
@@ -193,6 +217,31 @@ def _driver(one: Emitted, number: int) -> Iterator[str]:
     for index, place in enumerate((*out, "deadline")):
         yield f"    out[{index}] = (int64_t){place};"
     yield from ("    (void)request;", "    return answer;", "}")
+    yield from _saver(one, number, both)
+
+
+def _saver(one: Emitted, number: int, both: str) -> Iterator[str]:
+    """Two functions: from a state to bytes, and back."""
+    names = one.names
+    kept = state_variables(one)
+    states = [
+        f"    {names.of(f'{word}_t')} {word} = {names.macro(f'{word.upper()}_START')};"
+        for word in ("shared", "state")
+        if f"&{word}" in both
+    ]
+    heads = (
+        f"int32_t save_{number}(const int64_t *in, int64_t now, uint8_t *bytes)",
+        f"int32_t restore_{number}(const uint8_t *bytes, uint32_t length, int64_t now, int64_t downtime, int64_t *out)",
+    )
+    yield from (f"{heads[0]};", heads[0], "{", *states)
+    for index, v in enumerate(kept):
+        yield f"    {v.home}.{names.members[v.name]} = ({_kind(v)})in[{index}];"
+    yield from (f"    return {names.of('save')}({both}, now, bytes);", "}")
+    call = f"{names.of('restore')}({both}, bytes, length, now, downtime)"
+    yield from (f"{heads[1]};", heads[1], "{", *states, f"    const int32_t answer = {call};")
+    for index, v in enumerate(kept):
+        yield f"    out[{index}] = (int64_t){v.home}.{names.members[v.name]};"
+    yield from ("    return answer;", "}")
 
 
 def _kind(one: Variable) -> str:
