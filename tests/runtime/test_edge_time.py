@@ -46,7 +46,7 @@ def test_a_module_answers_as_the_table_does() -> None:
     rng = random.Random(7)
     edge, table = both()
     at, met = 0, set[str]()
-    for _ in range(1_500):
+    for number in range(1_500):
         at += rng.choice((0, 1, 1, 1, 500, 2_000, 11_000, 70_000, -1 if at else 0))
         if rng.random() < 0.88:
             request = {
@@ -63,7 +63,7 @@ def test_a_module_answers_as_the_table_does() -> None:
                     assert found.next_deadline_ms == wanted.next_deadline_ms
             met.add(found.rule_id)
             continue
-        step = dict(rng.choice(STEPS)) | {"at_ms": at}
+        step = dict(rng.choice(STEPS if number > 800 else STEPS[:5])) | {"at_ms": at}
         if step.get("event") != "freeze":
             step["key"] = {"agent": "a"}
         answers: list[object] = []
