@@ -17,11 +17,9 @@ from govlang.compiler.c_names import CNames
 from govlang.compiler.c_numbers import constant, member_type
 from govlang.compiler.c_time import Objects, pointers, state_size
 from govlang.compiler.edge_state import (
-    NEVER,
     SAVED_HEAD,
     STATE_HEAD,
     TIME_MAX,
-    UNKNOWN,
     BoardScope,
     board_scopes,
     is_freshness,
@@ -253,7 +251,7 @@ def _outside(name: str) -> str:
 
 def _strange(text: str) -> str:
     """It is no time of a last sample."""
-    ends = f"({text} != {constant(NEVER, 64, mask=False)}) && ({text} != {_constant(UNKNOWN, 'INT64_C({})')})"
+    ends = f"({text} != INT64_MIN) && ({text} != INT64_MAX)"  # never, unknown
     return f"(({text} < -{_TIME}) || ({text} > {_TIME})) && {ends}"
 
 
