@@ -9,7 +9,7 @@ numbers stay in 32 bits until they are computed with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -63,6 +63,8 @@ class Reading:
     slots: Mapping[str, Slot]
     decided: Slot | None = None
     """Where the decision is, once it is known."""
+    quotients: Callable[[ir.FloorDiv, Value], Value] | None = None
+    """What stands for a quotient, where each is worked out once."""
 
     def slot(self, axis: Axis) -> Slot:
         """The slot that holds the word of an axis."""
@@ -189,7 +191,8 @@ class Reading:
             case ir.Arith(op=op, left=left, right=right):
                 return Arith(op, widened(self.value(left)), widened(self.value(right)))
             case ir.FloorDiv(dividend=dividend, divisor=divisor):
-                return _quotient(widened(self.value(dividend)), divisor)
+                found = _quotient(widened(self.value(dividend)), divisor)
+                return found if self.quotients is None else self.quotients(expr, found)
             case ir.Choose(condition=condition, then=then, otherwise=otherwise):
                 return chosen(
                     self.condition(condition, {}), self.value(then), self.value(otherwise)

@@ -17,6 +17,7 @@ from typing import Final
 from govlang.compiler import interface, ir
 from govlang.compiler.edge_fields import width
 from govlang.compiler.edge_state import NEVER, NOW, BoardScope, board_scopes
+from govlang.compiler.intervals import Interval, interval, policy_ranges
 from govlang.compiler.ir import ArithOp, CompareOp, Stage
 from govlang.compiler.program import (
     DAMAGED,
@@ -87,8 +88,12 @@ class _Builder:
     variables: tuple[Variable, ...]
     scopes: tuple[BoardScope, ...]
     slots: Slots = field(default_factory=Slots)
+    ranges: Mapping[str, Interval] = field(init=False)
     now: dict[str, Slot] = field(default_factory=dict)
     """Where each column is at this place of the step, by its name in expressions; a cell's last slot."""
+
+    def __post_init__(self) -> None:
+        self.ranges = policy_ranges(self.policy)
 
     def program(self) -> Program:
         before = [*self._read(), *self._clocks(), *self._grown(), *self._refused()]
@@ -231,13 +236,13 @@ class _Builder:
         """The updates of some stages, stage by stage; those of one read what was before it."""
         due = [update for update in self.time.updates if first <= update.stage <= last]
         for number, updates in groupby(sorted(due, key=lambda u: u.stage), lambda u: u.stage):
-            reading = self.reading
+            found: list[Statement] = []
+            reading = replace(self.reading, quotients=Quotients(self, found).of)
             if number == Stage.CLOSE:
                 reading = replace(reading, decided=self.slots.of("decided"))
             by_cell: dict[str, list[ir.Update]] = {}
             for update in updates:
                 by_cell.setdefault(update.cell, []).append(update)
-            found: list[Statement] = []
             new: dict[str, Slot] = {}
             for name, own in by_cell.items():
                 cell = self.time.cell(name)
@@ -331,6 +336,25 @@ def growth(scope: BoardScope, cap: int, old: Slot, slots: Slots, *, still: bool)
     narrow = old.width == 32
     since = slots.of(f"soon.{scope.name}") if narrow else slots.of(f"since.{scope.name}", 64)
     return Grown(old, since, cap, still)
+
+
+@dataclass(slots=True)
+class Quotients:
+    """The quotients of one stage, each worked out once: small machines divide slowly."""
+
+    builder: _Builder
+    found: list[Statement]
+    known: dict[Value, Slot] = field(default_factory=dict)
+
+    def of(self, expr: ir.FloorDiv, value: Value) -> Value:
+        """What stands for a quotient."""
+        if value not in self.known:
+            slots, (lo, hi) = self.builder.slots, interval(expr, self.builder.ranges)
+            narrow = lo >= -SINCE_MAX and hi <= SINCE_MAX
+            number = sum(name.startswith("step.quotient.") for name in slots.found)
+            self.known[value] = slots.of(f"quotient.{number}", 32 if narrow else 64)
+            self.found.append(Let(self.known[value], value, (lo, hi)))
+        return read(self.known[value])
 
 
 def _column_of(one: Variable) -> str:
