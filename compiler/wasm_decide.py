@@ -14,12 +14,9 @@ from collections.abc import Mapping, Sequence
 from itertools import dropwhile, takewhile
 from typing import Final, TypeGuard, assert_never
 
-from govlang.compiler.ir import CompareOp
 from govlang.compiler.program import (
     KIND,
     STATE_HOMES,
-    Both,
-    Compare,
     Condition,
     Decide,
     End,
@@ -31,7 +28,6 @@ from govlang.compiler.program import (
     Negation,
     Number,
     Program,
-    Read,
     Refuse,
     Slot,
     Start,
@@ -41,22 +37,19 @@ from govlang.compiler.program import (
     Truth,
     Value,
     Variable,
-    Way,
     When,
 )
-from govlang.compiler.program_walk import computes, condition_reads, value_reads
+from govlang.compiler.program_walk import computes
 from govlang.compiler.wasm_binary import Function
 from govlang.compiler.wasm_code import Code, Label, Place
+from govlang.compiler.wasm_gather import Gathers
 from govlang.compiler.wasm_reach import Reach, domains
 from govlang.compiler.wasm_switch import branch_by_value
-from govlang.compiler.wasm_values import Expressions, cost_of
+from govlang.compiler.wasm_values import Expressions
 
 Part = tuple[tuple[int, ...], tuple[Statement, ...]]
 
 CULPRIT: Final = "out.invalid"
-
-_CHEAP: Final = 10
-"""Instructions up to which a value is worked out rather than jumped over."""
 
 _KIND, _KEEP = 0, 1  # the parameters of a step over time
 
@@ -103,8 +96,7 @@ class _Step:
         reach = Reach(domains(program.body))
         self.expressions = Expressions(self.code, self.places, reach)
         self.loaded: dict[int, Slot] = {}
-        self.known = dict.fromkeys(program.slots, 0)
-        """What slots surely hold: a local is 0 before it is set."""
+        self.gathers = Gathers(self.expressions, dict.fromkeys(program.slots, 0))
         self.answers = sorted(_answers(program.body))
         self.answer = 0
         """What the local of the answer holds here, which is there where there are several."""
@@ -200,24 +192,24 @@ class _Step:
                 self._refuse()
             case Let(slot=slot, value=value):
                 self.expressions.value(value, slot.width)
-                self._set(slot)
+                self.gathers.set(slot)
             case Keep(condition=condition, stores=stores):
                 self._keep(condition, stores)
             case Start(slot=slot, value=value):
                 if not isinstance(value, Number):
                     self.expressions.value(value, slot.width)
-                    self._set(slot)
-                elif self.known.get(slot) != value.value:
+                    self.gathers.set(slot)
+                elif self.gathers.known.get(slot) != value.value:
                     self.code.const(value.value, slot.width)
-                    self._set(slot)
-                    self.known[slot] = value.value
+                    self.gathers.set(slot)
+                    self.gathers.known[slot] = value.value
             case Decide(slot=slot, condition=condition):
                 self.expressions.condition(condition, strict=True)
-                self._set(slot)
+                self.gathers.set(slot)
             case Gather(slot=slot, condition=condition, value=value, way=way):
-                self._gather(slot, condition, value, way)
+                self.gathers.gather(slot, condition, value, way)
             case Mark(slot=slot, condition=condition, mask=mask):
-                self._mark(slot, condition, mask)
+                self.gathers.mark(slot, condition, mask)
             case When(condition=condition, then=then, otherwise=otherwise):
                 self._when(condition, then, otherwise)
             case Switch(slot=slot, parts=parts):
@@ -227,10 +219,6 @@ class _Step:
                 self.code.op("global.set", self.number[cell.name])
             case _:
                 assert_never(one)
-
-    def _set(self, slot: Slot) -> None:
-        self.code.set(self.places[slot].number)
-        self.known.pop(slot, None)
 
     def _refuse(self) -> None:
         """The number below the condition on top leaves with the branch."""
@@ -263,7 +251,7 @@ class _Step:
                     if i:
                         code.op("i32.and")
                 code.op("select")
-            self._set(slot)
+            self.gathers.set(slot)
         if checked:
             code.push(self.places[slot])
             if variable.lo:
@@ -290,82 +278,6 @@ class _Step:
                 self.expressions.value(value, variable.width)
                 code.op("global.set", self.number[variable.name])
 
-    # --- gathering ------------------------------------------------------------------------------
-
-    def _gather(self, slot: Slot, condition: Condition, value: Value, way: Way) -> None:
-        """A `select` keeps the new value or the old one; a value that costs much is jumped over."""
-        code = self.code
-        alone = condition == Truth(True) or cost_of(value) == 1
-        if not alone and (way is not Way.LAST or cost_of(value) > _CHEAP):
-            self.expressions.condition(condition)
-            with code.block("if"):
-                self._gather(slot, Truth(True), value, way)
-            return
-        if way is not Way.LAST and cost_of(value) > 1:
-            self.expressions.value(value, slot.width)
-            self._better(slot, way)
-        else:
-            self._select(slot, _when_better(slot, condition, value, way), value)
-        self._set(slot)
-
-    def _select(self, slot: Slot, condition: Condition, value: Value) -> None:
-        """The value where the condition holds, else what the slot holds."""
-        code, local = self.code, self.places[slot].number
-        if condition == Truth(True):
-            self.expressions.value(value, slot.width)
-            return
-        chained = slot not in (*condition_reads(condition), *value_reads(value))
-        if chained and code.ends_with_set(local):
-            code.take_back(local)
-            self.expressions.value(value, slot.width)
-            self.expressions.condition(condition, negate=True)
-        else:
-            self.expressions.value(value, slot.width)
-            code.get(local)
-            self.expressions.condition(condition)
-        code.op("select")
-
-    def _better(self, slot: Slot, way: Way) -> None:
-        """The better one of what is on top and what the slot holds."""
-        code, local = self.code, self.places[slot].number
-        with self.expressions.scratch(slot.width) as found:
-            code.tee(found)
-            code.get(local)
-            code.get(found)
-            code.get(local)
-            code.op(f"i{slot.width}.{'lt_s' if way is Way.LEAST else 'gt_s'}")
-            code.op("select")
-
-    def _mark(self, slot: Slot, condition: Condition, mask: int) -> None:
-        code = self.code
-        fresh = self.known.get(slot) == 0
-        if not fresh and slot not in condition_reads(condition):
-            code.take(self.places[slot].number)
-        elif not fresh:
-            code.push(self.places[slot])
-        self._bits(slot.width, condition, mask)
-        if not fresh:
-            code.op(f"i{slot.width}.or")
-        self._set(slot)
-
-    def _bits(self, width: int, condition: Condition, mask: int) -> None:
-        """`mask` where the condition holds, else 0."""
-        code = self.code
-        if condition == Truth(True):
-            code.const(mask, width)
-        elif mask.bit_count() > 1:
-            code.const(mask, width)
-            code.const(0, width)
-            self.expressions.condition(condition)
-            code.op("select")
-        else:
-            self.expressions.condition(condition, strict=True)
-            if width == 64:
-                code.op("i64.extend_i32_u")
-            if mask > 1:
-                code.const(mask.bit_length() - 1, width)
-                code.op(f"i{width}.shl")
-
     # --- ways -----------------------------------------------------------------------------------
 
     def _when(
@@ -376,15 +288,15 @@ class _Step:
         if not then:
             return
         self.expressions.condition(condition)
-        before = dict(self.known)
+        before = dict(self.gathers.known)
         with self.code.block("if"):
             self._statements(then)
             if otherwise:
                 self.code.op("else")
-                after, self.known = self.known, before
+                after, self.gathers.known = self.gathers.known, before
                 self._statements(otherwise)
                 before = after
-        self.known = _common(self.known, before)
+        self.gathers.known = _common(self.gathers.known, before)
 
     def _switch(self, slot: Slot, parts: Sequence[Part]) -> None:
         """Blocks inside each other, the first part's innermost: a branch out of it leads to the part."""
@@ -395,16 +307,16 @@ class _Step:
         labels = [code.open() for _ in parts][::-1]
         to = {v: label for (vs, _), label in zip(parts, labels, strict=True) for v in vs}
         branch_by_value(self.expressions, slot, to, end)
-        before, after = self.known, self.known
+        before, after = self.gathers.known, self.gathers.known
         for label, (_, part) in zip(labels, parts, strict=True):
             code.close()
-            self.known = dict(before)
+            self.gathers.known = dict(before)
             self._statements(part)
-            after = _common(after, self.known)
+            after = _common(after, self.gathers.known)
             if label.level != end.level + 1:
                 code.branch("br", end)
         code.close()
-        self.known = after
+        self.gathers.known = after
 
 
 def _stands(one: Statement, *, timed: bool) -> TypeGuard[Load]:
@@ -428,18 +340,3 @@ def _is_plain_store(one: Statement) -> bool:
 def _common(a: Mapping[Slot, int], b: Mapping[Slot, int]) -> dict[Slot, int]:
     """What is known on both ways."""
     return {slot: value for slot, value in a.items() if b.get(slot) == value}
-
-
-def _when_better(slot: Slot, condition: Condition, value: Value, way: Way) -> Condition:
-    """When a slot takes a value that costs nothing to look at twice."""
-    old = Read(slot, slot.width)
-    match way:
-        case Way.LAST:
-            return condition
-        case Way.LEAST:
-            better = Compare(CompareOp.LT, value, old)
-        case Way.GREATEST:
-            better = Compare(CompareOp.LT, old, value)
-        case _:
-            assert_never(way)
-    return better if condition == Truth(True) else Both((condition, better))
