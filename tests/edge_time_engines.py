@@ -19,6 +19,7 @@ from wasm_policies import SNAPSHOT, Call, Put, Step, run_in_node, run_in_wasmtim
 
 from govlang.compiler import ir
 from govlang.compiler.c_time import Objects, state_size
+from govlang.compiler.c_time import heads as heads_of
 from govlang.compiler.program import STATE_HOMES, Home, Variable
 from govlang.compiler.steps_deadline import DEADLINE
 from govlang.compiler.wasm import TAKEN_OVER_TIME, export_name, wasm_module
@@ -167,6 +168,14 @@ class Library:
         )
         return int(answer), {v.name: value for v, value in zip(kept, out, strict=True)}
 
+    def with_null(self, number: int) -> list[str]:
+        """The calls with one pointer that is NULL that are not answered with -2 and, of a request, a refusal."""
+        one = self.found[number]
+        heads = [head for _, head in heads_of(Objects(one.program, one.names))]
+        function = getattr(self.library, f"null_{number}")
+        pairs = [(h, at) for h, head in enumerate(heads) for at in range(head.count("*"))]
+        return [f"{heads[h]} {at}" for h, at in pairs if function(h, at) != 0]
+
 
 def _signed(value: int) -> int:
     return value - 2**64 if value >= 2**63 else value
@@ -218,6 +227,7 @@ def _driver(one: Emitted, number: int) -> Iterator[str]:
         yield f"    out[{index}] = (int64_t){place};"
     yield from ("    (void)request;", "    return answer;", "}")
     yield from _saver(one, number, both)
+    yield from _nulls(one, number)
 
 
 def _saver(one: Emitted, number: int, both: str) -> Iterator[str]:
@@ -242,6 +252,49 @@ def _saver(one: Emitted, number: int, both: str) -> Iterator[str]:
     for index, v in enumerate(kept):
         yield f"    out[{index}] = (int64_t){v.home}.{names.members[v.name]};"
     yield from ("    return answer;", "}")
+
+
+def _nulls(one: Emitted, number: int) -> Iterator[str]:
+    """A function that calls function `which` with its pointer `at` NULL; 0 if the answer is right."""
+    names, objects = one.names, Objects(one.program, one.names)
+    head = f"int32_t null_{number}(int32_t which, int32_t at)"
+    yield from (f"{head};", head, "{")
+    starts = {"request": "REQUEST_UNSET", "params": "PARAMS_DEFAULT", "sample": "SAMPLE_UNSET"}
+    starts |= {"shared": "SHARED_START", "state": "STATE_START"}
+    used = {p for _, h in heads_of(objects) for p in _pointers(h)}
+    for struct, first in starts.items():
+        if struct in used:
+            yield f"    {names.of(f'{struct}_t')} {struct} = {names.macro(first)};"
+    yield f"    {names.of('outcome_t')} outcome;"
+    yield f"    uint8_t bytes[{names.macro('STATE_BYTES')}] = {{ 0u }};"
+    yield "    int64_t deadline = 0;"
+    for which, (_, head) in enumerate(heads_of(objects)):
+        own = _pointers(head)
+        for at, null in enumerate(own):
+            given = [_argument(word, null) for word in _arguments(head)]
+            call = f"{head.split('(')[0].split()[-1]}({', '.join(given)})"
+            asked = "outcome" in own and null != "outcome"
+            rule = f" || (outcome.decision != 4) || (outcome.rule != {len(one.policy.rules) + 1})"
+            wrong = f"({call} != -2){rule if asked else ''}"
+            yield f"    if ((which == {which}) && (at == {at})) {{"
+            yield "        outcome.decision = 0;"
+            yield f"        return ({wrong}) ? 1 : 0;"
+            yield "    }"
+    yield from ("    (void)bytes; (void)deadline; (void)outcome;", "    return 2;", "}")
+
+
+def _arguments(head: str) -> list[str]:
+    return [one.replace("*", "* ").split()[-1] for one in head.split("(")[1].rstrip(")").split(",")]
+
+
+def _pointers(head: str) -> list[str]:
+    declared = head.split("(")[1].rstrip(")").split(",")
+    return [name for name, one in zip(_arguments(head), declared, strict=True) if "*" in one]
+
+
+def _argument(word: str, null: str) -> str:
+    numbers = {"now": "0", "length": "0u", "downtime": "0", "bytes": "bytes"}
+    return "NULL" if word == null else numbers.get(word, f"&{word}")
 
 
 def _kind(one: Variable) -> str:

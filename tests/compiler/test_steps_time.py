@@ -7,11 +7,14 @@ from collections import Counter
 
 import pytest
 from edge_time import REFUSED, Board, history, random_board, random_state, strayed
+from ir_requests import random_params
 from program_run import run_sample
+from time_ir_policies import BOARDS, random_time_policy
 
+from govlang.compiler import ir
 from govlang.compiler.program import Program
 from govlang.compiler.program_tidy import tidied
-from govlang.compiler.step import Request
+from govlang.compiler.step import Report, Request, State, step, watch
 from govlang.compiler.steps import build_program
 from govlang.compiler.text_classes import classify_fields
 
@@ -60,3 +63,12 @@ def test_samples_are_taken_in_as_by_the_reference_step(batch: int) -> None:
 def test_many_samples_are_taken_in_as_by_the_reference_step(batch: int) -> None:
     for seed in range(10_000 + batch * 20, 10_000 + (batch + 1) * 20):
         agree(seed, 150, Counter())
+
+
+def test_what_happens_to_all_says_nothing_of_a_key_whatever_it_is_called() -> None:
+    policy = random_time_policy(random.Random(5), BOARDS[0])
+    assert policy.time is not None
+    params = random_params(random.Random(5), policy)
+    state, _ = step(policy, params, State(), Report("f", {}, 5, ""))
+    seen = watch(policy, params, state, Report("g", {}, 9))
+    assert seen.moving[ir.GAP] == ir.GAP_MAX

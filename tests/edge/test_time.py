@@ -190,3 +190,12 @@ def test_every_engine_takes_many_samples_in_as_the_reference_step(
     start = 20_000 + batch * 20
     make = of_source if batch % 3 == 0 else of_ir
     assert differences(make, range(start, start + 20), 80, tmp_path)[:3] == []
+
+
+@pytest.mark.parametrize("compiler", OPTIMISED)
+def test_c_answers_null_pointers(compiler: str, tmp_path: Path) -> None:
+    boards = [random_board(random.Random(seed)) for seed in range(12)]
+    emits = [named(board.policy, str(number)) for number, board in enumerate(boards)]
+    library = Library(tmp_path, emits, compiler, "-O1")
+    for number, _ in enumerate(emits):
+        assert library.with_null(number) == []
