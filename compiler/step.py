@@ -219,9 +219,11 @@ class _Step:
         yield ir.GAP, min(ir.GAP_MAX, max(0, key[0])) if key else ir.GAP_MAX
 
     def _instances(self, state: State, scopes: Iterable[str]) -> Iterator[Instance]:
+        """The instances of those scopes that the sample addresses, as far as there are any."""
         for scope in scopes:
-            if scope in self.addresses and (scope, self.addresses[scope]) in state.instances:
-                yield state.instances[scope, self.addresses[scope]]
+            key = self.addresses.get(scope)  # which may be the empty text
+            if key is not None and (scope, key) in state.instances:
+                yield state.instances[scope, key]
 
     def _kind(self) -> int:
         match self.sample:
