@@ -53,7 +53,9 @@ def _changing(
 ) -> Mapping[str, Verdict]:
     """The columns on which something may change before the deadline."""
     silent = moments.layout(Moment.SILENT)
-    silence = Silence(silent.domain, memory.columns, drifting, lambda at: moments.solver(at.moment))
+    silence = Silence(
+        moments.widest, memory.columns, drifting, lambda at: moments.solver(at.moment)
+    )
     before = ((silent, one) for one in time.updates if one.stage < ir.Stage.CLOSE)
     keep_still(moments.policy, moments.layout(), before, silence)
     return silence.doubts
