@@ -70,7 +70,7 @@ def _by_gaps(moments: Moments, memory: Memory, time: ir.Time) -> dict[str, Verdi
     decide = moments.layout()
     last = memory.gap_points[-1] if memory.gap_points else 0
     beyond = {decide.value[ir.GAP]: (Drift(last, ir.GAP_MAX, fixed=last == ir.GAP_MAX),)}
-    silence = Silence(decide.domain, memory.columns, beyond, lambda at: moments.solver(at.moment))
+    silence = Silence(moments.widest, memory.columns, beyond, lambda at: moments.solver(at.moment))
     updates = ((moments.layout(moment_of(one.stage)), one) for one in time.updates)
     keep_still(moments.policy, decide, updates, silence)
     for expr in (expr for rule in moments.policy.rules for expr in expressions(rule)):

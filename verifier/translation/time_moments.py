@@ -17,7 +17,7 @@ from govlang.verifier.translation.decode import Decoded
 from govlang.verifier.translation.solve import Solver
 from govlang.verifier.translation.source import Layout, Moment, TextModel
 from govlang.verifier.translation.time_decode import Memory
-from govlang.verifier.translation.tree import Tree
+from govlang.verifier.translation.tree import Domain, Tree, unite
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,14 @@ class Moments:
             )
             self._layouts[moment] = made
         return self._layouts[moment]
+
+    @property
+    def widest(self) -> Domain:
+        """What the words of each column can be at any moment."""
+        first, last = (self.layout(moment).domain for moment in (Moment.UPDATE, Moment.CLOSE))
+        pairs = zip(first.spans, last.spans, strict=True)
+        spans = (None if a is None or b is None else unite(a, b) for a, b in pairs)
+        return Domain(tuple(spans), first.members)
 
     def solver(self, moment: Moment = Moment.DECIDE) -> Solver:
         """Who can be asked."""

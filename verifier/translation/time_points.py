@@ -66,7 +66,7 @@ def _between(points: Sequence[int], lo: int, hi: int) -> Iterator[Drift]:
 
 @dataclass(slots=True)
 class Silence:
-    """What must hold while nothing is reported."""
+    """What must hold while nothing is reported; `domain`: what words can be, at whatever moment."""
 
     domain: Domain
     names: Mapping[int, str]

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from govlang.compiler import ir
+from govlang.verifier.translation.drift import Drift, columns_of
 from govlang.verifier.translation.proof import Obligation, Verdict
 from govlang.verifier.translation.search import Doubt
 from govlang.verifier.translation.source import Moment
@@ -28,29 +29,33 @@ def prove_time(moments: Moments, memory: Memory, doubts: list[Doubt]) -> Iterato
     time = moments.policy.time
     assert time is not None
     updates = Updates(moments, time, memory, doubts)
-    undecided = dict.fromkeys(updates.differing(), Verdict.UNDECIDED)
+    undecided = dict.fromkeys((*updates.differing(), *_assumed(moments)), Verdict.UNDECIDED)
     yield _obligation("updates", "normal form, solver", len(memory.updates), undecided)
     leaving = dict.fromkeys(updates.leaving(), Verdict.UNDECIDED)
     yield _obligation("ranges", "intervals, solver", len(time.updates), leaving)
     drifting = intervals(memory)
-    failed = _changing(
-        moments,
-        time,
-        Silence(
-            moments.layout(Moment.SILENT).domain,
-            memory.columns,
-            drifting,
-            lambda at: moments.solver(at.moment),
-        ),
-    )
+    failed = _changing(moments, memory, time, drifting)
     yield _obligation("deadlines", "intervals, solver", sum(map(len, drifting.values())), failed)
     apart = told_apart(moments, memory, updates)
     yield _obligation("forgetting", "intervals, solver", len(memory.cells), apart)
 
 
-def _changing(moments: Moments, time: ir.Time, silence: Silence) -> Mapping[str, Verdict]:
+def _assumed(moments: Moments) -> Iterator[str]:
+    """Assumptions about what is remembered: they would be asked again once updates have changed it."""
+    layout = moments.layout()
+    for one in moments.policy.assumptions:
+        if columns_of(layout.condition(one.condition)) & layout.remembered.keys():
+            yield f"the assumption `{one.text}`, which reads what is remembered"
+
+
+def _changing(
+    moments: Moments, memory: Memory, time: ir.Time, drifting: Mapping[int, tuple[Drift, ...]]
+) -> Mapping[str, Verdict]:
     """The columns on which something may change before the deadline."""
     silent = moments.layout(Moment.SILENT)
+    silence = Silence(
+        moments.widest, memory.columns, drifting, lambda at: moments.solver(at.moment)
+    )
     before = ((silent, one) for one in time.updates if one.stage < ir.Stage.CLOSE)
     keep_still(moments.policy, moments.layout(), before, silence)
     return silence.doubts

@@ -15,7 +15,16 @@ from govlang.compiler import ir
 from govlang.compiler.interpret import Value
 from govlang.compiler.obligations import argument
 from govlang.compiler.requests import columns_of, read_sample, write_request
-from govlang.compiler.step import Instance, Report, Request, State, Tick, initial_state, step
+from govlang.compiler.step import (
+    Instance,
+    InvalidRequest,
+    Report,
+    Request,
+    State,
+    Tick,
+    initial_state,
+    step,
+)
 from govlang.verifier.translation.outcome import NoOutcomeError
 from govlang.verifier.translation.proof import Refutation
 from govlang.verifier.translation.records import Mismatch
@@ -54,6 +63,8 @@ class TimeWitnesses(TableSearch[TimeDifference]):
     def try_values(self, candidate: Candidate) -> TimeDifference | None:
         """Whether the sample with these words shows a difference."""
         sample = self._sample(candidate.values, _NOW)
+        if isinstance(sample, InvalidRequest):
+            return None
         return self._difference(candidate.params, self._before(candidate.values), sample)
 
     def refuted(self, what: str, found: TimeDifference) -> Refutation:
@@ -104,11 +115,10 @@ class TimeWitnesses(TableSearch[TimeDifference]):
 
     # --- from words ------------------------------------------------------------------------------
 
-    def _sample(self, values: Mapping[str, Value], now: int) -> Sample:
+    def _sample(self, values: Mapping[str, Value], now: int) -> Sample | InvalidRequest:
         kind = values[ir.SAMPLE]
         if kind == ir.REQUEST:
-            own = {one.name: values[one.name] for one in self.policy.fields if one.name in values}
-            return Request(own, now)
+            return read_sample(self.policy, *write_request(self.policy, values), now)
         key = _KEY if self.time.key else None
         if kind == ir.TICK:
             return Tick(now, key)
@@ -168,6 +178,8 @@ class TimeWitnesses(TableSearch[TimeDifference]):
         for _ in range(_SAMPLES):
             now += rng.choice([0, 1, *(wait for wait in waits if 0 < wait < _NOW)])
             sample = self._sample(self.random(rng).values, now)
+            if isinstance(sample, InvalidRequest):
+                continue
             found = self._difference(params, state, sample)
             if found is not None:
                 return found

@@ -245,6 +245,13 @@ def test_what_turns_over_from_the_start_may_not_be_forgotten(gate: Gate) -> None
     assert open_obligations(policy) == {"forgetting": ("the start of cell `door`",)}
 
 
+def test_an_assumption_about_what_is_remembered_is_not_proved(gate: Gate) -> None:
+    calm = ir.Assumption("calm", ir.InRanges("storm.age", ((1, 10_001),)))
+    policy = replace(gate[0], assumptions=(calm,))
+    failed = ("the assumption `calm`, which reads what is remembered",)
+    assert open_obligations(policy) == {"updates": failed}
+
+
 def test_an_age_that_is_kept_as_a_number_has_no_deadline(gate: Gate) -> None:
     """What is copied out of a growing cell goes on, and no point says when."""
     asked = ir.InRanges(ir.SAMPLE, ((ir.REQUEST, ir.REQUEST),))
