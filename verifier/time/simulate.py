@@ -25,7 +25,7 @@ from govlang.verifier.time.traces import Reached, Sample
 WORK_MAX: Final = 60_000
 """Cells and updates that are computed."""
 
-TOTAL_MAX: Final = 600
+TOTAL_MAX: Final = 900
 """Samples of all histories together."""
 
 SAMPLES_MAX: Final = 12
@@ -50,6 +50,7 @@ INSIDE: Final = 0.85
 """How often a request keeps to the box of a rule in a field."""
 
 TICKS: Final = 0.1
+DIRECTED: Final = 0.7
 REPORTS: Final = 0.6
 OFTEN_MAX: Final = 130
 TEXTS_MAX: Final = 4
@@ -67,6 +68,8 @@ class Aim:
     """How often a sample comes."""
     boxes: Sequence[Box]
     """Where requests lie; none: that of any rule."""
+    rule: str = ""
+    """The rule that it is about."""
 
 
 Shown = tuple[tuple[bool, ...], str]
@@ -94,8 +97,9 @@ class Simulation:
         for rule, boxes in zip(self.policy.rules, self.boxes, strict=False):
             if boxes:
                 cells = sources(self.time, ir.fields_read(rule.condition))
-                self._aims.append(_aim(self.time, cells, boxes))
+                self._aims.append(_aim(self.time, cells, boxes, rule.id))
         self._aim = whole
+        self._silent: set[str] = set()
 
     def _collect(self) -> None:
         """The ends of every range that a column is tested for."""
@@ -116,7 +120,7 @@ class Simulation:
         cost = len(self.time.cells) + len(self.time.updates) + 1
         left = min(TOTAL_MAX, WORK_MAX // cost)
         enough = left - LEAST
-        silent = {rule.id for rule in self.policy.rules}
+        self._silent = {rule.id for rule in self.policy.rules}
         new: list[Reached] = []
         met: set[Shown] = set()
         while left > 0:
@@ -128,8 +132,8 @@ class Simulation:
                 if shown not in met:
                     met.add(shown)
                     new += [reached] if len(reached.samples) < LONG_MAX else []
-                silent.discard(shown[1])
-                if left <= (0 if silent else enough):
+                self._silent.discard(shown[1])
+                if left <= (0 if self._silent else enough):
                     return
 
     def _shown(self, reached: Reached) -> Shown:
@@ -140,6 +144,11 @@ class Simulation:
         last = reached.outcomes[-1]
         return tests, "" if last is None else last.rule_id
 
+    def _choose(self) -> Aim:
+        """What a history aims at: mostly a rule that has not decided yet."""
+        silent = [aim for aim in self._aims if aim.rule in self._silent]
+        return self.rng.choice(silent if silent and self.rng.random() < DIRECTED else self._aims)
+
     def _history(self, start: Reached | None) -> Iterator[Reached]:
         params = {p.field.name: self._number(p.field) for p in self.policy.params}
         state, at_ms = State(), 0
@@ -149,7 +158,7 @@ class Simulation:
             params, state = dict(start.params), start.after
             samples, outcomes = list(start.samples), list(start.outcomes)
             at_ms = samples[-1].at_ms
-        self._aim = self.rng.choice(self._aims)
+        self._aim = self._choose()
         for _ in range(self.rng.randint(2, SAMPLES_MAX)):
             at_ms += self.rng.choice(self._aim.waits) if samples else 0
             often = self.rng.choice(self._aim.often)
@@ -205,8 +214,9 @@ class Simulation:
         aim = self._aim
         if self.rng.random() < TICKS:
             return Tick(at_ms, "a" if self.time.key else None)
-        if aim.kinds and self.rng.random() < REPORTS:
-            one = self.time.samples[self.rng.choice(aim.kinds) - ir.FIRST_KIND]
+        kinds = aim.kinds if self.rng.random() < DIRECTED else self._aims[0].kinds
+        if kinds and self.rng.random() < REPORTS:
+            one = self.time.samples[self.rng.choice(kinds) - ir.FIRST_KIND]
             key = "a" if self.time.key and not one.shared else None
             return Report(one.name, self._row(one.fields, {}), at_ms, key)
         boxes = aim.boxes or (self.rng.choice(self._aims).boxes)
@@ -249,7 +259,7 @@ class Simulation:
         return self.rng.choice(self._texts[one.name])
 
 
-def _aim(time: ir.Time, names: set[str], boxes: Sequence[Box]) -> Aim:
+def _aim(time: ir.Time, names: set[str], boxes: Sequence[Box], rule: str = "") -> Aim:
     """What samples have to be like to change some cells."""
     cells = [cell for cell in time.cells if cell.name in names]
     heard = {
@@ -268,6 +278,7 @@ def _aim(time: ir.Time, names: set[str], boxes: Sequence[Box]) -> Aim:
         tuple(sorted(waits)),
         (*OFTEN, *sorted(_counts(time, cells)) * 2),
         boxes,
+        rule,
     )
 
 
