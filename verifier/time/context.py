@@ -38,6 +38,10 @@ RANDOM_MAX: Final = 400
 """Requests of random histories that are looked at."""
 
 
+RULES_MAX: Final = 50
+"""Rules whose texts are tried."""
+
+
 class Pool(Explorer):
     """Knows no requests but those that were reached before, and first ones."""
 
@@ -120,7 +124,8 @@ class TimeContext(Context):
         cells = {columns.value[cell.name] for cell in time.cells}
         columns.tangled |= cells  # they are not free of one another
         boxes = [[term.box for term in shape] for shape in self.judge.shapes]
-        self._simulation = Simulation(self.remembering, columns, boxes)
+        texts = _texts_told_apart(self.judge)
+        self._simulation = Simulation(self.remembering, columns, boxes, texts=texts)
         self.met = list(self._simulation.run())
         self.encoder = Encoder(columns)
         self.explorer = Pool(self.remembering, self.judge, self.reached, self.met)
@@ -206,6 +211,22 @@ class TimeContext(Context):
             for p in self.policy.params
         }
         return Trace(tuple(steps), params)
+
+
+def _texts_told_apart(judge: Judge) -> dict[str, list[str]]:
+    """Texts inside and beside what some rules test."""
+    explorer = Explorer(judge)
+    found: dict[str, dict[str, None]] = {}
+    names = [one.name for one in judge.policy.fields if one.is_text]
+    if names:
+        for i in range(min(len(judge.rules), RULES_MAX)):
+            for box in (*(term.box for term in judge.shapes[i]), *explorer.outside(i)):
+                point = explorer.point(box)
+                values = {} if point is None else point.values
+                for name in names:
+                    if name in values:
+                        found.setdefault(name, {})[str(values[name])] = None
+    return {name: list(texts) for name, texts in found.items()}
 
 
 def _written(policy: ir.Policy, sample: Sample) -> Mapping[str, Any]:

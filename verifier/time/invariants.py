@@ -98,7 +98,7 @@ def find_invariants(
 
 
 def _solver(relation: Relation, timeout_ms: int) -> Any:
-    solver = z3.SimpleSolver()
+    solver = z3.SolverFor("QF_LIA")
     solver.set("timeout", timeout_ms)
     solver.set("random_seed", 0)
     solver.add(*relation.laws)

@@ -25,6 +25,10 @@ from govlang.verifier.time.traces import Reached, Sample
 WORK_MAX: Final = 60_000
 """Cells and updates that are computed."""
 
+FEW: Final = 50
+FEW_WORK_MAX: Final = 400_000
+"""The same, where there are so few rules."""
+
 TOTAL_MAX: Final = 900
 """Samples of all histories together."""
 
@@ -53,7 +57,6 @@ TICKS: Final = 0.1
 DIRECTED: Final = 0.7
 REPORTS: Final = 0.6
 OFTEN_MAX: Final = 130
-TEXTS_MAX: Final = 4
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ class Simulation:
 
     rng: Random = field(default_factory=lambda: Random("govlang"))  # noqa: S311  # no secret
     _ends: dict[str, list[int]] = field(default_factory=dict)
-    _texts: dict[str, list[str]] = field(default_factory=dict)
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    """Texts of some fields that conditions tell apart."""
 
     def __post_init__(self) -> None:
         assert self.policy.time is not None
@@ -118,7 +122,8 @@ class Simulation:
     def run(self) -> Iterator[Reached]:
         """What every sample of some histories reaches; some of them go on from what was new in others."""
         cost = len(self.time.cells) + len(self.time.updates) + 1
-        left = min(TOTAL_MAX, WORK_MAX // cost)
+        work = WORK_MAX if len(self.policy.rules) > FEW else FEW_WORK_MAX
+        left = min(TOTAL_MAX + 10 * max(self._aims[0].often), work // cost)
         enough = left - LEAST
         self._silent = {rule.id for rule in self.policy.rules}
         new: list[Reached] = []
@@ -247,16 +252,10 @@ class Simulation:
     def _text(self, one: ir.Field) -> str:
         if one.name == self.time.key:
             return "a"
-        if one.name not in self._texts:
-            known = self.columns.classes.get(one.name)
-            texts = self.columns.texts
-            pools = (
-                (texts.short(one.name), texts.plain_texts(one.name)) if known else ((b"a", b"b"),)
-            )
-            own = [t for pool in pools for t, _ in zip(pool, range(TEXTS_MAX), strict=False)]
-            fitting = [text.decode() for text in own if is_valid(one, text)]
-            self._texts[one.name] = fitting or ["a"]
-        return self.rng.choice(self._texts[one.name])
+        if one.name not in self.texts:
+            plain = [text.decode() for text in (b"a", b"b") if is_valid(one, text)]
+            self.texts[one.name] = plain or ["a"]
+        return self.rng.choice(self.texts[one.name])
 
 
 def _aim(time: ir.Time, names: set[str], boxes: Sequence[Box], rule: str = "") -> Aim:
@@ -276,7 +275,7 @@ def _aim(time: ir.Time, names: set[str], boxes: Sequence[Box], rule: str = "") -
     return Aim(
         tuple(sorted(kind for kind in heard if kind >= ir.FIRST_KIND)),
         tuple(sorted(waits)),
-        (*OFTEN, *sorted(_counts(time, cells)) * 2),
+        (*OFTEN, *OFTEN, *OFTEN, *sorted(_counts(time, cells))),
         boxes,
         rule,
     )
