@@ -28,6 +28,7 @@ from benchmarks.targets import EDGE_SIZES  # noqa: E402
 RESULTS = HERE / "results.json"
 PEER_SIZES = (10, 100, 1_000, 10_000)
 OWN_SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000)
+TIME_SIZES = (10, 100, 300, 1_000)
 QUICK_SIZES = (10, 100)
 STAGED = ("cells", "overlap")
 
@@ -72,6 +73,8 @@ def all_rows(*, quick: bool) -> Iterator[Row]:
     for kind in STAGED:
         for size in QUICK_SIZES if quick else OWN_SIZES:
             yield from stages.stage_rows(kind, size)
+    for size in QUICK_SIZES if quick else TIME_SIZES:
+        yield from stages.time_rows(size)
     small = rows.small_case()
     yield from rows.limit_rows(small)
     yield from rows.column_limit_rows(small)

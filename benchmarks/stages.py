@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.generate import generate_policy
+from benchmarks.generate_time import generate_time_policy
 from benchmarks.measure import Row
 from benchmarks.small import small_workload
 from benchmarks.source import gov_source
@@ -41,6 +42,15 @@ def stage_rows(kind: str, rules: int) -> Iterator[Row]:
     for stage in STAGES:
         yield Row(kind, rules, SUBJECT, stage, times[stage], "s")
     yield Row(kind, rules, SUBJECT, ALL_STAGES, sum(times[stage] for stage in STAGES), "s")
+
+
+def time_rows(rules: int) -> Iterator[Row]:
+    """`gov verify` on a policy over time, start and all; raises if it is not proved."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "time.gov")
+        path.write_text(generate_time_policy(rules, 1))
+        command = [str(Path(sys.executable).with_name("gov")), "verify", str(path)]
+        yield Row("time", rules, SUBJECT, "verify", one_start(command), "s")
 
 
 def cold_start_rows() -> Iterator[Row]:

@@ -27,6 +27,8 @@ ROUNDS_MAX: Final = 64
 
 def assumptions_can_hold(context: Context) -> bool:
     """Whether there is a valid request at all."""
+    if any(True for _ in context.explorer.environments()):
+        return True
     answer = context.session.find([], lambda point: context.judge.judge(point) is not None)
     if not isinstance(answer, Absent):
         return True

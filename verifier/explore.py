@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from govlang.compiler import ir
-from govlang.compiler.interpret import Value
+from govlang.compiler.interpret import Environment, Value
 from govlang.compiler.ir import Ranges
 from govlang.verifier import ranges
 from govlang.verifier.columns import BIT, Point
@@ -33,6 +33,10 @@ class Explorer:
         self.columns = judge.columns
         self._plain = [f for f in judge.policy.fields if not f.is_text]
         self._texts = [f for f in judge.policy.fields if f.is_text]
+
+    def environments(self) -> Iterator[Environment]:
+        """Valid requests that are at hand."""
+        yield from ()
 
     # --- one request in a box ----------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ What always holds: a gap is shown by a request; that there is none is proved reg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
 
 import z3
 
@@ -17,16 +18,23 @@ from govlang.compiler.interpret import DEFAULT_RULE
 from govlang.compiler.ir import Effect
 from govlang.verifier.columns import Point
 from govlang.verifier.findings import GAP, Finding, Proved, Severity
-from govlang.verifier.judge import Judged
 from govlang.verifier.options import Context
 from govlang.verifier.outcome import Decision
 from govlang.verifier.regions import Region, regions
 from govlang.verifier.solve import Absent, Answer, Found
 
+RULES_MAX: Final = 50
+"""Rules beside which a request is looked for before the solver is asked."""
+
 
 def find_gaps(context: Context) -> None:
     """Add the gap of the policy and those of its tables."""
-    _policy_gap(context)
+    find_policy_gap(context)
+    find_table_gaps(context)
+
+
+def find_table_gaps(context: Context) -> None:
+    """Add the gaps of the tables."""
     tables: dict[str, list[int]] = {}
     for i, rule in enumerate(context.judge.rules):
         if rule.kind is ir.RuleKind.ROW and "#" in rule.id:
@@ -35,7 +43,8 @@ def find_gaps(context: Context) -> None:
         _table_gap(context, name, rows)
 
 
-def _policy_gap(context: Context) -> None:
+def find_policy_gap(context: Context) -> None:
+    """Add the gap of the policy."""
     judge, policy = context.judge, context.policy
 
     def shows(point: Point) -> bool:
@@ -76,17 +85,20 @@ def _first(context: Context, shows: Callable[[Point], bool]) -> Answer | None:
     if plain is not None and shows(plain):
         return Found(plain)
     for judged in context.seen[:100]:
-        for point in _beside(context, judged):
+        for point in _beside(context, judged.fired[:2]):
             if shows(point):
                 return Found(point)
+    if not context.seen:
+        some = range(min(len(context.judge.rules), RULES_MAX))
+        return next((Found(p) for p in _beside(context, some) if shows(p)), None)
     return None
 
 
-def _beside(context: Context, judged: Judged) -> Sequence[Point]:
-    """Requests just outside the rules that fire on one."""
+def _beside(context: Context, rules: Iterable[int]) -> Iterator[Point]:
+    """Requests just outside some rules."""
     explorer = context.explorer
-    points = (explorer.point(box) for i in judged.fired[:2] for box in explorer.outside(i))
-    return [p for p in points if p is not None]
+    points = (explorer.point(box) for i in rules for box in explorer.outside(i))
+    return (p for p in points if p is not None)
 
 
 def _in_regions(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 from govlang.compiler import interpret, ir
@@ -23,6 +24,8 @@ from govlang.verifier.solve import Absent, Answer, Found, Open, Session
 
 FINDINGS_A_RULE: Final = 100
 FINDINGS_A_KIND: Final = 2_000
+SEEN_MAX: Final = 5_000
+"""Requests that are kept for later passes."""
 
 Replay = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any]
 """Decides a request (request, runtime, params as JSON has them) with the compiled table; what comes
@@ -62,13 +65,22 @@ class Context:
     def __post_init__(self) -> None:
         self.judge = Judge(self.policy)
         self.encoder = Encoder(self.judge.columns)
-        self.session = Session(self.encoder, self.options.timeout_s, watch=self.watch)
-        self.explorer = Explorer(self.judge)
+        self.explorer: Explorer = Explorer(self.judge)
+
+    @cached_property
+    def session(self) -> Session:
+        """Where questions about valid requests are asked."""
+        return Session(self.encoder, self.options.timeout_s, watch=self.watch)
 
     def tell(self, what: str, done: int, of: int) -> None:
         """Report progress."""
         if self.progress is not None:
             self.progress(what, done, of)
+
+    def remember(self, judged: Judged) -> None:
+        """Keep a request for later passes."""
+        if len(self.seen) < SEEN_MAX:
+            self.seen.append(judged)
 
     def report(self, finding: Finding, point: Point, shows: Callable[[Point], bool]) -> None:
         """Add a finding with its simplest witness, or the fact that the witness did not replay."""

@@ -162,6 +162,9 @@ def _guard_method(context: Context, i: int) -> str:
         judged = judge.judge(point)
         return judged is not None and i in judged.fired
 
+    near = context.explorer.search(i, lambda _: True)
+    if near is not None:
+        return _need(context, i)
     answer = context.session.find([fires], shows) if judge.shapes[i] else Absent()
     if isinstance(answer, Absent):
         return "its guard can never fire"
@@ -179,6 +182,8 @@ def _need(context: Context, i: int) -> str:
             return False
         return judge.outcome(judged, without=i).decision is not Effect.DENY
 
+    if context.explorer.search(i, lambda judged: shows(judged.point)) is not None:
+        return "by its guard, which can fire"
     for term in judge.shapes[i]:
         for region in regions(context, term.box):
             others = [r for r in judge.pick(region.rules) if r is not judge.rules[i]]

@@ -29,13 +29,14 @@ from govlang.verifier.findings import (
     status_of,
     undecided,
 )
-from govlang.verifier.gaps import find_gaps
+from govlang.verifier.gaps import find_gaps, find_policy_gap, find_table_gaps
 from govlang.verifier.options import Context, Options, Progress, Replay
 from govlang.verifier.properties import find_refuted_properties, settle_guards
 from govlang.verifier.smtlib import Watch
 from govlang.verifier.solve import forget, solver_name
 from govlang.verifier.time.bits import without_sets
 from govlang.verifier.time.context import TimeContext
+from govlang.verifier.time.divide import Part, divided, written_machines
 from govlang.verifier.time.flat import flat, unsupported
 from govlang.verifier.time.machines import find_idle_machines
 from govlang.verifier.time.possible import find_impossible
@@ -63,15 +64,20 @@ def verify(
     beyond = unsupported(policy)
     if beyond is not None:
         return _report(policy, (_unsettled(policy, beyond),), (), start)
+    parts = divided(policy)
     context = context_of(policy, options, replay, progress, watch)
-    if assumptions_can_hold(context):
+    if parts is not None:
+        _judge_parts(context, policy, parts)
+        context.findings += unneeded(policy, accepts, context.findings)
+    elif assumptions_can_hold(context):
         find_dead_parameters(context)
         silent = find_unreachable(context)
         find_conflicts(context)
         find_vacuous(context, silent)
         find_gaps(context)
         if isinstance(context, TimeContext):
-            find_idle_machines(context)
+            context.tell("states", len(context.known.kept), len(context.known.kept))
+            find_idle_machines(context, written_machines(context.remembering, context.time))
             find_refuted_claims(context)
             find_impossible(context)
         else:
@@ -82,6 +88,32 @@ def verify(
         _strict(accepted(one, accepts, options), options) for one in _ordered(context.findings)
     )
     return _report(policy, findings, tuple(context.proved), start)
+
+
+def _judge_parts(context: Context, policy: ir.Policy, parts: Sequence[Part]) -> None:
+    """What does not depend on how rules meet is judged of the whole, the rest part by part."""
+    if not assumptions_can_hold(context):
+        return
+    find_dead_parameters(context)
+    find_policy_gap(context)
+    assert isinstance(context, TimeContext)
+    find_impossible(context)
+    for place, part in enumerate(parts):
+        context.tell("parts", place, len(parts))
+        forget()
+        own = context_of(part.policy, context.options, context.replay, None, context.watch)
+        assert isinstance(own, TimeContext)
+        own.given = policy
+        silent = find_unreachable(own)
+        find_conflicts(own)
+        find_vacuous(own, silent)
+        find_table_gaps(own)
+        find_idle_machines(own, sorted(part.machines))
+        find_refuted_claims(own)
+        settle_guards(own)
+        context.findings += own.findings
+        known = set(context.proved)
+        context.proved += [one for one in own.proved if one not in known]
 
 
 def _report(

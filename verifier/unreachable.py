@@ -46,7 +46,6 @@ from govlang.verifier.solve import Absent, Found, Open
 PERMITS = frozenset({Effect.ALLOW, Effect.REQUIRE_HUMAN})
 PARTNERS_MAX = 6
 NEIGHBOURS_MAX = 300  # with more neighbours a cover found by cutting boxes is small enough
-SEEN_MAX = 5_000
 
 Same = Callable[[Outcome, Outcome], bool]
 
@@ -129,8 +128,7 @@ def _before(context: Context, i: int, j: int) -> bool:
 def _note(context: Context, marks: _Marks, judged: Judged, i: int) -> None:
     judge = context.judge
     outcome = judge.outcome(judged)
-    if len(context.seen) < SEEN_MAX:
-        context.seen.append(judged)
+    context.remember(judged)
     decider = judge.number.get(outcome.rule_id)
     if decider is not None:
         marks.matters.add(decider)

@@ -171,7 +171,7 @@ class _Parts:
     def _pool(self, condition: ir.BoolExpr) -> list[Environment]:
         """Requests on which parts of a condition are likely to matter."""
         judge = self.context.judge
-        found = []
+        found = list(self.context.explorer.environments())
         for box in self._likely(condition):
             point = self.context.explorer.point(box)
             env = None if point is None else judge.environment(point)

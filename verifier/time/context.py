@@ -9,12 +9,14 @@ sample on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 from govlang.compiler import ir
+from govlang.compiler.interpret import Environment
 from govlang.compiler.obligations import argument
 from govlang.compiler.requests import columns_of, read_report, read_sample, write_request
 from govlang.compiler.step import Report, Request, Tick
@@ -24,25 +26,51 @@ from govlang.verifier.explore import Explorer
 from govlang.verifier.findings import Finding, Proved, Trace, undecided
 from govlang.verifier.judge import Judge, Judged
 from govlang.verifier.options import Context, ReplayError
-from govlang.verifier.shapes import Box
+from govlang.verifier.shapes import Box, contains
+from govlang.verifier.solve import Session
 from govlang.verifier.time.flat import with_update_texts
 from govlang.verifier.time.invariants import Known, find_invariants
 from govlang.verifier.time.search import Reachable, Search
+from govlang.verifier.time.simulate import Simulation
 from govlang.verifier.time.traces import Reached, Sample, run, shortened
+
+RANDOM_MAX: Final = 400
+"""Requests of random histories that are looked at."""
+
+
+RULES_MAX: Final = 50
+"""Rules whose texts are tried."""
 
 
 class Pool(Explorer):
-    """Knows no requests but those that were reached before."""
+    """Knows no requests but those that were reached before, and first ones."""
 
-    def __init__(self, judge: Judge, search: Search) -> None:
+    def __init__(
+        self,
+        policy: ir.Policy,
+        judge: Judge,
+        reached: Sequence[Reached],
+        met: Sequence[Reached],
+    ) -> None:
         super().__init__(judge)
-        self.reached = search.pool
+        self.reached = reached
         self._known = 0
+        self._policy = policy
+        self._random = [one for one in met if one.decision is not None][:RANDOM_MAX]
+        self._met = self._random
         self._firing: dict[int, list[Judged]] = {}
 
-    def point(self, box: Box) -> Point | None:  # noqa: ARG002  # no row is made up
-        """None: whether a state can be reached does not follow from a box."""
-        return None
+    def point(self, box: Box) -> Point | None:
+        """A request in a box that is the first sample of all; None if none is at hand."""
+        made = super().point(box)
+        if made is None:
+            return None
+        names = {one.name for one in self._policy.fields}
+        request = Request({n: v for n, v in made.values.items() if n in names})
+        found = run(self._policy, made.params, (request,))
+        if found is None or not contains(box, self.columns.row(found)):
+            return None
+        return found
 
     def search(
         self,
@@ -53,18 +81,25 @@ class Pool(Explorer):
     ) -> Judged | None:
         """A request that was reached before, on which a rule fires and `shows` holds."""
         del partners, before
-        self._judge_new()
+        self._judge(self._met)
+        self._met = []
+        self._judge(self.reached[self._known :])
+        self._known = len(self.reached)
         return next((one for one in self._firing.get(rule, ()) if shows(one)), None)
 
-    def _judge_new(self) -> None:
-        """What fires on the requests that were reached since the last time."""
-        for reached in self.reached[self._known :]:
+    def environments(self) -> Iterator[Environment]:
+        """Requests of random histories."""
+        for one in self._random:
+            yield self.judge.environment(one)
+
+    def _judge(self, new: Sequence[Reached]) -> None:
+        """What fires on some requests."""
+        for reached in new:
             judged = None if reached.decision is None else self.judge.judge(reached)
             if judged is None:
                 continue
             for rule in judged.fired:
                 self._firing.setdefault(rule, []).append(judged)
-        self._known = len(self.reached)
 
 
 @dataclass
@@ -81,29 +116,55 @@ class TimeContext(Context):
         time = self.remembering.time
         assert time is not None
         self.time = time
-        timeout_ms = max(1, int(self.options.timeout_s * 1000))
+        self._timeout_ms = max(1, int(self.options.timeout_s * 1000))
+        self.reached: list[Reached] = []
         columns_policy = with_update_texts(self.policy, time)
         self.judge = Judge(replace(self.policy, properties=columns_policy.properties))
         columns: Columns = self.judge.columns
         cells = {columns.value[cell.name] for cell in time.cells}
         columns.tangled |= cells  # they are not free of one another
-        start = perf_counter()
-        self.known: Known = find_invariants(self.policy, time, columns, timeout_ms, self.watch)
-        self._tell_known(start)
+        boxes = [[term.box for term in shape] for shape in self.judge.shapes]
+        texts = _texts_told_apart(self.judge)
+        self._simulation = Simulation(self.remembering, columns, boxes, texts=texts)
+        self.met = list(self._simulation.run())
         self.encoder = Encoder(columns)
-        self.search = Search(
-            self.remembering, self.policy, time, self.encoder, self.known, timeout_ms, self.watch
+        self.explorer = Pool(self.remembering, self.judge, self.reached, self.met)
+
+    @cached_property
+    def known(self) -> Known:
+        """What holds of cells in every state that can be reached."""
+        start = perf_counter()
+        states = [one.after for one in self.met]
+        found = find_invariants(
+            self.policy,
+            self.time,
+            self.judge.columns,
+            self._timeout_ms,
+            self.watch,
+            states,
+            self._simulation.onward,
         )
-        self._limit_to_requests()
-        self.session = Reachable(self.search, self.options.timeout_s, self.watch)
-        self.explorer = Pool(self.judge, self.search)
-
-    def _tell_known(self, start: float) -> None:
         ms = int((perf_counter() - start) * 1000)
-        facts = [fact for fact in self.known.kept if not fact.plain]
+        facts = [fact for fact in found.kept if not fact.plain]
         self.proved += [Proved(f.text, "state", "induction k=1", ms) for f in facts]
+        return found
 
-    def _limit_to_requests(self) -> None:
+    @cached_property
+    def search(self) -> Search:
+        """Where histories are asked for."""
+        return Search(
+            self.remembering,
+            self.policy,
+            self.time,
+            self.encoder,
+            self.known,
+            self._timeout_ms,
+            self.watch,
+            self.reached,
+        )
+
+    @cached_property
+    def session(self) -> Session:
         """Rules are asked at requests, and where the clock went back only if some rule reads that."""
         encoder, columns = self.encoder, self.judge.columns
         cells = {c.name: encoder.variables[columns.value[c.name]] for c in self.time.cells}
@@ -111,6 +172,12 @@ class TimeContext(Context):
         encoder.lemmas.append(encoder.variables[columns.value[ir.SAMPLE]] == ir.REQUEST)
         if not self.time.rules_read_clock:
             encoder.lemmas.append(encoder.variables[columns.value[ir.CLOCK_FAULT]] == 0)
+        return Reachable(self.search, self.options.timeout_s, self.watch)
+
+    def remember(self, judged: Judged) -> None:
+        """Keep a request for later passes, unless its history is random."""
+        if isinstance(judged.point, Reached) and not judged.point.by_chance:
+            super().remember(judged)
 
     def report(self, finding: Finding, point: Point, shows: Callable[[Point], bool]) -> None:
         """Add a finding with its shortest history, or the fact that it did not replay."""
@@ -133,7 +200,7 @@ class TimeContext(Context):
         written = [_written(self.given, one) for one in reached.samples]
         read = tuple(_read(self.given, one) for one in written)
         again = run(self.given, reached.params, read)
-        if again is None or again.outcomes != reached.outcomes:
+        if again is None or again.outcomes[-1] != reached.outcomes[-1]:
             raise ReplayError("the history of the witness does not read back")
         steps = [dict(one) for one in written]
         for step, outcome in zip(steps, again.outcomes, strict=True):
@@ -144,6 +211,22 @@ class TimeContext(Context):
             for p in self.policy.params
         }
         return Trace(tuple(steps), params)
+
+
+def _texts_told_apart(judge: Judge) -> dict[str, list[str]]:
+    """Texts inside and beside what some rules test."""
+    explorer = Explorer(judge)
+    found: dict[str, dict[str, None]] = {}
+    names = [one.name for one in judge.policy.fields if one.is_text]
+    if names:
+        for i in range(min(len(judge.rules), RULES_MAX)):
+            for box in (*(term.box for term in judge.shapes[i]), *explorer.outside(i)):
+                point = explorer.point(box)
+                values = {} if point is None else point.values
+                for name in names:
+                    if name in values:
+                        found.setdefault(name, {})[str(values[name])] = None
+    return {name: list(texts) for name, texts in found.items()}
 
 
 def _written(policy: ir.Policy, sample: Sample) -> Mapping[str, Any]:

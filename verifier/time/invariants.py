@@ -10,7 +10,7 @@ come between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise, permutations
@@ -19,6 +19,8 @@ from typing import Any, Final
 import z3
 
 from govlang.compiler import ir
+from govlang.compiler.interpret import Environment
+from govlang.compiler.step import State
 from govlang.verifier.columns import Columns
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.parts import describe
@@ -36,12 +38,18 @@ ATOMS_MAX: Final = 400
 """Facts about what holds in a state of a machine, of one scope."""
 
 
+Numbers = Mapping[str, int]
+Onward = Callable[[Numbers], Iterable[Numbers]]
+
+
 @dataclass(frozen=True)
 class Fact:
     """Something about cells: in words, and as a term over them."""
 
     text: str
     of: Callable[[Terms], Term]
+    holds: Callable[[Numbers], bool]
+    """Whether cells have it that are numbers."""
     plain: bool = False
     """Whether it only says that a cell lies in its range."""
 
@@ -65,13 +73,21 @@ def find_invariants(
     columns: Columns,
     timeout_ms: int,
     watch: Watch | None = None,
+    states: Iterable[State] = (),
+    onward: Onward = lambda _: (),
 ) -> Known:
-    """The facts of a policy that are inductive."""
+    """The facts of a policy that are inductive.
+
+    Those that `states` refute are not even tried; `onward` says of cells what some samples make of them.
+    """
     encoder = Encoder(columns, "!")
     relation = Relation(policy, time, (encoder,), lambda _: ())
-    start = {c.name: z3.IntVal(c.initial) for c in time.cells}
-    facts = [f for f in _candidates(policy, time, encoder) if z3.is_true(z3.simplify(f.of(start)))]
-    kept = _inductive(relation, facts, timeout_ms, watch)
+    facts = [
+        fact
+        for scope in sorted({cell.scope for cell in time.cells})
+        for fact in _standing(time, scope, _candidates(policy, time, scope, encoder), states)
+    ]
+    kept = _inductive(relation, facts, timeout_ms, watch, onward)
     seen = _seen(relation, kept, timeout_ms, watch)
     wanted = sum(f.plain for f in facts)
     ranges = all(sum(f.plain for f in found) == wanted for found in (kept, seen))
@@ -82,7 +98,7 @@ def find_invariants(
 
 
 def _solver(relation: Relation, timeout_ms: int) -> Any:
-    solver = z3.SimpleSolver()
+    solver = z3.SolverFor("QF_LIA")
     solver.set("timeout", timeout_ms)
     solver.set("random_seed", 0)
     solver.add(*relation.laws)
@@ -90,21 +106,45 @@ def _solver(relation: Relation, timeout_ms: int) -> Any:
 
 
 def _inductive(
-    relation: Relation, facts: Sequence[Fact], timeout_ms: int, watch: Watch | None
+    relation: Relation,
+    facts: Sequence[Fact],
+    timeout_ms: int,
+    watch: Watch | None,
+    onward: Onward,
 ) -> list[Fact]:
-    """The largest part that a sample keeps."""
+    """The largest part that a sample keeps.
+
+    Cells from which a sample leads out of a fact, though all that are left hold of them, rule it out; so of
+    the solver's counterexamples other samples are tried, too.
+    """
     solver = _solver(relation, timeout_ms)
     names = [z3.Bool(f"fact{i}") for i in range(len(facts))]
     for name, fact in zip(names, facts, strict=True):
         solver.add(z3.Implies(name, fact.of(relation.cells)))
-    after = [fact.of(relation.taken[0].after) for fact in facts]
+    after = _named(solver, [fact.of(relation.taken[0].after) for fact in facts], "after")
     alive = list(range(len(facts)))
     while alive:
         left = _surviving(solver, [names[i] for i in alive], {i: after[i] for i in alive}, watch)
         if len(left) == len(alive):
             break
+        cells = _numbers(solver, relation)
+        if cells is not None and all(facts[i].holds(cells) for i in alive):
+            for after_cells in onward(cells):
+                left = [i for i in left if facts[i].holds(after_cells)]
         alive = left
     return [facts[i] for i in alive]
+
+
+def _numbers(solver: Any, relation: Relation) -> Numbers | None:
+    """The cells of the last model; None if the solver has none."""
+    try:
+        model = solver.model()
+    except z3.Z3Exception:
+        return None
+    return {
+        name: model.eval(term, model_completion=True).as_long()
+        for name, term in relation.cells.items()
+    }
 
 
 def _seen(
@@ -112,7 +152,7 @@ def _seen(
 ) -> list[Fact]:
     solver = _solver(relation, timeout_ms)
     solver.add(*(fact.of(relation.cells) for fact in facts))
-    terms = {i: fact.of(relation.taken[0].seen) for i, fact in enumerate(facts)}
+    terms = dict(enumerate(_named(solver, [f.of(relation.taken[0].seen) for f in facts], "seen")))
     while terms:
         left = _surviving(solver, [], terms, watch)
         if len(left) == len(terms):
@@ -121,42 +161,66 @@ def _seen(
     return [facts[i] for i in terms]
 
 
+def _named(solver: Any, terms: Sequence[Term], word: str) -> list[Term]:
+    """A literal for each term, whose value a model has at hand."""
+    names = [z3.Bool(f"{word}{i}") for i in range(len(terms))]
+    solver.add(*(name == term for name, term in zip(names, terms, strict=True)))
+    return names
+
+
 def _surviving(
-    solver: Any, assumed: Sequence[Term], terms: Mapping[int, Term], watch: Watch | None
+    solver: Any, assumed: Sequence[Term], names: Mapping[int, Term], watch: Watch | None
 ) -> list[int]:
-    """The terms that a countermodel leaves true; all of them if it is proved that there is none."""
-    wrong = z3.Or([z3.Not(term) for term in terms.values()])
+    """The facts that a countermodel leaves true; all of them if it is proved that there is none."""
+    wrong = z3.Bool(f"wrong in {len(names)}")
+    solver.add(z3.Implies(wrong, z3.Or([z3.Not(name) for name in names.values()])))
     verdict = ask(solver, [*assumed, wrong], watch)
     if verdict == z3.unsat:
-        return list(terms)
+        return list(names)
     if verdict == z3.sat:
         model = solver.model()
-        left = [i for i, t in terms.items() if z3.is_true(model.eval(t, model_completion=True))]
-        if len(left) < len(terms):
+        left = [i for i, name in names.items() if not z3.is_false(model[name])]
+        if len(left) < len(names):
             return left
-    return [i for i, t in terms.items() if ask(solver, [*assumed, z3.Not(t)], watch) == z3.unsat]
+    return [i for i, n in names.items() if ask(solver, [*assumed, z3.Not(n)], watch) == z3.unsat]
 
 
 # --- what shapes suggest ---------------------------------------------------------------------------
 
 
-def _candidates(policy: ir.Policy, time: ir.Time, encoder: Encoder) -> Iterator[Fact]:
-    for cell in time.cells:
-        if not cell.brief:
-            yield _in_range(cell)
-    for scope in sorted({cell.scope for cell in time.cells}):
-        own = [c for c in time.cells if c.scope == scope and not c.brief]
-        yield from _orders(own, _counters(time, own))
-        yield from _same_panes(own)
-        yield from _causes(time, own)
-        yield from _states(policy, time, own, encoder)
-        yield from _claims(policy, own, encoder)
+def _candidates(policy: ir.Policy, time: ir.Time, scope: str, encoder: Encoder) -> Iterator[Fact]:
+    own = [c for c in time.cells if c.scope == scope and not c.brief]
+    yield from map(_in_range, own)
+    yield from _orders(own, _counters(time, own))
+    yield from _same_panes(own)
+    yield from _causes(time, own)
+    yield from _states(policy, time, own, encoder)
+    yield from _claims(policy, own, encoder)
+
+
+def _standing(
+    time: ir.Time, scope: str, facts: Iterable[Fact], states: Iterable[State]
+) -> list[Fact]:
+    """The facts that hold of the initial cells and of those of some states."""
+    start = {c.name: c.initial for c in time.cells if c.scope == scope and not c.brief}
+    left = [fact for fact in facts if fact.holds(start)]
+    met: set[tuple[int, ...]] = set()
+    for state in states:
+        for (own, _), instance in state.instances.items():
+            values = tuple(instance.cells.values())
+            if own == scope and values not in met:
+                met.add(values)
+                left = [fact for fact in left if fact.holds(instance.cells)]
+    return left
 
 
 def _in_range(cell: ir.Cell) -> Fact:
     name, lo, hi = cell.name, cell.field.lo, cell.field.hi
     return Fact(
-        f"`{name}` is in {lo}..{hi}", lambda s: z3.And(s[name] >= lo, s[name] <= hi), plain=True
+        f"`{name}` is in {lo}..{hi}",
+        lambda s: z3.And(s[name] >= lo, s[name] <= hi),
+        lambda s: lo <= s[name] <= hi,
+        plain=True,
     )
 
 
@@ -187,7 +251,11 @@ def _same_panes(cells: Sequence[ir.Cell]) -> Iterator[Fact]:
 
 def _equal(a: ir.Cell, b: ir.Cell) -> Fact:
     first, second = a.name, b.name
-    return Fact(f"`{first}` equals `{second}`", lambda s: s[first] == s[second])
+    return Fact(
+        f"`{first}` equals `{second}`",
+        lambda s: s[first] == s[second],
+        lambda s: s[first] == s[second],
+    )
 
 
 def _causes(time: ir.Time, cells: Sequence[ir.Cell]) -> Iterator[Fact]:
@@ -236,6 +304,7 @@ def _one_of(cell: ir.Cell, value: int, shown: str, orders: Sequence[Fact]) -> Fa
     return Fact(
         f"while `{name}` is {shown}: {listed}",
         lambda s: z3.Or([s[name] != value, *(one.of(s) for one in orders)]),
+        lambda s: s[name] != value or any(one.holds(s) for one in orders),
     )
 
 
@@ -276,7 +345,12 @@ def _order(a: ir.Cell, b: ir.Cell) -> Fact:
         none = [v < 0 for v, c in ((x, a), (y, b)) if c.field.lo < 0]
         return z3.Or([*none, term])
 
-    return Fact(f"`{first}` {less} `{second}`", of)
+    def holds(cells: Numbers) -> bool:
+        x, y = cells[first], cells[second]
+        none = (x < 0 and a.field.lo < 0) or (y < 0 and b.field.lo < 0)
+        return none or x <= y or y >= cap
+
+    return Fact(f"`{first}` {less} `{second}`", of, holds)
 
 
 def _states(
@@ -306,7 +380,9 @@ def _states(
 
 def _never(cell: ir.Cell, value: int, shown: str) -> Fact:
     name = cell.name
-    return Fact(f"`{name}` is never {shown}", lambda s: s[name] != value)
+    return Fact(
+        f"`{name}` is never {shown}", lambda s: s[name] != value, lambda s: s[name] != value
+    )
 
 
 def _order_in(cell: ir.Cell, value: int, shown: str, order: Fact) -> Fact:
@@ -314,6 +390,7 @@ def _order_in(cell: ir.Cell, value: int, shown: str, order: Fact) -> Fact:
     return Fact(
         f"while `{name}` is {shown}: {order.text}",
         lambda s: z3.Or(s[name] != value, order.of(s)),
+        lambda s: s[name] != value or order.holds(s),
     )
 
 
@@ -326,8 +403,12 @@ def _implied(
         holds = encoder.over(cells).condition(atom)
         return z3.Or(cells[name] != value, holds if wanted else z3.Not(holds))
 
+    def true(cells: Numbers) -> bool:
+        env = Environment(encoder.columns.policy, {}, cells)
+        return cells[name] != value or env.holds(atom) is wanted
+
     said = describe(atom)
-    return Fact(f"while `{name}` is {shown}: {said if wanted else f'not ({said})'}", of)
+    return Fact(f"while `{name}` is {shown}: {said if wanted else f'not ({said})'}", of, true)
 
 
 def _atoms(policy: ir.Policy, time: ir.Time, names: set[str]) -> list[ir.BoolExpr]:
@@ -352,11 +433,16 @@ def _claims(policy: ir.Policy, cells: Sequence[ir.Cell], encoder: Encoder) -> It
         read = ir.fields_read(one.condition)
         plain = not one.mentions_decision and not one.possible and not _params(one.condition)
         if plain and read and read <= names:
-            yield Fact(f"`{one.name}`", partial(_holds, encoder, one.condition))
+            true = partial(_is_true, encoder, one.condition)
+            yield Fact(f"`{one.name}`", partial(_holds, encoder, one.condition), true)
 
 
 def _holds(encoder: Encoder, condition: ir.BoolExpr, cells: Terms) -> Term:
     return encoder.over(cells).condition(condition)
+
+
+def _is_true(encoder: Encoder, condition: ir.BoolExpr, cells: Numbers) -> bool:
+    return Environment(encoder.columns.policy, {}, cells).holds(condition)
 
 
 def _params(condition: ir.BoolExpr) -> bool:

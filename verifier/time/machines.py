@@ -9,7 +9,7 @@ due after a time go before the others, which is no conflict.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -18,7 +18,6 @@ import z3
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment
 from govlang.compiler.ir import BoolExpr, Stage
-from govlang.compiler.sugar import AUTONOMY
 from govlang.verifier.columns import Point
 from govlang.verifier.encode import Term
 from govlang.verifier.findings import AMBIGUOUS, IDLE, Finding, Severity, undecided
@@ -51,18 +50,13 @@ class Move:
         return f"{self.machine.name}.age" in ir.fields_read(self.condition)
 
 
-def find_idle_machines(context: TimeContext) -> None:
-    """Judge every machine that was written."""
-    for cell in context.time.cells:
-        if cell.field.members and cell.cap is None and not _is_sugar(context, cell):
-            moves = list(_moves(context.time, cell))
-            if moves:
-                _judge(context, cell, moves)
-
-
-def _is_sugar(context: TimeContext, cell: ir.Cell) -> bool:
-    rules = {rule.id for rule in context.policy.rules}
-    return cell.name == AUTONOMY or f"{cell.name}.not_active" in rules
+def find_idle_machines(context: TimeContext, names: Iterable[str]) -> None:
+    """Judge some machines."""
+    for name in names:
+        cell = context.time.cell(name)
+        moves = list(_moves(context.time, cell))
+        if moves:
+            _judge(context, cell, moves)
 
 
 def _moves(time: ir.Time, cell: ir.Cell) -> Iterator[Move]:
@@ -132,7 +126,7 @@ def _absent(
     context: TimeContext, finding: Finding, asked: Asked, shows: Callable[[Point], bool]
 ) -> bool:
     """Add a finding where no history is as asked."""
-    if any(shows(reached) for reached in context.search.pool):
+    if any(shows(reached) for reached in (*context.reached, *context.met)):
         return False
     answer = context.search.find(asked, shows)
     if isinstance(answer, Absent):

@@ -40,6 +40,8 @@ class Reached(Point):
     moving: Mapping[str, Value] = field(default_factory=dict)
     """The columns as the machines found them at the last sample."""
     after: State = field(default_factory=State)
+    by_chance: bool = False
+    """Whether the samples are random, so that others show more plainly what they show."""
 
     @property
     def decision(self) -> Effect | None:
