@@ -18,7 +18,18 @@ sys.path[:] = [
     *(path for path in sys.path if Path(path or ".").resolve() != HERE),
 ]
 
-from benchmarks import edge, edge_many, machine, ours, plots, report, rows, stages  # noqa: E402
+from benchmarks import (  # noqa: E402
+    both_times,
+    edge,
+    edge_many,
+    machine,
+    ours,
+    over_time,
+    plots,
+    report,
+    rows,
+    stages,
+)
 from benchmarks.board.rows import board_rows  # noqa: E402
 from benchmarks.generate import KINDS  # noqa: E402
 from benchmarks.measure import Row  # noqa: E402
@@ -82,6 +93,8 @@ def all_rows(*, quick: bool) -> Iterator[Row]:
     yield from ours.column_rows(small)
     yield from edge.edge_rows(small)
     yield from board_rows()
+    yield from over_time.time_rows(over_time.Case())
+    yield from both_times.both_rows()
     yield from rows.peer_rows(small, budget_s)
     for kind in KINDS:
         for size in QUICK_SIZES if quick else OWN_SIZES:

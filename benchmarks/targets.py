@@ -29,6 +29,9 @@ IN_WASMTIME = "module in wasmtime, a loop inside it"
 IN_NODE = "module in Node, object in"
 CEDAR_WASM = "module in Node, object in; policy set parsed beforehand"
 MODULE_BYTES = "policy.wasm"
+OVER_TIME = "over_time"
+TIME_C = "C engine, a sample of any kind"
+TIME_PYTHON = "Python, commit, dict in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,13 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
         ),
         *(growth(figures, kind) for kind in ("cells", "overlap")),
         *edge(figures),
+        most("a sample in C, 10 temporal rules", figures.ours(OVER_TIME, 10, TIME_C), 100, "ns"),
+        most(
+            "a commit from Python, 10 temporal rules",
+            figures.ours(OVER_TIME, 10, TIME_PYTHON),
+            2_000,
+            "ns",
+        ),
     ]
 
 

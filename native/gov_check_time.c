@@ -90,7 +90,7 @@ static const char *check_cells(const gov_table *t) {
             return "a cell does not add up";
         if (cell->bytes != (cell->flags & GOV_BRIEF ? 0 : bytes_of(c->lo, c->hi))) return "a cell has the wrong size";
         if (cell->initial < c->lo || cell->initial > c->hi) return "a cell starts outside its range";
-        if (grows ? cell->cap < 0 || cell->cap > c->hi : cell->cap || cell->flags & (GOV_FRESHNESS | GOV_WHOLE))
+        if (grows ? cell->cap < 0 || cell->cap < c->lo || cell->cap > c->hi : cell->cap || cell->flags & (GOV_FRESHNESS | GOV_WHOLE))
             return "a cell grows out of its range";
         if (!gov_inside(t, GOV_POINTS, cell->first_point, cell->points) ||
             !gov_follows(&at, cell->first_point, cell->points) ||

@@ -374,6 +374,7 @@ static PyMethodDef decider_methods[] = {
     {"_refuse", (PyCFunction)decider_refuse, METH_O, "deny by invalid_request, for this reason"},
     {"_remember", (PyCFunction)(void (*)(void))gov_remember, METH_FASTCALL, "begin to remember: capacity, two seeds"},
     {"_report", (PyCFunction)(void (*)(void))gov_report, METH_FASTCALL, "take in an event, a signal or a tick"},
+    {"_forget", (PyCFunction)(void (*)(void))gov_forget, METH_FASTCALL, "take an instance out; its bytes, or None"},
     {"_instance", (PyCFunction)(void (*)(void))gov_instance, METH_FASTCALL, "the bytes of an instance, or None"},
     {"_save", (PyCFunction)gov_save, METH_NOARGS, "every instance: scope, key, bytes"},
     {"_restore", (PyCFunction)gov_restore, METH_O, "these instances and no others"},

@@ -64,6 +64,7 @@ int gov_read_time(PyObject *raw, gov_asked *how);
 PyObject *gov_remember(decider *self, PyObject *const *args, Py_ssize_t given);
 PyObject *gov_report(decider *self, PyObject *const *args, Py_ssize_t given);
 PyObject *gov_instance(decider *self, PyObject *const *args, Py_ssize_t given);
+PyObject *gov_forget(decider *self, PyObject *const *args, Py_ssize_t given);
 PyObject *gov_save(decider *self, PyObject *nothing);
 PyObject *gov_restore(decider *self, PyObject *instances);
 

@@ -124,23 +124,46 @@ PyObject *gov_report(decider *self, PyObject *const *args, Py_ssize_t given) {
     return take_report(self, &sample, args[2], keys, how.has_time);
 }
 
-/* _instance(scope, key): its bytes, or None. */
-PyObject *gov_instance(decider *self, PyObject *const *args, Py_ssize_t given) {
-    if (!remembers(self)) return NULL;
+/* The scope and the key of two arguments; -1: they are none. */
+static int read_instance(const decider *self, PyObject *const *args, Py_ssize_t given, uint32_t *of, gov_key *key) {
+    if (!remembers(self)) return -1;
     char *bytes;
     Py_ssize_t size;
     const unsigned long scope = given == 2 ? PyLong_AsUnsignedLong(args[0]) : 0;
     if (given != 2 || PyErr_Occurred() || PyBytes_AsStringAndSize(args[1], &bytes, &size) != 0) {
         if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "expected a scope and a key");
-        return NULL;
+        return -1;
     }
     if (scope >= self->table->n_scopes) {
         PyErr_SetString(PyExc_IndexError, "there is no such scope");
-        return NULL;
+        return -1;
     }
-    const uint8_t *state = gov_store_find(self->store, (uint32_t)scope, (gov_key){(const uint8_t *)bytes, (uint32_t)size});
+    *of = (uint32_t)scope;
+    *key = (gov_key){(const uint8_t *)bytes, (uint32_t)size};
+    return 0;
+}
+
+static PyObject *bytes_of(const decider *self, uint32_t scope, gov_key key) {
+    const uint8_t *state = gov_store_find(self->store, scope, key);
     if (!state) Py_RETURN_NONE;
-    return PyBytes_FromStringAndSize((const char *)state, (Py_ssize_t)gov_state_bytes(self->table, (uint32_t)scope));
+    return PyBytes_FromStringAndSize((const char *)state, (Py_ssize_t)gov_state_bytes(self->table, scope));
+}
+
+/* _instance(scope, key): its bytes, or None. */
+PyObject *gov_instance(decider *self, PyObject *const *args, Py_ssize_t given) {
+    uint32_t scope;
+    gov_key key;
+    return read_instance(self, args, given, &scope, &key) == 0 ? bytes_of(self, scope, key) : NULL;
+}
+
+/* _forget(scope, key): takes the instance out; its bytes, or None. */
+PyObject *gov_forget(decider *self, PyObject *const *args, Py_ssize_t given) {
+    uint32_t scope;
+    gov_key key;
+    if (read_instance(self, args, given, &scope, &key) != 0) return NULL;
+    PyObject *held = bytes_of(self, scope, key);
+    if (held) gov_store_forget(self->store, scope, key);
+    return held;
 }
 
 static int append(PyObject *list, PyObject *item) {

@@ -42,7 +42,8 @@ struct gov_table {
     uint64_t steps;
     struct gov_fast *fast;         /* see gov_fast.h; NULL: there is none */
     struct gov_plan *plan;         /* see gov_plan.h */
-    struct gov_timing *timing;     /* see gov_timing.h; NULL: the policy does not remember */
+    struct gov_packs *packs;       /* see gov_pack.h; NULL: the policy does not remember */
+    struct gov_timing *timing;     /* see gov_timing.h; likewise */
     int64_t *base;                 /* words of an empty request */
     uint64_t *bytes;               /* the file */
 };

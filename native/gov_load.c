@@ -7,6 +7,7 @@
 #include "gov_load.h"
 #include "gov_fast.h"
 #include "gov_plan.h"
+#include "gov_pack.h"
 #include "gov_timing.h"
 
 #include <stdlib.h>
@@ -127,7 +128,7 @@ static int derive(gov_table *t) {
     for (uint32_t p = 0; p < t->policy->params; p++) t->base[params[p].column] = params[p].value;
     t->combine = t->policy->combine;
     t->fallback = t->policy->fallback == GOV_DEFAULT_ALLOW ? GOV_ALLOW : GOV_DENY;
-    return gov_plan_make(t) || gov_timing_make(t) ? -1 : gov_fast_make(t);
+    return gov_plan_make(t) || gov_packs_make(t) || gov_timing_make(t) ? -1 : gov_fast_make(t);
 }
 
 static const char *check_all(gov_table *t) {
@@ -172,6 +173,7 @@ void gov_table_free(gov_table *t) {
     free((void *)(uintptr_t)t->bounds);
     free(t->fast);
     gov_plan_free(t->plan);
+    gov_packs_free(t->packs);
     gov_timing_free(t->timing);
     free(t->base);
     free(t->bytes);
@@ -190,7 +192,7 @@ int gov_table_bind(gov_table *t, const int64_t *values) {
 
 uint32_t gov_table_columns(const gov_table *t) { return t->n_columns; }
 uint32_t gov_table_scratch(const gov_table *t) {
-    return gov_decision_scratch(t) + 2 * t->n_updates + 1;
+    return gov_decision_scratch(t) + 2 * t->n_updates + (t->packs ? t->packs->words : 0) + 1;
 }
 uint32_t gov_table_programs(const gov_table *t) { return gov_count(t, GOV_PROGRAMS); }
 uint32_t gov_table_classifiers(const gov_table *t) { return gov_count(t, GOV_CLASSIFIERS); }

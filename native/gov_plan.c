@@ -12,6 +12,7 @@
 #define DIRECT_MAX 1024      /* values of a word that may get a mask each */
 #define DIRECT_FEW 16        /* of one that always does */
 #define NARROW_KEYS 64       /* of a step, at most, if it is narrow */
+#define EDGES_MAX 2          /* keys that stand in the step itself */
 #define NARROW_ENTRIES 16    /* of its block: bits of a narrow mask */
 #define BUDGET 2048          /* masks for words of more than DIRECT_FEW values */
 
@@ -133,6 +134,17 @@ static void rank_step(maker *m, const uint64_t *at) {
     s->u.words = at + 1;
 }
 
+/* Keys that fill up the two are beyond all words but the greatest, which gets the same mask on both sides. */
+static void edges_step(maker *m, const uint64_t *at) {
+    gov_step *s = new_step(m, GOV_STEP_EDGES, gov_column_of(at[0]));
+    const uint32_t count = gov_high(at[0]);
+    if (!s) return;
+    s->count = count;
+    s->lo = (int64_t)at[1];
+    s->u.key = count > 1 ? (int64_t)at[2] : INT64_MAX;
+    for (uint32_t i = 0; i <= EDGES_MAX; i++) s->columns[1 + i] = (uint16_t)at[1 + count + (i < count ? i : count)];
+}
+
 static void dense_step(maker *m, const uint64_t *at) {
     gov_step *s = new_step(m, GOV_STEP_DIRECT, gov_column_of(at[0]));
     if (!s) return;
@@ -150,20 +162,30 @@ static void set_step(maker *m, const uint64_t *at) {
     s->u.keep = at[2];
 }
 
-enum group { BITS, MASKS, OTHERS };
+enum group { BITS, MASKS, EDGES, OTHERS };
 
 static int is_bit(const maker *m, uint32_t column, uint32_t values) {
     return values == 2 && m->t->bounds[column].lo == 0;
 }
 
-/* The lookups that become BIT, those that become DIRECT, one step a column, or the others. */
+static int has_few_edges(const maker *m, const uint64_t *at) {
+    return gov_kind_of(at[0]) == GOV_RANGES && gov_high(at[0]) <= EDGES_MAX && m->entries <= NARROW_ENTRIES;
+}
+
+static enum group group_of(const maker *m, const uint64_t *at, uint32_t values) {
+    if (is_bit(m, gov_column_of(at[0]), values)) return BITS;
+    if (values || gov_kind_of(at[0]) == GOV_DENSE) return MASKS;
+    return has_few_edges(m, at) ? EDGES : OTHERS;
+}
+
+/* The lookups that become BIT, those that become DIRECT, one step a column, those with few edges, or the others. */
 static void lookup_steps(maker *m, const uint64_t *first, uint32_t lookups, enum group group) {
     const uint64_t *at = first;
     for (uint32_t i = 0; i < lookups; i++, at += lookup_size(at)) {
         const uint8_t kind = gov_kind_of(at[0]);
         const uint16_t column = gov_column_of(at[0]);
         const uint32_t values = values_of(m, column);
-        if (group != (is_bit(m, column, values) ? BITS : values || kind == GOV_DENSE ? MASKS : OTHERS)) continue;
+        if (group != group_of(m, at, values)) continue;
         if (values) {
             const uint64_t *before = first;
             while (before != at && gov_column_of(before[0]) != column) before += lookup_size(before);
@@ -172,6 +194,8 @@ static void lookup_steps(maker *m, const uint64_t *first, uint32_t lookups, enum
             else direct_step(m, first, lookups, column, values);
         } else if (kind == GOV_DENSE) {
             dense_step(m, at);
+        } else if (group == EDGES) {
+            edges_step(m, at);
         } else if (kind == GOV_RANGES) {
             rank_step(m, at);
         } else {
@@ -225,6 +249,8 @@ static void block_stop(maker *m, const uint64_t *node, uint32_t at) {
     const uint32_t bits = m->slots - first;
     lookup_steps(m, rest + residuals, gov_byte2(node[0]), MASKS);
     const uint32_t direct = m->slots - first;
+    lookup_steps(m, rest + residuals, gov_byte2(node[0]), EDGES);
+    const uint32_t edges = m->slots - first - direct;
     lookup_steps(m, rest + residuals, gov_byte2(node[0]), OTHERS);
     for (uint32_t i = 0; i < residuals; i++) residual_step(m, rest[i]);
     const uint32_t steps = m->slots - first;
@@ -234,6 +260,7 @@ static void block_stop(maker *m, const uint64_t *node, uint32_t at) {
     stop->all = gov_low_bits(gov_byte1(node[0]));
     stop->bit_steps = bits;
     stop->column = (uint16_t)direct;
+    stop->bits = (uint8_t)edges;
     stop->count = steps;
 }
 

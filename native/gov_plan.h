@@ -13,6 +13,7 @@
 enum gov_step_kind {
     GOV_STEP_BIT,     /* a word of 0 or 1: `lo` is the mask of 0, keep that of 1 */
     GOV_STEP_DIRECT,  /* masks[word - lo], 0 outside `count` words */
+    GOV_STEP_EDGES,   /* one or two keys, `lo` and u.key: columns[1 + r] is the mask, r of the keys are <= word */
     GOV_STEP_NARROW,  /* as RANK: `count` keys of 32 bits, filled up with INT32_MAX, then masks of 16 */
     GOV_STEP_RANK,    /* as RANGES: masks[r] behind the keys, r of the `count` keys are <= word */
     GOV_STEP_ANY, GOV_STEP_ALL, GOV_STEP_WITHIN, /* keep, if the word fails the test against `lo` */
@@ -32,13 +33,14 @@ typedef struct {
         const uint64_t *words; /* DIRECT: masks; RANK: keys, then masks */
         const int32_t *keys;   /* NARROW, behind the steps of its block */
         uint64_t keep;
+        int64_t key;
     } u;
 } gov_step;
 
 typedef struct {
     uint8_t kind;              /* gov_node_kind */
-    uint8_t bits;              /* HASH */
-    uint16_t column;           /* of a BLOCK: how many of its steps, the first ones, are DIRECT */
+    uint8_t bits;              /* HASH; of a BLOCK: how many of its steps, behind those, are EDGES */
+    uint16_t column;           /* of a BLOCK: how many of its steps, the first ones, are BIT or DIRECT */
     uint32_t next;             /* stop, 0: none */
     uint32_t count;            /* children of SWITCH, breakpoints of SPLIT, probes of HASH, steps of a BLOCK */
     uint32_t bit_steps;        /* of a BLOCK: how many steps, the first ones, are BIT */

@@ -183,11 +183,22 @@ static uint8_t *find(const gov_store *s, uint32_t scope, gov_key key) {
 
 const uint8_t *gov_store_find(const gov_store *s, uint32_t scope, gov_key key) { return find(s, scope, key); }
 
+static void forget_key(gov_store *s, uint32_t scope, gov_key key) {
+    keyed *k = &s->scopes[scope];
+    forget(k, k->index[slot_of(k, hash_of(s->seed, key.bytes, key.size), key)] - 1);
+}
+
 int gov_store_put(gov_store *s, uint32_t scope, gov_key key, const uint8_t *state) {
     uint8_t *old = find(s, scope, key);
     if (!old) return add(s, scope, key, state);
     memcpy(old, state, gov_state_bytes(s->t, scope));
     return 0;
+}
+
+int gov_store_forget(gov_store *s, uint32_t scope, gov_key key) {
+    if (!scope || !find(s, scope, key)) return 0;
+    forget_key(s, scope, key);
+    return 1;
 }
 
 const uint8_t *gov_store_at(const gov_store *s, uint32_t scope, uint32_t i, gov_key *key) {
@@ -203,11 +214,6 @@ uint32_t gov_store_count(const gov_store *s, uint32_t scope) { return scope ? s-
 uint32_t gov_store_capacity(const gov_store *s) { return s->capacity; }
 
 /* --- samples ----------------------------------------------------------------------------------------------------- */
-
-static void forget_key(gov_store *s, uint32_t scope, gov_key key) {
-    keyed *k = &s->scopes[scope];
-    forget(k, k->index[slot_of(k, hash_of(s->seed, key.bytes, key.size), key)] - 1);
-}
 
 /* Gives the new keys their place, before anything is written; 0: there is not enough memory, and none has a place. */
 static int place(gov_store *s, const gov_key *keys, uint8_t **states) {

@@ -33,6 +33,9 @@ int gov_store_put(gov_store *store, uint32_t scope, gov_key key, const uint8_t *
 /* The instance of a key; NULL: it has had no sample. */
 const uint8_t *gov_store_find(const gov_store *store, uint32_t scope, gov_key key);
 
+/* Takes the instance of a key out, whatever it holds: that is for an operator to say.  0: there is none. */
+int gov_store_forget(gov_store *store, uint32_t scope, gov_key key);
+
 /* Instance number `i` of a scope and its key; NULL: there is none of that number.  Numbers are below `capacity`. */
 const uint8_t *gov_store_at(const gov_store *store, uint32_t scope, uint32_t i, gov_key *key);
 uint32_t gov_store_count(const gov_store *store, uint32_t scope);

@@ -61,6 +61,11 @@ static inline uint64_t narrow_mask(const gov_step *s, const int64_t *words) {
     return masks[rank];
 }
 
+static inline uint64_t edges_mask(const gov_step *s, const int64_t *words) {
+    const int64_t value = words[s->columns[0]];
+    return s->columns[1 + (s->lo <= value) + (s->u.key <= value)];
+}
+
 static inline uint64_t rank_mask(const gov_step *s, const int64_t *words) {
     return s->u.words[s->count + rank_of(s->u.words, s->count, words[s->columns[0]])];
 }
@@ -112,9 +117,10 @@ static inline void follow(const gov_table *t, const int64_t *words, sum *found) 
         if (s->kind == GOV_BLOCK) {
             uint64_t fired = s->all;
             const gov_step *step = &p->slots[at + 1].step, *bits = step + s->bit_steps, *direct = step + s->column,
-                           *end = step + s->count;
+                           *edges = direct + s->bits, *end = step + s->count;
             for (; step < bits; step++) fired &= words[step->columns[0]] ? step->u.keep : (uint64_t)step->lo;
             for (; step < direct; step++) fired &= direct_mask(step, words);
+            for (; step < edges; step++) fired &= edges_mask(step, words);
             for (; step < end; step++) /* nearly all are NARROW: one branch that is easy to foresee */
                 fired &= GOV_LIKELY(step->kind == GOV_STEP_NARROW) ? narrow_mask(step, words)
                                                                    : step_mask(t, step, words, fired);

@@ -175,8 +175,25 @@ def read_cell(policy: Policy, memory: Memory, name: str, key: str) -> int:
     state = policy._instance(cell.scope, own)  # noqa: SLF001  # the part of it in C
     if state is None:
         return cell.initial
+    return _value(cell, state)
+
+
+def _value(cell: Cell, state: bytes) -> int:
     place = state[cell.offset : cell.offset + cell.bytes]
     return int.from_bytes(place, "little", signed=cell.lo < 0)
+
+
+def forget(policy: Policy, memory: Memory, key: str, of: str | None) -> dict[str, int] | None:
+    """Take out what is remembered of a key; its cells as they were after its last sample, None: there was nothing."""
+    name = memory.key_name if of is None else of
+    scopes = {scope.name: number for number, scope in enumerate(memory.scopes) if number}
+    if name not in scopes:
+        raise KeyError(name)
+    state = policy._forget(scopes[name], key.encode())  # noqa: SLF001  # the part of it in C
+    if state is None:
+        return None
+    own = (memory.cells[i] for i in memory.scopes[scopes[name]].cells)
+    return {cell.name: _value(cell, state) for cell in own if cell.bytes}
 
 
 # --- the state as bytes --------------------------------------------------------------------------

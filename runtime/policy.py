@@ -27,7 +27,16 @@ from govlang.runtime.bundle import Bundle, check_signer, load_bundle, read_bundl
 from govlang.runtime.clock import clock_fields, why_unread
 from govlang.runtime.decision import DECISIONS, Outcome
 from govlang.runtime.json_request import DuplicateKeyError, read_json
-from govlang.runtime.memory import CAPACITY, clock_ms, observe, read_cell, restore, save, seeds
+from govlang.runtime.memory import (
+    CAPACITY,
+    clock_ms,
+    forget,
+    observe,
+    read_cell,
+    restore,
+    save,
+    seeds,
+)
 from govlang.runtime.parameters import read_params
 
 if TYPE_CHECKING:
@@ -182,6 +191,21 @@ class Policy(Decider):
         if self.memory is None:
             raise KeyError(cell)
         return read_cell(self, self.memory, cell, key)
+
+    def forget(self, key: str, of: str | None = None) -> dict[str, int] | None:
+        """Take out what is remembered of a key, whatever it is: for an operator, when an agent has left.
+
+        Nothing is forgotten otherwise but what is as if there had never been a sample.  The next sample of the key
+        finds the initial state: what was counted, revoked or opened is so no more.  `of`: the field whose
+        values are the keys of a `per FIELD`; the policy's own key if it is left out.  Returns the cells
+        as they were, for a record of it; None: nothing was remembered.
+
+        Raises:
+            KeyError: the policy keeps nothing by this field.
+        """
+        if self.memory is None:
+            raise KeyError(of)
+        return forget(self, self.memory, key, of)
 
     def save(self, *, now_ms: int | None = None) -> bytes:
         """What the policy remembers, as bytes with version, policy and checksum."""

@@ -9,11 +9,12 @@ import zlib
 import pytest
 import tables
 from ir_strategies import random_policy
+from small_memory import small
 
 from govlang.compiler import ir
 from govlang.native import layout
 from govlang.native.errors import TableError
-from govlang.native.layout import RECORDS, Section
+from govlang.native.layout import RECORDS, CellFlag, ColumnKind, Section, assemble, section_bytes
 from govlang.native.table import Table
 
 POLICY = random_policy(random.Random(11))
@@ -216,3 +217,31 @@ def test_words_must_be_as_many_as_columns() -> None:
         table.run(10**6, table.empty_words())
     with pytest.raises(IndexError):
         table.classify(10**6, b"")
+
+
+def test_a_cell_that_grows_to_less_than_its_least_value_is_refused() -> None:
+    sections = {one: section_bytes(tables.table_bytes(small()), one) for one in Section}
+    cells = rows_of(sections, Section.CELLS)
+    columns = rows_of(sections, Section.COLUMNS)
+    number = next(n for n, cell in enumerate(cells) if CellFlag.GROWS & cell["flags"])
+    column = next(c for c in columns if c["kind"] == ColumnKind.CELL and c["source"] == number)
+    column["lo"] = cells[number]["initial"] = column["hi"]
+    assert Table(packed(sections, columns, cells)) is not None
+    cells[number]["cap"] -= 1
+    with pytest.raises(TableError, match="a cell grows out of its range"):
+        Table(packed(sections, columns, cells))
+
+
+def rows_of(sections: dict[Section, bytes], section: Section) -> list[dict[str, int]]:
+    record, raw = RECORDS[section], sections[section]
+    return [dict(record.unpack(raw, at)) for at in range(0, len(raw), record.size)]
+
+
+def packed(
+    sections: dict[Section, bytes], columns: list[dict[str, int]], cells: list[dict[str, int]]
+) -> bytes:
+    changed = {Section.COLUMNS: columns, Section.CELLS: cells}
+    written = {
+        one: b"".join(RECORDS[one].pack(**row) for row in rows) for one, rows in changed.items()
+    }
+    return assemble(sections | written)

@@ -13,6 +13,7 @@ import pytest
 import tables
 from ir_strategies import Shape, random_policy
 from time_ir_policies import random_time_policy
+from time_widths import wide_policy
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 
@@ -31,6 +32,7 @@ CORE = (
     "gov_fast",
     "gov_fold",
     "gov_load",
+    "gov_pack",
     "gov_plan",
     "gov_run",
     "gov_store",
@@ -72,6 +74,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     for seed in range(30):
         path = folder / f"time{seed}.bin"
         path.write_bytes(tables.table_bytes(random_time_policy(random.Random(seed))))
+        paths.append(str(path))
+    for seed in range(10):
+        path = folder / f"wide{seed}.bin"
+        path.write_bytes(tables.table_bytes(wide_policy(random.Random(seed))))
         paths.append(str(path))
     return paths
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from ir_requests import random_params
 from time_engine import Engine
 from time_ir_policies import Histories, random_time_policy
+from time_widths import wide_policy
 
+from govlang.compiler import ir
 from govlang.compiler.step import Request, State, initial_state, step
 
 LENGTH = 60
+Make = Callable[[random.Random], ir.Policy]
 
 
-def compare(seed: int, length: int = LENGTH) -> int:
+def compare(seed: int, length: int = LENGTH, make: Make = random_time_policy) -> int:
     """Run one policy on both, sample by sample; the number of requests."""
     rng = random.Random(seed)
-    policy = random_time_policy(rng)
+    policy = make(rng)
     params = random_params(rng, policy)
     engine, state = Engine(policy, params), initial_state(policy)
     asked = 0
@@ -41,6 +45,11 @@ def cells(state: State) -> dict[tuple[str, str], tuple[int, dict[str, int]]]:
 @pytest.mark.parametrize("seed", range(150))
 def test_samples_are_taken_in_as_the_reference_step_says(seed: int) -> None:
     assert compare(seed) > 5
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_instances_of_every_shape_are_grown_and_kept(seed: int) -> None:
+    assert compare(seed, 40, wide_policy) > 5
 
 
 @pytest.mark.parametrize("seed", range(80))

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
-from collections.abc import Iterator
+from collections import UserDict
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import tables
 from ir_requests import random_params
-from time_ir_policies import KEY, SAMPLES, Histories, random_time_policy
+from small_memory import asked, load, small
+from time_ir_policies import KEY, Histories, random_time_policy
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import Outcome
-from govlang.compiler.monitors import Memory, Trigger
-from govlang.compiler.monitors_panes import panes_of, summed
 from govlang.compiler.obligations import argument
 from govlang.compiler.requests import write_request
 from govlang.compiler.step import Report, Request, Sample, Tick, initial_state, step
@@ -83,46 +83,6 @@ def test_a_policy_commits_as_the_reference_step_says(seed: int) -> None:
 
 
 # --- a small policy ------------------------------------------------------------------------------
-
-
-def aged(name: str, window_ms: int, kind: int) -> tuple[ir.Cell, ir.Update]:
-    cell = ir.Cell(ir.cell_field(name, 0, window_ms + 1), KEY.name, window_ms + 1, window_ms + 1)
-    happens = ir.InRanges(ir.SAMPLE, ((kind, kind),))
-    return cell, ir.Update(ir.Stage.TAKE, name, happens, ir.IntConst(0))
-
-
-def small(window_ms: int = 1_000, name: str = "p") -> ir.Policy:
-    """Deny within `window_ms` of an `f`; throttle while signal `v` is not fresh; count what was allowed."""
-    failed, fails = aged("f.age", window_ms, 3)
-    fresh, comes = aged("v.age", 5_000, 7)
-    count = ir.Cell(ir.cell_field("allowed", 0, 3), KEY.name, 0)
-    allowed = ir.DecisionIn(frozenset((ir.Effect.ALLOW, ir.Effect.THROTTLE)))
-    more = ir.Arith(
-        ir.ArithOp.LEAST,
-        ir.Arith(ir.ArithOp.ADD, ir.FieldValue("allowed"), ir.IntConst(1)),
-        ir.IntConst(3),
-    )
-    time = ir.Time(
-        (failed, fresh, count),
-        (fails, comes, ir.Update(ir.Stage.CLOSE, "allowed", allowed, more)),
-        tuple(replace(one, permit=None) for one in SAMPLES),
-        KEY.name,
-        window_ms,
-    )
-    rules = (
-        ir.Rule("soon", ir.InRanges("f.age", ((0, window_ms),)), ir.Effect.DENY),
-        ir.Rule("spent", ir.InRanges("allowed", ((3, 3),)), ir.Effect.DENY),
-        ir.Rule("stale", ir.InRanges("v.age", ((5_001, 5_001),)), ir.Effect.THROTTLE),
-    )
-    return replace(tables.policy_of(KEY, rules=rules, time=time), name=name)
-
-
-def load(policy: ir.Policy, capacity: int = 100) -> Policy:
-    return Policy(tables.table_bytes(policy), capacity=capacity)
-
-
-def asked(policy: Policy, who: str, now_ms: int) -> str:
-    return str(policy.decide({"who": who}, now_ms=now_ms).rule_id)
 
 
 @pytest.fixture
@@ -211,39 +171,6 @@ def test_an_invalid_request_changes_nothing(policy: Policy) -> None:
 def test_rows_of_columns_have_no_history(policy: Policy) -> None:
     with pytest.raises(TableError, match="GOV412"):
         policy.decide_batch({"who": ["a"]})
-
-
-# --- room ----------------------------------------------------------------------------------------
-
-
-def test_a_full_store_denies_and_forgets_only_what_is_as_if_it_had_never_been() -> None:
-    policy = load(small(), capacity=2)
-    for who in "ab":
-        policy.observe({"at_ms": 0, "event": "f", "key": who})
-    full = policy.commit({"who": "c"}, now_ms=500)
-    assert (full.decision.value, full.rule_id, full.matched) == ("deny", "state_full", ())
-    assert full.reason
-    assert asked(policy, "c", 500) == "state_full"
-    before = policy.save(now_ms=0)
-    with pytest.raises(TableError, match="GOV418"):
-        policy.observe({"at_ms": 500, "event": "f", "key": "c"})
-    assert policy.save(now_ms=0) == before
-    assert asked(policy, "a", 500) == "soon"
-    assert policy.commit({"who": "c"}, now_ms=1_001).rule_id == "stale", (
-        "the age of `a` has run out"
-    )
-    assert policy.commit({"who": "d"}, now_ms=1_001).rule_id == "stale"
-    assert policy.commit({"who": "e"}, now_ms=1_001).rule_id == "state_full", "both have counts"
-
-
-def test_many_keys_come_and_go() -> None:
-    policy = load(small(), capacity=50)
-    for number in range(3_000):
-        at = number * 30
-        policy.observe({"at_ms": at, "event": "f", "key": f"k{number}"})
-        assert asked(policy, f"k{number}", at) == "soon"
-        assert asked(policy, f"k{max(0, number - 20)}", at) == "soon"
-    assert sum(scope == 1 for scope, _, _ in policy._save()) == 50
 
 
 # --- saved states --------------------------------------------------------------------------------
@@ -349,55 +276,59 @@ def test_a_state_with_more_keys_than_there_is_room_for_is_refused() -> None:
 # --- threads -------------------------------------------------------------------------------------
 
 
-def test_of_many_threads_exactly_as_many_are_allowed_as_the_policy_says() -> None:
-    policy = load(small())
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+def by_eight(ask: Callable[[str], str], rounds: int) -> list[str]:
+    """What eight threads are told about 30 keys."""
     found: list[str] = []
 
     def work() -> None:
-        for number in range(300):
-            outcome = policy.commit({"who": f"k{number % 30}"})
-            found.append(outcome.decision.value)
-            if number % 50 == 0:
-                policy.save()
+        for number in range(rounds):
+            found.append(ask(f"k{number % 30}"))  # noqa: PERF401  # as it comes
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for one in threads:
         one.start()
     for one in threads:
         one.join()
+    return found
+
+
+class Unlike(UserDict[str, str]):
+    """A request that C leaves to Python."""
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("kind", [dict, Unlike])
+def test_of_many_threads_exactly_as_many_are_allowed_as_the_policy_says(
+    kind: Callable[[dict[str, str]], Any],
+) -> None:
+    policy = load(small())
+
+    def ask(who: str) -> str:
+        if who == "k0":
+            policy.save()
+        return str(policy.commit(kind({"who": who})).decision.value)
+
+    found = by_eight(ask, 300)
     assert found.count("throttle") == 30 * 3
     assert found.count("deny") == len(found) - 30 * 3
 
 
-def summing() -> ir.Policy:
-    """Deny where the last 30 to 40 ms hold an `f`, counted in panes of 10 ms."""
-    memory = Memory()
-    happens = ir.InRanges(ir.SAMPLE, ((3, 3),))
-    panes = panes_of("sum", 30, 10, under=False)
-    total = summed(memory, panes, Trigger("f", ir.Stage.TAKE, happens), ir.IntConst(1), KEY.name)
-    cells, updates = memory.finish()
-    samples = tuple(replace(one, permit=None) for one in SAMPLES)
-    time = ir.Time(cells, updates, samples, KEY.name, 1_000)
-    some = ir.Compare(ir.CompareOp.LT, ir.IntConst(0), total)
-    return tables.policy_of(KEY, rules=(ir.Rule("some", some, ir.Effect.DENY),), time=time)
+def test_a_decision_apart_from_its_commit_would_be_noticed() -> None:
+    policy, together = load(small()), threading.Barrier(8)
 
+    def ask(who: str) -> str:
+        told = policy.decide({"who": who}).decision.value
+        together.wait()
+        policy.commit({"who": who})
+        return str(told)
 
-def test_a_key_whose_panes_are_all_empty_is_forgotten_and_no_other() -> None:
-    policy = load(summing(), capacity=1)
-    for at in (0, 13, 26):
-        policy.observe({"at_ms": at, "event": "f", "key": "a"})
-    for at in (30, 60, 69):
-        assert asked(policy, "b", at) == "state_full", at
-    assert asked(policy, "b", 70) == "default", "the phase, 6 ms at 26 ms, has stopped at 50 ms"
-
-
-def test_an_age_that_still_grows_is_not_forgotten_though_it_is_as_at_the_start() -> None:
-    base = small()
-    assert base.time is not None
-    cell = ir.Cell(ir.cell_field("since", 0, 100), KEY.name, 0, 100)
-    policy = load(
-        replace(base, time=replace(base.time, cells=(*base.time.cells, cell))), capacity=1
-    )
-    policy.observe({"at_ms": 0, "tick": True, "key": "a"})
-    for at in (0, 50, 5_000):
-        assert asked(policy, "b", at) == "state_full"
+    assert by_eight(ask, 30).count("throttle") == 30 * 8

@@ -16,7 +16,7 @@ from typing import Final
 
 from govlang.compiler import ir
 from govlang.compiler.sugar import AUTONOMY
-from govlang.verifier.columns import all_conditions, effect_expressions
+from govlang.verifier.columns import all_conditions
 from govlang.verifier.judge import Judge
 from govlang.verifier.shapes import terms
 from govlang.verifier.time.flat import flat
@@ -95,7 +95,7 @@ def part(
     some = replace(policy, rules=tuple(rules), properties=tuple(properties))
     wanted = set(cells) | {name for one in all_conditions(some) for name in ir.fields_read(one)}
     for rule in some.rules:
-        for expr in effect_expressions(rule):
+        for expr in ir.rule_expressions(rule):
             wanted |= _names(expr)
     kept = sources(policy.time, wanted)
     time = replace(
