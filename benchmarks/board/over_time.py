@@ -38,10 +38,14 @@ RESETS: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A sample, how long the board was off before it (None: it was on), the outcome's cells, the state behind it."""
+    """A sample, how long the board was off before it (None: it was on), the outcome's cells, the state behind it.
+
+    `restored` is the state that a reset before it came back with; empty where there was none.
+    """
 
     sample: Request | Report
     downtime_ms: int | None
+    restored: Mapping[str, int]
     cells: Mapping[str, int]
     state: Mapping[str, int]
 
@@ -57,10 +61,12 @@ def flight(edge: EdgePolicy, count: int, seed: int) -> list[Told]:
     state, now, found = State(), 1_000, list[Told]()
     for number in range(count):
         downtime: int | None = None
+        restored: Mapping[str, int] = {}
         last = now
         if number and rng.randrange(RESETS) == 0:
             now, downtime = rng.randrange(5_000), rng.choice((-1, 500, 8_000, 400_000))
             state = _restored(edge.policy, state, now - last, downtime)
+            restored = _held(edge.policy, state)
         else:
             steps = (0, 1, 500, 1_000, 1_000, 1_000, 9_999, 10_001, 300_000, 300_001)
             now += rng.choice((*steps, -1)) if now else 0
@@ -74,7 +80,7 @@ def flight(edge: EdgePolicy, count: int, seed: int) -> list[Told]:
                 fault = {"out.rule": len(edge.policy.rules) + 2}
                 cells = refusal(edge.policy, -1) | fault
             assert cells["out.decision"] == watched.outcome.decision
-        found.append(Told(sample, downtime, cells, _held(edge.policy, state)))
+        found.append(Told(sample, downtime, restored, cells, _held(edge.policy, state)))
     return found
 
 

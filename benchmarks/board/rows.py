@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from benchmarks.board import image, over_time
+from benchmarks.board import image, over_time, over_time_modules
 from benchmarks.board.policy import edge_policy
 from benchmarks.measure import Row
 from govlang.compiler.frontend import compile_file
@@ -65,10 +65,11 @@ def over_time_rows() -> Iterator[Row]:
         BoardError: something could not be built or run, or decided otherwise.
     """
     drone = over_time.drone_over_time()
+    flown = over_time.flight(drone, CASES, SEED)
     with tempfile.TemporaryDirectory() as place:
-        built = over_time.build(drone, over_time.flight(drone, CASES, SEED), Path(place))
+        built = over_time.build(drone, flown, Path(place))
         run = image.run(built.path)
-    if run.different:
+    if run.different or over_time_modules.different_in_wasm3(drone, flown):
         raise image.BoardError("the drone policy over time decides otherwise than recorded")
     kept, saved = over_time.state_bytes(drone)
     figures = [
@@ -81,6 +82,14 @@ def over_time_rows() -> Iterator[Row]:
         (f"{OVER_TIME}: a sample, bound", built.longest, "instructions"),
         (f"{OVER_TIME}: a sample, worst of {CASES}", max(run.instructions), "instructions"),
         (f"{OVER_TIME}: a sample, mean", sum(run.instructions) / CASES, "instructions"),
+        (f"over time, {WASM}: module", len(drone.module()), "bytes"),
+        (f"over time, {WASM}: agree in wasm3, of {CASES}", CASES, "samples"),
+        (f"over time, {WASM}: a sample, bound", over_time_modules.steps_bound(drone), "steps"),
+        (
+            f"over time, {WASM}: a sample, worst of {CASES}",
+            max(over_time_modules.steps_taken(drone, flown)),
+            "steps",
+        ),
     ]
     for form, value, unit in figures:
         yield Row("board", len(drone.policy.rules), "govlang", form, value, unit)

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from benchmarks.board import image, over_time
+from benchmarks.board import image, over_time, over_time_modules
 from benchmarks.board.over_time import Told
 from benchmarks.board.policy import EdgePolicy
 from benchmarks.board.rows import OVER_TIME, over_time_rows
@@ -59,6 +59,19 @@ def test_a_state_and_an_outcome_that_differ_are_found(tmp_path: Path) -> None:
     found[asked] = replace(found[asked], cells={**found[asked].cells, "out.retry": 7})
     found[-1] = replace(found[-1], state={**found[-1].state, "state.restart.age": 7})
     assert different(found, tmp_path) == (asked, 39)
+
+
+def test_a_flight_goes_in_wasm3_as_recorded_and_a_difference_is_found() -> None:
+    assert over_time_modules.different_in_wasm3(drone(), flown()) == []
+    found = list(flown())
+    found[-1] = replace(found[-1], state={**found[-1].state, "state.restart.age": 7})
+    assert over_time_modules.different_in_wasm3(drone(), found) == [COUNT - 1]
+
+
+def test_no_sample_takes_more_steps_than_the_bound_of_commit() -> None:
+    taken = over_time_modules.steps_taken(drone(), flown())
+    bound = over_time_modules.steps_bound(drone())
+    assert bound // 2 < max(taken) <= bound
 
 
 def test_the_rows_of_the_benchmark_page_hold_what_was_measured() -> None:
