@@ -114,11 +114,7 @@ class Library:
         if not has_compiler(compiler):
             pytest.skip(f"{compiler} is not installed")
         self.found = found
-        for one in found:
-            (folder / f"{one.names.policy}.h").write_text(one.header, encoding="utf-8")
-            (folder / f"{one.names.policy}.c").write_text(one.source, encoding="utf-8")
-        lines = [line for number, one in enumerate(found) for line in _driver(one, number)]
-        (folder / "driver.c").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_driver(folder, found)
         target = folder / f"time_{compiler}.so"
         command = [compiler, *STRICT, *flags, "-fPIC", "-shared", "driver.c", "-o", str(target)]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -179,6 +175,15 @@ class Library:
 
 def _signed(value: int) -> int:
     return value - 2**64 if value >= 2**63 else value
+
+
+def write_driver(folder: Path, found: Sequence[Emitted]) -> None:
+    """The files of policies, and `driver.c`, which takes them in and has functions for each by its number."""
+    for one in found:
+        (folder / f"{one.names.policy}.h").write_text(one.header, encoding="utf-8")
+        (folder / f"{one.names.policy}.c").write_text(one.source, encoding="utf-8")
+    lines = [line for number, one in enumerate(found) for line in _driver(one, number)]
+    (folder / "driver.c").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _driver(one: Emitted, number: int) -> Iterator[str]:

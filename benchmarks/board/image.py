@@ -59,7 +59,7 @@ class Image:
     data_bytes: int
     stack_bound: int
     longest: int
-    """Instructions of the longest path through `decide`."""
+    """Instructions of the longest path through `decide`, or the dearest of the functions that were named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +79,32 @@ class BoardError(Exception):
     """The board did not come to its end, or said something that nobody understands."""
 
 
-def build(source: Source, cases_text: str, place: Path) -> Image:
-    """Policy, cases and board in one image; all files go into a folder that is there."""
+def build(
+    source: Source,
+    cases_text: str,
+    place: Path,
+    *,
+    ways: Sequence[str] = (),
+    more: Sequence[str] = (),
+) -> Image:
+    """Policy, cases and board in one image; all files go into a folder that is there.
+
+    `ways` are the functions of which the dearest bounds stack and path (`decide` if none is named), `more` further
+    files of the board.
+    """
     (place / f"{source.name}.h").write_text(source.header, "utf-8")
     (place / f"{source.name}.c").write_text(source.text, "utf-8")
     (place / "cases.c").write_text(cases_text, "utf-8")
     policy = _compile(Path(f"{source.name}.c"), place)
-    board = [_compile(BOARD / name, place, *NO_LOOPS_TO_CALLS) for name in ("board.c", "replay.c")]
+    files = ("board.c", "replay.c", *more)
+    board = [_compile(BOARD / name, place, *NO_LOOPS_TO_CALLS) for name in files]
     parts = [policy, _compile(Path("cases.c"), place), *board]
     image = place / "replay.elf"
     _run([COMPILER, *CORE, "-nostdlib", "-static", *SCRIPT, *parts, "-lgcc", "-o", image], place)
-    graphs = (part.with_suffix(".ci") for part in parts)
-    decide = f"{source.name}_decide"
-    return Image(image, *sizes(policy), worst_stack(graphs, decide), longest_path(image, decide))
+    graphs = [part.with_suffix(".ci") for part in parts]
+    asked = ways or (f"{source.name}_decide",)
+    stack = max(worst_stack(graphs, one) for one in asked)
+    return Image(image, *sizes(policy), stack, max(longest_path(image, one) for one in asked))
 
 
 def _compile(source: Path, place: Path, *more: str) -> Path:

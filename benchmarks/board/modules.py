@@ -39,18 +39,18 @@ class WasmBoard:
         """The cases whose result or outcome is not the recorded one."""
         for number, case in enumerate(cases):
             self._fill(case)
-            wanted = {c.name: _signed(case.cells[c.name], c.width) for c in self.cells}
+            wanted = {c.name: signed(case.cells[c.name], c.width) for c in self.cells}
             if self._decide() != case.result or self._outcome() != wanted:
                 yield number
 
     def _outcome(self) -> dict[str, int]:
         found = ((c, self._module.get_global(c.name)) for c in self.cells)
-        return {c.name: _signed(value, c.width) for c, value in found}
+        return {c.name: signed(value, c.width) for c, value in found}
 
     def _fill(self, case: Case) -> None:
         for one in self.variables:
             value = case.variables.get(one.name, one.unset)
-            self._module.set_global(_export(one.name), _signed(value, one.width))
+            self._module.set_global(_export(one.name), signed(value, one.width))
         for field, text in case.texts.items():
             start = self._module.get_global("text")
             self._runtime.get_memory(0)[start : start + len(text)] = text
@@ -61,7 +61,7 @@ def _export(variable: str) -> str:
     return f"field.{variable}" if variable in TAKEN else variable
 
 
-def _signed(value: int, width: int) -> int:
+def signed(value: int, width: int) -> int:
     """The same bits as a signed number, as wasm3's binding takes them."""
     value %= 1 << width
     return value - (1 << width) if value >> (width - 1) else value

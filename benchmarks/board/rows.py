@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from benchmarks.board import image
+from benchmarks.board import image, over_time, over_time_modules
 from benchmarks.board.policy import edge_policy
 from benchmarks.measure import Row
 from govlang.compiler.frontend import compile_file
@@ -23,6 +23,7 @@ CASES: Final = 1_000
 SEED: Final = 1
 C: Final = "C, Cortex-M3, gcc -Os"
 WASM: Final = "WebAssembly"
+OVER_TIME: Final = "over time, C, Cortex-M3, gcc -Os"
 
 
 def board_rows() -> Iterator[Row]:
@@ -54,6 +55,44 @@ def board_rows() -> Iterator[Row]:
     ]
     for form, value, unit in figures:
         yield Row("board", rules, "govlang", form, value, unit)
+    yield from over_time_rows()
+
+
+def over_time_rows() -> Iterator[Row]:
+    """The figures of the drone policy that remembers: a sample is a request, a voltage or a restart.
+
+    Raises:
+        BoardError: something could not be built or run, or decided otherwise.
+    """
+    drone = over_time.drone_over_time()
+    flown = over_time.flight(drone, CASES, SEED)
+    with tempfile.TemporaryDirectory() as place:
+        built = over_time.build(drone, flown, Path(place))
+        run = image.run(built.path)
+    if run.different or over_time_modules.different_in_wasm3(drone, flown):
+        raise image.BoardError("the drone policy over time decides otherwise than recorded")
+    kept, saved = over_time.state_bytes(drone)
+    figures = [
+        (f"{OVER_TIME}: code", built.code_bytes, "bytes"),
+        (f"{OVER_TIME}: constants", built.constant_bytes, "bytes"),
+        (f"{OVER_TIME}: state", kept, "bytes"),
+        (f"{OVER_TIME}: state, saved", saved, "bytes"),
+        (f"{OVER_TIME}: stack, bound", built.stack_bound, "bytes"),
+        (f"{OVER_TIME}: stack, seen", max(run.stack), "bytes"),
+        (f"{OVER_TIME}: a sample, bound", built.longest, "instructions"),
+        (f"{OVER_TIME}: a sample, worst of {CASES}", max(run.instructions), "instructions"),
+        (f"{OVER_TIME}: a sample, mean", sum(run.instructions) / CASES, "instructions"),
+        (f"over time, {WASM}: module", len(drone.module()), "bytes"),
+        (f"over time, {WASM}: agree in wasm3, of {CASES}", CASES, "samples"),
+        (f"over time, {WASM}: a sample, bound", over_time_modules.steps_bound(drone), "steps"),
+        (
+            f"over time, {WASM}: a sample, worst of {CASES}",
+            max(over_time_modules.steps_taken(drone, flown)),
+            "steps",
+        ),
+    ]
+    for form, value, unit in figures:
+        yield Row("board", len(drone.policy.rules), "govlang", form, value, unit)
 
 
 def main() -> None:
