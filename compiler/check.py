@@ -22,7 +22,6 @@ from govlang.compiler.lets import Lets, check_levels
 from govlang.compiler.refusal import FaultyError, RefusalError, shortened
 from govlang.compiler.resolve import Scope, unknown
 from govlang.compiler.types import (
-    Choice,
     Condition,
     Constant,
     Faulty,
@@ -32,6 +31,7 @@ from govlang.compiler.types import (
     Quantity,
     Value,
     flow_of,
+    written_at,
 )
 from govlang.compiler.values import (
     check_arity,
@@ -227,11 +227,20 @@ class Checker:
                 return decision_test(expr)
             case _:
                 if isinstance(expr, ast.Temporal):
-                    return self.temporal.value(expr)
-                operand = self.value(expr.operand)
-                if isinstance(operand, Faulty):
-                    return operand
+                    return written_at(expr.span, self.temporal.value(expr))
+                (operand,) = self._all(expr.operand)
                 return membership.tested(expr, operand, self.scope)
+
+    def _all(self, *parts: ast.Expr) -> list[Value]:
+        """What the parts of an expression come to; one that was refused leaves the others checked.
+
+        Raises:
+            FaultyError: one of them was refused.
+        """
+        values = [self.value(part) for part in parts]
+        if any(isinstance(value, Faulty) for value in values):
+            raise FaultyError
+        return values
 
     def _name(self, name: ast.Name) -> Value:
         text = name.text
@@ -247,7 +256,7 @@ class Checker:
         if text in self.scope.time.signals:
             return self.temporal.read_signal(self.scope.time.signals[text], name)
         if self.scope.is_event(text):
-            return self.temporal.happens(name)
+            return written_at(name.span, self.temporal.happens(name))
         if text in READ_OFF_THE_CLOCK:
             return self.temporal.clock(text, name.span)
         if text in self.scope.faulty:
@@ -275,9 +284,7 @@ class Checker:
         return f"{holder.name} {'contains' if holder.kind is ir.Kind.SET else 'is'} {text}"
 
     def _unary(self, expr: ast.Unary) -> Value:
-        operand = self.value(expr.operand)
-        if isinstance(operand, Faulty):
-            return operand
+        (operand,) = self._all(expr.operand)
         if expr.op == "-":
             return numbers.negated(number_in(operand, expr.operand), expr.span)
         condition = condition_in(operand, expr.operand)
@@ -285,9 +292,7 @@ class Checker:
         return replace(condition, expr=negation, flow=flow.negated(condition.flow))
 
     def _binary(self, expr: ast.Binary) -> Value:
-        left, right = self.value(expr.left), self.value(expr.right)
-        if isinstance(left, Faulty) or isinstance(right, Faulty):
-            return FAULTY
+        left, right = self._all(expr.left, expr.right)
         first, second = number_in(left, expr.left), number_in(right, expr.right)
         match expr.op:
             case "*":
@@ -306,9 +311,7 @@ class Checker:
         self.found.add(Diagnostic("GOV230", Severity.NOTE, message, span, help_))
 
     def _logical(self, expr: ast.Logical) -> Value:
-        values = [self.value(operand) for operand in expr.operands]
-        if any(isinstance(value, Faulty) for value in values):
-            return FAULTY
+        values = self._all(*expr.operands)
         parts = [condition_in(v, e) for v, e in zip(values, expr.operands, strict=True)]
         conjoined = expr.op == "and"
         joined = (ir.conjunction if conjoined else ir.disjunction)(
@@ -318,15 +321,13 @@ class Checker:
         return Condition(joined, flows, decided(*parts))
 
     def _implies(self, left: ast.Expr, right: ast.Expr, span: Span) -> Value:
-        first, second = self.value(left), self.value(right)
-        if isinstance(first, Faulty) or isinstance(second, Faulty):
-            return FAULTY
+        first, second = self._all(left, right)
         if_, then = condition_in(first, left), condition_in(second, right)
         joined = ir.disjunction((ir.negation(if_.expr, left.span), then.expr), span)
         return Condition(joined, flow.implied(if_.flow, then.flow), decided(if_, then))
 
     def _compare(self, expr: ast.Compare) -> Value:
-        self._refuse_enumerations(expr)
+        membership.check_no_enumeration(expr, self._templates)
         for side, other, op in (
             (expr.left, expr.right, expr.op),
             (expr.right, expr.left, MIRRORED[expr.op]),
@@ -334,7 +335,7 @@ class Checker:
             if isinstance(side, ast.Bounded):
                 found = self.temporal.compared(op, side, other, expr.span)
                 if found is not None:
-                    return found
+                    return written_at(expr.span, found)
         left = self.value(expr.left)
         if isinstance(left, Faulty) and isinstance(expr.right, ast.Name):
             return FAULTY  # the name may be a member of what could not be read
@@ -346,24 +347,9 @@ class Checker:
             return Condition(comparisons.compared(expr.op, left, right, expr.span), flows)
         return Condition(membership.equal(expr, left, right), flows)
 
-    def _refuse_enumerations(self, expr: ast.Compare) -> None:
-        """`zone == urban` means `zone is urban`; say so before `urban` is looked for."""
-        for side, other in ((expr.left, expr.right), (expr.right, expr.left)):
-            if isinstance(side, ast.Name) and isinstance(self._templates.get(side.text), Choice):
-                word = {"==": "is", "!=": "is not"}.get(expr.op, "in {…} or is")
-                raise RefusalError(
-                    "GOV214",
-                    f"`{side.text}` is an enumeration and is not compared with `{expr.op}`",
-                    expr.span,
-                    f"write `{side.text} {word} {shortened(other.span)}`",
-                )
-
     def _if(self, expr: ast.If) -> Value:
-        values = [self.value(part) for part in (expr.condition, expr.then, expr.otherwise)]
-        if any(isinstance(value, Faulty) for value in values):
-            return FAULTY
-        condition = condition_in(values[0], expr.condition)
-        then, otherwise = values[1:]
+        test, then, otherwise = self._all(expr.condition, expr.then, expr.otherwise)
+        condition = condition_in(test, expr.condition)
         if isinstance(then, Condition) and isinstance(otherwise, Condition):
             self.lets.twice(condition.expr, expr.span)
             return either_branch(condition, then, otherwise, expr.span)
@@ -378,9 +364,7 @@ class Checker:
         return numbers.chosen(condition, first, second, expr.span)
 
     def _call(self, expr: ast.Call) -> Value:
-        values = [self.value(argument) for argument in expr.arguments]
-        if any(isinstance(value, Faulty) for value in values):
-            return FAULTY
+        values = self._all(*expr.arguments)
         operands = tuple(number_in(v, e) for v, e in zip(values, expr.arguments, strict=True))
         if expr.function == "abs":
             check_arity(expr, len(operands) == 1, "one argument")

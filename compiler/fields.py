@@ -42,6 +42,21 @@ def field_of(field: ast.Field, units: Units) -> ir.Field:
     )
 
 
+def check_bare(field: ast.Field, code: str, what: str) -> None:
+    """Refuse a modifier on what is always given.
+
+    Raises:
+        RefusalError: there is one; of the code that is said.
+    """
+    if field.optional or field.from_runtime or field.private:
+        raise RefusalError(
+            code,
+            f"{what} is always given and has no modifier",
+            field.span,
+            "remove `optional`, `from runtime` or `private`",
+        )
+
+
 def typed(name: ast.Name, type_: ast.Type, units: Units) -> ir.Field:
     """A column of a name and a type; the units of its range become known."""
     kind, shape = _shape(type_, units)

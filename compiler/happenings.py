@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from govlang.compiler import ir
-from govlang.compiler.fields import field_of, typed
+from govlang.compiler.fields import check_bare, field_of, typed
 from govlang.compiler.refusal import RefusalError
 from govlang.compiler.values import kind_words
 from govlang.dsl import ast
@@ -130,13 +130,7 @@ def event_of(declared: ast.EventDecl, units: Units) -> Event:
     """
     columns: dict[str, ir.Field] = {}
     for one in declared.fields:
-        if one.optional or one.from_runtime or one.private:
-            raise RefusalError(
-                "GOV243",
-                f"the field `{one.name.text}` of an event is always given and has no modifier",
-                one.span,
-                "remove `optional`, `from runtime` or `private`",
-            )
+        check_bare(one, "GOV243", f"the field `{one.name.text}` of an event")
         if one.name.text in columns:
             raise RefusalError(
                 "GOV202",

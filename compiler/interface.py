@@ -15,7 +15,7 @@ from typing import Final
 from govlang.compiler import ir
 from govlang.compiler.obligations import decimal
 from govlang.compiler.program import Cell, Variable
-from govlang.compiler.text_classes import TextClasses, rule_expressions
+from govlang.compiler.text_classes import TextClasses
 
 WORD: Final = 32
 """Bits of a word of `out.limited`, `out.dos` and `out.remedies`."""
@@ -37,7 +37,7 @@ def conditions(policy: ir.Policy) -> Iterator[ir.BoolExpr]:
     """Every condition that a decision depends on: of rules, of their expressions, of assumptions."""
     for rule in policy.rules:
         yield rule.condition
-        for expr in rule_expressions(rule):
+        for expr in ir.rule_expressions(rule):
             yield from (p.condition for p in ir.int_parts(expr) if isinstance(p, ir.Choose))
     yield from (assumption.condition for assumption in policy.assumptions)
 

@@ -77,7 +77,11 @@ class Export:
         self.params = params
 
     def decision(self) -> Logic:
-        """The expression whose value is the decision's name."""
+        """The expression whose value is the decision's name.
+
+        Raises:
+            GovError: GOV610, the format cannot say it.
+        """
         self._refuse_meeting_limits()
         match self.policy.combine:
             case ir.Combine.FIRST_MATCH:

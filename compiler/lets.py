@@ -78,13 +78,21 @@ class Lets:
         self._depth -= 1
 
     def twice(self, expr: ir.IntExpr | ir.BoolExpr, span: Span) -> None:
-        """An expression stands once more in what is emitted."""
+        """An expression stands once more in what is emitted.
+
+        Raises:
+            RefusalError: the whole becomes too large (GOV232).
+        """
         self._size += size_of(expr, SIZE_MAX)
         if self._size > SIZE_MAX:
             raise self._refusal(span)
 
     def use(self, name: ast.Name) -> Value:
-        """The value of a `let` where its name stands."""
+        """The value of a `let` where its name stands.
+
+        Raises:
+            RefusalError: the whole becomes too large (GOV232).
+        """
         known = self._known.get(name.text)
         if known is None or isinstance(known.value, Faulty):
             return Faulty()

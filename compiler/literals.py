@@ -55,7 +55,11 @@ def misfit(written: ast.Literal, field: ir.Field) -> RefusalError:
 
 
 def steps_of(number: ast.Number, field: ir.Field, units: Units) -> int:
-    """A number in steps of a field, in range or not."""
+    """A number in steps of a field, in range or not.
+
+    Raises:
+        RefusalError: its unit is another (GOV205, GOV206), or it lies between two steps (GOV208).
+    """
     unit, step = unit_and_step(field, units)
     value = constant(number, units)
     agree(value, Quantity(ir.FieldValue(field.name), (field.lo, field.hi), step, unit), number.span)

@@ -6,7 +6,7 @@ type of that value.  A text literal that no valid value can match is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -110,6 +110,23 @@ def equal(expr: ast.Compare, left: Value, right: Value) -> ir.BoolExpr:
         case _:
             raise _incomparable(expr, left, right)
     return ir.negation(found, expr.span) if expr.op == "!=" else found
+
+
+def check_no_enumeration(expr: ast.Compare, named: Mapping[str, Value]) -> None:
+    """`zone == urban` means `zone is urban`; say so before `urban` is looked for.
+
+    Raises:
+        RefusalError: a side of the comparison names an enumeration (GOV214).
+    """
+    for side, other in ((expr.left, expr.right), (expr.right, expr.left)):
+        if isinstance(side, ast.Name) and isinstance(named.get(side.text), Choice):
+            word = {"==": "is", "!=": "is not"}.get(expr.op, "in {…} or is")
+            raise RefusalError(
+                "GOV214",
+                f"`{side.text}` is an enumeration and is not compared with `{expr.op}`",
+                expr.span,
+                f"write `{side.text} {word} {shortened(other.span)}`",
+            )
 
 
 def _only_equality(expr: ast.Compare) -> None:

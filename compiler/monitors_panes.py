@@ -31,14 +31,15 @@ TIMES_MAX: Final = 2**40
 
 @record
 class Panes:
-    """The cells of one sum: `count` panes of `length_ms`, in which `top` is the most."""
+    """The cells of one sum: `count` panes of `length_ms`, which together hold at most `most`."""
 
     stem: str
     count: int
     length_ms: int
     rest_ms: int | None
-    most: int
     """`under`: how far the current pane may be for the oldest one to lie in the window."""
+
+    most: int
 
     @property
     def top(self) -> int:

@@ -126,26 +126,10 @@ def deviates(
     """
     stem = f"{signal.name}.deviates.{alpha}.{by}.{floor}.{after}"
     level = mean(memory, signal, alpha, stem)
-    dev, taken, verdict = f"{stem}.dev", f"{stem}.taken", f"{stem}.verdict"
     away = _distance(_fixed(signal), ir.FieldValue(level))
-    span = (signal.field.hi - signal.field.lo) * ONE
-    known = ir.InRanges(signal.seen, ((1, 1),))
-    memory.add(
-        ir.Cell(ir.cell_field(dev, 0, span), signal.scope, 0),
-        ir.Update(
-            Stage.TAKE, dev, ir.conjunction((signal.sampled, known)), _moved(dev, away, alpha)
-        ),
-    )
-    more = ir.Arith(ArithOp.ADD, ir.FieldValue(taken), ir.IntConst(1))
-    memory.add(
-        ir.Cell(ir.cell_field(taken, 0, max(after, 1)), signal.scope, 0),
-        ir.Update(
-            Stage.TAKE,
-            taken,
-            ir.conjunction((signal.sampled, ir.InRanges(taken, ((0, max(after, 1) - 1),)))),
-            more,
-        ),
-    )
+    dev = _deviation(memory, signal, f"{stem}.dev", away, alpha)
+    first = max(after, 1)
+    taken = _samples(memory, signal, f"{stem}.taken", first)
     least = ir.IntConst(floor.numerator * ONE // floor.denominator)
     bound = ir.Arith(ArithOp.GREATEST, ir.FieldValue(dev), least)
     out = ir.Compare(
@@ -153,18 +137,43 @@ def deviates(
         ir.Arith(ArithOp.MUL, bound, ir.IntConst(by.numerator)),
         ir.Arith(ArithOp.MUL, away, ir.IntConst(by.denominator)),
     )
-    enough = ir.InRanges(taken, ((max(after, 1), max(after, 1)),))
-    memory.add(
-        ir.Cell(ir.cell_field(verdict, 0, 1, ir.Kind.BOOL), signal.scope, 0),
+    enough = ir.InRanges(taken, ((first, first),))
+    verdict = memory.add(
+        ir.Cell(ir.cell_field(f"{stem}.verdict", 0, 1, ir.Kind.BOOL), signal.scope, 0),
         ir.Update(
             Stage.TAKE,
-            verdict,
+            f"{stem}.verdict",
             ir.conjunction((signal.sampled, enough, out)),
             ir.IntConst(1),
         ),
-        ir.Update(Stage.TAKE, verdict, signal.sampled, ir.IntConst(0)),
+        ir.Update(Stage.TAKE, f"{stem}.verdict", signal.sampled, ir.IntConst(0)),
     )
     return ir.InRanges(verdict, ((1, 1),))
+
+
+def _deviation(memory: Memory, signal: Signal, name: str, away: IntExpr, alpha: Fraction) -> str:
+    """The cell of the weighted mean of how far samples lay from the mean; 0 before the second one."""
+    widest = (signal.field.hi - signal.field.lo) * ONE
+    known = ir.InRanges(signal.seen, ((1, 1),))
+    return memory.add(
+        ir.Cell(ir.cell_field(name, 0, widest), signal.scope, 0),
+        ir.Update(
+            Stage.TAKE,
+            name,
+            ir.conjunction((signal.sampled, known)),
+            _moved(name, away, alpha),
+        ),
+    )
+
+
+def _samples(memory: Memory, signal: Signal, name: str, top: int) -> str:
+    """The cell of how many samples came, up to `top`."""
+    more = ir.Arith(ArithOp.ADD, ir.FieldValue(name), ir.IntConst(1))
+    below = ir.InRanges(name, ((0, top - 1),))
+    return memory.add(
+        ir.Cell(ir.cell_field(name, 0, top), signal.scope, 0),
+        ir.Update(Stage.TAKE, name, ir.conjunction((signal.sampled, below)), more),
+    )
 
 
 def _fixed(signal: Signal) -> IntExpr:

@@ -53,7 +53,11 @@ def multiplied(left: Number, right: Number, span: Span) -> Number:
 
 
 def divided(left: Number, right: Number, span: Span) -> Number:
-    """`left / right`: constants exactly, quantities floored to the grid of the dividend."""
+    """`left / right`: constants exactly, quantities floored to the grid of the dividend.
+
+    Raises:
+        RefusalError: the divisor varies or is 0 (GOV211), or a side is a point in time.
+    """
     _no_moment(left, right, span)
     if isinstance(right, Quantity):
         raise RefusalError(

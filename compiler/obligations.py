@@ -94,7 +94,8 @@ def argument(value: int | str, field: ir.Field) -> Any:
             return decimal(value, field)
 
 
-def _value(env: Evaluator, value: ir.ArgValue, field: ir.Field) -> Any:
+def passed(env: Evaluator, value: ir.ArgValue, field: ir.Field) -> Any:
+    """A value that a rule passes on, in JSON form."""
     match value:
         case ir.TextConst(text=text):
             return text
@@ -110,7 +111,7 @@ def _dos(policy: ir.Policy, env: Evaluator, rules: tuple[ir.Rule, ...]) -> Itera
     found: list[Obligation] = []
     for do in (do for rule in rules for do in rule.dos):
         parameters = actions[do.action].parameters
-        args = {p.name: _value(env, a, p) for p, a in zip(parameters, do.args, strict=True)}
+        args = {p.name: passed(env, a, p) for p, a in zip(parameters, do.args, strict=True)}
         one: Obligation = {"do": do.action} | ({"args": args} if args else {})
         twin = next((o for o in found if o | {"for_ms": 0} == one | {"for_ms": 0}), None)
         if twin is None:
@@ -159,5 +160,5 @@ def _remedies(
     policy: ir.Policy, env: Evaluator, rules: tuple[ir.Rule, ...]
 ) -> Iterator[Obligation]:
     for remedy in (rule.remedy for rule in rules if rule.remedy is not None):
-        values = {name: _value(env, v, policy.field(name)) for name, v in remedy.values}
+        values = {name: passed(env, v, policy.field(name)) for name, v in remedy.values}
         yield {"remedy": remedy.text} | ({"with": values} if values else {})

@@ -49,7 +49,11 @@ class Occurrences:
                 return self._event(name, text, per, context)
 
     def event(self, name: ast.Name, text: str) -> Event:
-        """The event of a name; the built-in ones need no declaration."""
+        """The event of a name; the built-in ones need no declaration.
+
+        Raises:
+            RefusalError: nothing of that name happens (GOV201).
+        """
         found = self.scope.time.events.get(text)
         if found is not None:
             return found
@@ -156,7 +160,11 @@ class Occurrences:
         return Trigger(called, self._stage(held, span), held), home
 
     def home_of(self, holds: BoolExpr, context: str, span: Span) -> str:
-        """The scope of a condition: shared if all that it reads is, else that of its context."""
+        """The scope of a condition: shared if all that it reads is, else that of its context.
+
+        Raises:
+            RefusalError: it reads what is kept elsewhere (GOV244).
+        """
         names = ir.fields_read(holds)
         if ir.GAP in names and context != (self.scope.key or ir.SHARED):
             raise RefusalError(

@@ -146,47 +146,45 @@ def _samples(checker: Checker) -> Iterator[ir.SampleType]:
 
 def _permit(checker: Checker, event: Event) -> str | None:
     """The cell that counts how many of an event may still come; None if it needs none before it."""
-    if event.after is None:
+    if event.after is None or not _can_follow(checker, event, event.after):
         return None
-    scope, memory = checker.scope, checker.temporal.memory
-    before = event.after.text
-    if not scope.is_event(before) or before == ALLOWED:
-        known = (*scope.time.events, DISPATCHED)
-        checker.found.add(unknown("event", event.after, known).diagnostic)
-        return None
-    if event.shared != scope.time.events.get(before, Event(before)).shared:
-        checker.found.error(
-            "GOV244",
-            f"of `{event.name}` and `{before}` one is shared, so the one cannot permit the other",
-            event.after.span,
-            help="write `shared` before both or before none",
-        )
-        return None
-    name = f"{before} without a result"
-    home = ir.SHARED if event.shared else scope.key or ir.SHARED
-    here = ir.FieldValue(name)
-    sampled = checker.temporal.occurrences.sampled
+    scope, before = checker.scope, event.after.text
     results = [one for one in scope.time.events.values() if one.after and one.after.text == before]
-    memory.add(
+    home = ir.SHARED if event.shared else scope.key or ir.SHARED
+    return _permits(checker, before, [one.name for one in results], home)
+
+
+def _can_follow(checker: Checker, event: Event, after: ast.Name) -> bool:
+    """Whether an event can come after another; what is wrong with it is reported."""
+    scope = checker.scope
+    if not scope.is_event(after.text) or after.text == ALLOWED:
+        known = (*scope.time.events, DISPATCHED)
+        checker.found.add(unknown("event", after, known).diagnostic)
+        return False
+    if event.shared == scope.time.events.get(after.text, Event(after.text)).shared:
+        return True
+    checker.found.error(
+        "GOV244",
+        f"of `{event.name}` and `{after.text}` one is shared, so the one cannot permit the other",
+        after.span,
+        help="write `shared` before both or before none",
+    )
+    return False
+
+
+def _permits(checker: Checker, before: str, results: Sequence[str], home: str) -> str:
+    """The cell: one more with each event before, one less with each result."""
+    sampled = checker.temporal.occurrences.sampled
+    name = f"{before} without a result"
+    here, one = ir.FieldValue(name), ir.IntConst(1)
+    more = ir.Arith(ArithOp.LEAST, ir.Arith(ArithOp.ADD, here, one), ir.IntConst(PERMITS_MAX))
+    some = ir.InRanges(name, ((1, PERMITS_MAX),))
+    less = ir.Arith(ArithOp.SUB, here, one)
+    return checker.temporal.memory.add(
         ir.Cell(ir.cell_field(name, 0, PERMITS_MAX), home, 0),
-        ir.Update(
-            Stage.TAKE,
-            name,
-            sampled(before),
-            ir.Arith(
-                ArithOp.LEAST,
-                ir.Arith(ArithOp.ADD, here, ir.IntConst(1)),
-                ir.IntConst(PERMITS_MAX),
-            ),
-        ),
+        ir.Update(Stage.TAKE, name, sampled(before), more),
         *(
-            ir.Update(
-                Stage.TAKE,
-                name,
-                ir.conjunction((sampled(one.name), ir.InRanges(name, ((1, PERMITS_MAX),)))),
-                ir.Arith(ArithOp.SUB, here, ir.IntConst(1)),
-            )
-            for one in results
+            ir.Update(Stage.TAKE, name, ir.conjunction((sampled(result), some)), less)
+            for result in results
         ),
     )
-    return name

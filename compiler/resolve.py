@@ -15,7 +15,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from govlang.compiler import ir, sugar
-from govlang.compiler.fields import field_of, typed
+from govlang.compiler.fields import check_bare, field_of, typed
 from govlang.compiler.happenings import (
     ALLOWED,
     DISPATCHED,
@@ -303,13 +303,7 @@ def _parameter(param: ast.ParamDecl, units: Units) -> ir.Field:
 
 
 def _argument(one: ast.Field, units: Units) -> ir.Field:
-    if one.optional or one.from_runtime or one.private:
-        raise RefusalError(
-            "GOV234",
-            f"the argument `{one.name.text}` of an action is always given and has no modifier",
-            one.span,
-            "remove `optional`, `from runtime` or `private`",
-        )
+    check_bare(one, "GOV234", f"the argument `{one.name.text}` of an action")
     return typed(one.name, one.type, units)
 
 

@@ -25,7 +25,7 @@ from govlang.compiler.table_schema import (
     used_axes,
 )
 from govlang.compiler.table_time import decision_column, memory_sections
-from govlang.compiler.text_classes import TextClasses, rule_expressions
+from govlang.compiler.text_classes import TextClasses
 from govlang.native.layout import NONE, RECORDS, ArgKind, Effect, RuleKind, Section, assemble
 
 Row = dict[str, int]
@@ -75,7 +75,7 @@ def _programmed(policy: ir.Policy, diagram: Diagram) -> Iterator[ir.BoolExpr]:
         yield update.condition
         yield from (p.condition for p in ir.int_parts(update.value) if isinstance(p, ir.Choose))
     for rule in policy.rules:
-        for expr in rule_expressions(rule):
+        for expr in ir.rule_expressions(rule):
             yield from (p.condition for p in ir.int_parts(expr) if isinstance(p, ir.Choose))
 
 

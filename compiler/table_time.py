@@ -19,7 +19,6 @@ from govlang.compiler import ir
 from govlang.compiler.core import plain
 from govlang.compiler.residual import Programs
 from govlang.compiler.table_schema import Columns, Schema, ordered_cells, scopes_of
-from govlang.compiler.text_classes import rule_expressions
 from govlang.native.layout import (
     NONE,
     STATE_HEAD,
@@ -235,7 +234,7 @@ def _collect(
 
 def _conditions(policy: ir.Policy, updates: Iterable[ir.Update]) -> Iterator[ir.BoolExpr]:
     listed = list(updates)
-    exprs = [expr for rule in policy.rules for expr in rule_expressions(rule)]
+    exprs = [expr for rule in policy.rules for expr in ir.rule_expressions(rule)]
     exprs += [update.value for update in listed]
     yield from (rule.condition for rule in policy.rules)
     yield from (assumption.condition for assumption in policy.assumptions)

@@ -34,7 +34,11 @@ def counted_within(
     bound: Number,
     span: Span,
 ) -> Condition:
-    """`count(E) in d op n` against a number or a parameter."""
+    """`count(E) in d op n` against a number or a parameter.
+
+    Raises:
+        RefusalError: it is compared with no whole number, one too large, or what varies (GOV247).
+    """
     trigger, home = setting.trigger(event)
     window = setting.window(duration)
 

@@ -24,7 +24,11 @@ from govlang.dsl.source import Span
 
 
 def count_by_panes(setting: Setting, event: ast.Occurrence, window: ast.Window) -> Quantity:
-    """How often something happened, by panes."""
+    """How often something happened, by panes.
+
+    Raises:
+        RefusalError: the window is cut into too many panes (GOV247).
+    """
     trigger, home = setting.trigger(event)
     panes = _panes(setting, window, f"count({trigger.name})", TIMES_MAX)
     found = summed(setting.memory, panes, trigger, ir.IntConst(1), home)
@@ -32,7 +36,11 @@ def count_by_panes(setting: Setting, event: ast.Occurrence, window: ast.Window) 
 
 
 def total(setting: Setting, expr: ast.Total) -> Quantity:
-    """`sum(E.x) in d by p`."""
+    """`sum(E.x) in d by p`.
+
+    Raises:
+        RefusalError: it has no panes or too many (GOV247), or nothing that could be summed (GOV248).
+    """
     trigger, home, column = _summand(setting, expr)
     if expr.window.pane is None:
         raise RefusalError(
@@ -48,7 +56,11 @@ def total(setting: Setting, expr: ast.Total) -> Quantity:
 
 
 def average(setting: Setting, op: str, expr: ast.Total, bound: Number, span: Span) -> Condition:
-    """`average(E.x) in d by p op c`: the sum against c times the count; of nothing, false."""
+    """`average(E.x) in d by p op c`: the sum against c times the count; of nothing, false.
+
+    Raises:
+        RefusalError: as `total`; it is compared with what varies (GOV248), or could leave 64 bits (GOV210).
+    """
     summed_up = total(setting, replace(expr, function="sum"))
     assert isinstance(expr.of, ast.EventRef), "something else is no sum"
     count = count_by_panes(setting, _bare(_as_used(setting, expr.of)), expr.window)

@@ -145,7 +145,11 @@ def previous_value(setting: Setting, named: ast.Reading) -> Value:
 
 
 def ewma(setting: Setting, expr: ast.Ewma) -> Quantity:
-    """The mean as a number on a grid of 2^-16 steps."""
+    """The mean as a number on a grid of 2^-16 steps.
+
+    Raises:
+        RefusalError: it is no number, or `alpha` is no weight (GOV248).
+    """
     signal, cell = signal_of(setting, expr.reading)
     number = _number_of(setting, cell, expr.reading.span)
     alpha = _share(setting, expr.alpha)
@@ -161,7 +165,11 @@ def ewma(setting: Setting, expr: ast.Ewma) -> Quantity:
 
 
 def has_deviated(setting: Setting, expr: ast.Deviates) -> Condition:
-    """`deviates(x, …)`: the last sample lay apart from those before it."""
+    """`deviates(x, …)`: the last sample lay apart from those before it.
+
+    Raises:
+        RefusalError: it is no number, or a constant makes no sense (GOV248).
+    """
     signal, cell = signal_of(setting, expr.reading)
     number = _number_of(setting, cell, expr.reading.span)
     floor = Fraction(0)

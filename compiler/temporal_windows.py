@@ -112,7 +112,11 @@ def held_for(setting: Setting, operand: ast.Expr, duration: ast.Number) -> Condi
 def happened_between(
     setting: Setting, operand: ast.Expr, newest: ast.Number, oldest: ast.Number
 ) -> Condition:
-    """`E between d and d ago`."""
+    """`E between d and d ago`.
+
+    Raises:
+        RefusalError: the window is empty, too long, or needs too many ages (GOV247).
+    """
     near, far = milliseconds(newest, setting.scope.units), setting.window(oldest)
     if near > far:
         raise RefusalError(
@@ -147,7 +151,11 @@ def held_since(setting: Setting, expr: ast.Since) -> Condition:
 def elapsed(
     setting: Setting, op: str, event: ast.Occurrence, bound: Number, span: Span
 ) -> Condition:
-    """`elapsed(E) op d`; what never happened is longer ago than anything."""
+    """`elapsed(E) op d`; what never happened is longer ago than anything.
+
+    Raises:
+        RefusalError: it is compared with no time, or for equality (GOV247).
+    """
     trigger, home = setting.trigger(event)
     if not isinstance(bound, Constant) or bound.unit.dimension != MILLISECOND.dimension:
         raise RefusalError(
@@ -167,7 +175,11 @@ def elapsed(
 
 
 def extreme(setting: Setting, op: str, expr: ast.Extreme, other: ast.Expr, span: Span) -> Condition:
-    """`max(x) in d >= c` says that x >= c held in d; `max(x) in d < c` that it did not."""
+    """`max(x) in d >= c` says that x >= c held in d; `max(x) in d < c` that it did not.
+
+    Raises:
+        RefusalError: it is compared for equality (GOV247).
+    """
     rising = expr.function == "max"
     lasting = op in ((">", ">=") if rising else ("<", "<="))
     if op in ("==", "!="):

@@ -115,24 +115,13 @@ def _conditions(policy: ir.Policy) -> Iterator[ir.BoolExpr]:
     """Every condition of a policy, those inside the expressions of limits, dos and remedies too."""
     for rule in policy.rules:
         yield rule.condition
-        for expr in rule_expressions(rule):
+        for expr in ir.rule_expressions(rule):
             yield from (p.condition for p in ir.int_parts(expr) if isinstance(p, ir.Choose))
     for update in policy.time.updates if policy.time else ():
         yield update.condition
         yield from (p.condition for p in ir.int_parts(update.value) if isinstance(p, ir.Choose))
     yield from (assumption.condition for assumption in policy.assumptions)
     yield from (prove.condition for prove in policy.properties)
-
-
-def rule_expressions(rule: ir.Rule) -> Iterator[ir.IntExpr]:
-    """The integer expressions of a rule's effect: its limits, and the arguments it passes on."""
-    for limit in rule.limits:
-        yield from (limit.lo, limit.hi)
-    values = [arg for do in rule.dos for arg in do.args]
-    values += [value for _, value in rule.remedy.values] if rule.remedy else []
-    for value in values:
-        if not isinstance(value, ir.TextConst | ir.TextField):
-            yield value
 
 
 def build_columns(patterns: Sequence[TextPattern], field: str) -> tuple[ClassColumn, ...]:

@@ -27,7 +27,11 @@ def equal_to(field: ir.Field, literals: Sequence[Literal], span: Span) -> ir.Tex
 
 
 def like(field: ir.Field, pattern: ast.String, span: Span) -> ir.TextTest:
-    """The field matches a glob."""
+    """The field matches a glob.
+
+    Raises:
+        RefusalError: the field is a key (GOV204), or no valid value of it matches.
+    """
     if field.kind is ir.Kind.KEY:
         raise RefusalError(
             "GOV204",
@@ -46,7 +50,11 @@ def like(field: ir.Field, pattern: ast.String, span: Span) -> ir.TextTest:
 
 
 def under(field: ir.Field, prefix: ast.String, span: Span) -> ir.TextTest:
-    """The path lies in a directory."""
+    """The path lies in a directory.
+
+    Raises:
+        RefusalError: the field is no path, or the text names no directory (GOV216); no path begins so (GOV215).
+    """
     text = prefix.value
     if field.kind is not ir.Kind.PATH:
         raise RefusalError(
@@ -67,7 +75,11 @@ def under(field: ir.Field, prefix: ast.String, span: Span) -> ir.TextTest:
 
 
 def same(left: ir.Field, right: ir.Field, span: Span) -> ir.TextEqual:
-    """Two fields hold the same bytes."""
+    """Two fields hold the same bytes.
+
+    Raises:
+        RefusalError: they are one field (GOV204).
+    """
     if left.name == right.name:
         raise RefusalError(
             "GOV204", f"`{left.name}` is compared with itself", span, "name two different fields"

@@ -121,6 +121,13 @@ def reading(value: Value, flow: Flow) -> Value:
             return replace(value, flow=flow)
 
 
+def written_at(span: Span, value: Value) -> Value:
+    """The same value; the parts of a condition that nobody wrote stand where it was written."""
+    if isinstance(value, Condition):
+        return replace(value, expr=ir.located(value.expr, span))
+    return value
+
+
 def described(value: Value) -> str:
     """A value's type in words, for messages."""
     match value:

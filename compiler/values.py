@@ -113,14 +113,22 @@ def _way_out(what: str, value: Value, text: str) -> str:
 
 
 def number_in(value: Value, expr: ast.Expr) -> Number:
-    """The value, if it is a number."""
+    """The value, if it is a number.
+
+    Raises:
+        RefusalError: it is none (GOV204).
+    """
     if isinstance(value, Constant | Quantity):
         return value
     raise expected("a number", value, expr)
 
 
 def condition_in(value: Value, expr: ast.Expr) -> Condition:
-    """The value, if it is a condition."""
+    """The value, if it is a condition.
+
+    Raises:
+        RefusalError: it is none (GOV204).
+    """
     if isinstance(value, Condition):
         return value
     raise expected("a condition", value, expr)

@@ -89,8 +89,8 @@ FINDINGS: Final[dict[str, Page]] = {
     ),
     "GOV309": Page(
         "a question that stayed open",
-        "The solver did not answer within its time limit, so this is neither proved nor refuted. "
-        "Products of two fields and very long conditions are hard.",
+        "The solver did not answer within its time limit, or the proof of an artefact did not end within its "
+        "own, so this is neither proved nor refuted. Products of two fields and very long conditions are hard.",
         "gov verify policy.gov --timeout 0.001",
         "Give it more time with `--timeout S`, or make the condition simpler.",
     ),

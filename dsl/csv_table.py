@@ -33,7 +33,11 @@ class _Text:
 
 
 def read_rows(table: ast.Table, source: Source) -> tuple[ast.TableRow, ...]:
-    """The rows of the file, in its order."""
+    """The rows of the file, in its order.
+
+    Raises:
+        GovError: GOV115, GOV110 or GOV114 for each cell that is wrong; the limits of a source.
+    """
     if source.text.strip():
         limits.check(source)
     found = Diagnostics(limits.MAX_ERRORS)

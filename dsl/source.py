@@ -85,6 +85,16 @@ class Span(NamedTuple):
         """The place as `file:line:column`."""
         return f"{self.file}:{self.line}:{self.column}"
 
+    def to_json(self) -> dict[str, str | int]:
+        """The place for machines; lines and columns count from 1."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "end_line": self.end_line,
+            "end_column": self.end_column,
+        }
+
     def to(self, last: Span) -> Span:
         """The span from the start of this one to the end of `last`, in the same source."""
         return Span(self.source, self.start, last.end)

@@ -29,6 +29,7 @@ SOURCES: Final = (
     "gov_collect.c",
     "gov_column.c",
     "gov_fast.c",
+    "gov_fold.c",
     "gov_load.c",
     "gov_plan.c",
     "gov_run.c",

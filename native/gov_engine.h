@@ -119,6 +119,9 @@ static inline int gov_in_range(const gov_table *t, const int64_t *words, gov_out
     return 1;
 }
 
+/* What a checked program, or the beginning of one that leaves one value, comes to: `count` words of code. */
+int64_t gov_run_code(const uint64_t *code, uint32_t count, const int64_t *words);
+
 /* The outcome of words that are known to be in range. */
 void gov_decide_valid(const gov_table *table, const int64_t *words, uint64_t *scratch, gov_outcome *outcome);
 

@@ -23,8 +23,12 @@ static inline int64_t member(const uint64_t *operands, uint32_t count, int64_t v
     }
 
 int64_t gov_run(const gov_table *t, uint32_t program, const int64_t *words) {
+    return gov_run_code(t->code + t->programs[program].first, t->programs[program].words, words);
+}
+
+int64_t gov_run_code(const uint64_t *at, uint32_t count, const int64_t *words) {
+    const uint64_t *end = at + count;
     int64_t stack[GOV_STACK_MAX], *top = stack;
-    const uint64_t *at = t->code + t->programs[program].first, *end = at + t->programs[program].words;
     while (at < end) {
         const uint64_t w = *at++;
         const int64_t value = words[gov_column_of(w)];

@@ -12,9 +12,8 @@ typedef struct {
     const gov_sample *sample;
     int64_t *words;
     uint8_t *const *states;
-    int64_t *pending;   /* pairs of a column and its new word */
-    uint32_t n_pending;
-    const uint32_t *end; /* of the updates of this kind of sample */
+    int64_t *pending, *end; /* pairs of a column and its new word; of several of one column the first counts, so they
+                               are put into the words from the end on */
 } stepping;
 
 uint32_t gov_scopes(const gov_table *t) { return t->n_scopes; }
@@ -95,21 +94,41 @@ int gov_state_ok(const gov_table *t, uint32_t scope, const uint8_t *state) {
     return 1;
 }
 
+#define DT_MAX (INT64_C(1) << 62) /* what 4 bytes hold has stopped long before */
+
 /* --- before ------------------------------------------------------------------------------------------------------ */
 
-/* The words of a scope's cells; 0: the instance does not add up. */
-#define GROW_RUN(type, count)                                                               \
-    for (const uint8_t *end = from + (count) * sizeof(type); from < end; from += sizeof(type)) { \
-        type raw;                                                                           \
-        memcpy(&raw, from, sizeof raw);                                                     \
-        const int64_t value = (int64_t)(((uint64_t)raw ^ lane->sign) - lane->sign);         \
-        fits &= (uint64_t)value - (uint64_t)lane->lo <= lane->width;                        \
-        const int64_t room = (int64_t)((uint64_t)lane->cap - (uint64_t)value);              \
-        const int64_t later = dt >= room ? lane->cap : (int64_t)((uint64_t)value + (uint64_t)dt); \
-        *words++ = (lane->cap >= 0) & (value >= 0) ? later : value;                         \
-        lane++;                                                                             \
+/* The words of one run of a scope's cells, `value` being what the instance holds.  All have at most 4 bytes, so that no
+   difference and no sum leaves int64. */
+#define GROW_RUN(type, run, later)                               \
+    for (const gov_lane *end = lane + of[run]; lane < end; lane++) { \
+        type value;                                              \
+        memcpy(&value, state + lane->offset, sizeof value);      \
+        words[lane->cell] = (later);                             \
     }
 
+/* The sign of `misfits` says that a value is outside its range.  One that grows without a sign cannot be, whatever the
+   instance says: it stops at its cap. */
+#define CHECKED(value) (misfits |= ((value) - lane->lo) | (lane->hi - (value)), (value))
+
+#define GROW_RUNS(bytes, unsigned_type, signed_type)                              \
+    GROW_RUN(unsigned_type, GOV_RUN_##bytes, CHECKED((int64_t)value))             \
+    GROW_RUN(unsigned_type, GOV_RUN_##bytes + 1, least(value + few, lane->most))  \
+    GROW_RUN(signed_type, GOV_RUN_##bytes + 2, grown_few(lane, CHECKED((int64_t)value), few))
+
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static inline int64_t grown_few(const gov_lane *lane, int64_t value, int64_t dt) {
+    return value < 0 ? value : least(value + (dt & lane->grows), lane->most);
+}
+
+/* A value of 8 bytes, `dt` later. */
+static inline int64_t grown_whole(const gov_lane *lane, int64_t value, int64_t dt) {
+    if (!lane->grows || value < 0) return value;
+    return dt >= lane->most - value ? lane->most : value + dt;
+}
+
+/* The words of a scope's cells; 0: the instance does not add up. */
 static int grow_scope(const stepping *p, uint32_t scope) {
     const gov_table *t = p->t;
     const gov_scope *s = &t->scopes[scope];
@@ -121,17 +140,21 @@ static int grow_scope(const stepping *p, uint32_t scope) {
         for (uint32_t i = 0; i < s->cells; i++) words[i] = cells[i].initial;
         return 1;
     }
-    const gov_sizes *sizes = &t->timing->sizes[scope];
+    const uint32_t *of = t->timing->runs[scope].of;
     const gov_lane *lane = t->timing->lanes + s->first_cell;
-    const uint8_t *from = state + GOV_STATE_HEAD;
-    const int64_t dt = since(p->sample->at_ms, at);
-    int fits = time_fits(at);
-    GROW_RUN(uint64_t, sizes->of[0])
-    GROW_RUN(uint32_t, sizes->of[1])
-    GROW_RUN(uint16_t, sizes->of[2])
-    GROW_RUN(uint8_t, sizes->of[3])
-    for (uint32_t i = s->cells - sizes->of[4]; i < s->cells; i++) *words++ = cells[i].initial;
-    return fits;
+    const int64_t dt = since(p->sample->at_ms, at), few = least(dt, DT_MAX);
+    int64_t misfits = time_fits(at) ? 0 : -1;
+    for (const gov_lane *end = lane + of[GOV_RUN_WHOLE]; lane < end; lane++) {
+        int64_t value;
+        memcpy(&value, state + lane->offset, sizeof value);
+        misfits |= -(int64_t)(value < lane->lo || value > lane->hi);
+        words[lane->cell] = grown_whole(lane, value, dt);
+    }
+    GROW_RUNS(4, uint32_t, int32_t)
+    GROW_RUNS(2, uint16_t, int16_t)
+    GROW_RUNS(1, uint8_t, int8_t)
+    for (const gov_lane *end = lane + of[GOV_RUN_BRIEF]; lane < end; lane++) words[lane->cell] = cells[lane->cell].initial;
+    return misfits >= 0;
 }
 
 static inline int64_t last_of(const stepping *p, uint32_t scope) {
@@ -168,97 +191,98 @@ static int is_refused(const stepping *p) {
 
 /* --- updates ----------------------------------------------------------------------------------------------------- */
 
-/* The value of a program; most are a constant or a word. */
-static inline int64_t value_of(const stepping *p, uint32_t program) {
-    const gov_program *own = &p->t->programs[program];
-    const uint64_t *code = p->t->code + own->first;
-    if (own->words == 1) return p->words[gov_column_of(code[0])]; /* only LOAD has one word and leaves a value */
-    if (own->words == 2 && gov_kind_of(code[0]) == GOV_OP_CONST) return (int64_t)code[1];
-    return gov_run(p->t, program, p->words);
+static stepping stepping_of(const gov_table *t, const gov_sample *sample, int64_t *words, uint8_t *const *states,
+                            uint64_t *scratch) {
+    int64_t *pending = (int64_t *)(void *)(scratch + gov_decision_scratch(t));
+    return (stepping){t, sample, words, states, pending, pending};
 }
 
-/* `known` and `holds` are the last condition of this stage and what it came to: no word changes within a stage. */
-static inline int applies(const stepping *p, const gov_update *u, uint32_t *known, int *holds) {
-    if (u->kind != GOV_NONE && u->kind != p->sample->kind) return 0;
-    if (u->condition == GOV_NONE) return 1;
-    if (u->condition != *known) {
-        *known = u->condition;
-        *holds = gov_run(p->t, u->condition, p->words) != 0;
+static inline int holds(const stepping *p, const gov_test *tests, const gov_group *g) {
+    const gov_test *test = tests + g->first_test;
+    for (const gov_test *end = test + g->tests; test < end; test++)
+        if (((uint64_t)p->words[test->column] - (uint64_t)test->lo > test->width) != test->outside) return 0;
+    return !g->words || gov_run_code(g->code, g->words, p->words);
+}
+
+static inline int64_t value_of(const stepping *p, const gov_act *a) {
+    switch (a->form) {
+    case GOV_FORM_NUMBER: return a->number;
+    case GOV_FORM_SUM: return (int64_t)((uint64_t)p->words[a->source] + (uint64_t)a->number);
+    default: return gov_run(p->t, a->source, p->words);
     }
-    return *holds;
 }
 
-static int64_t *pending_of(const gov_table *t, uint64_t *scratch) {
-    return (int64_t *)(void *)(scratch + gov_decision_scratch(t));
-}
-
-static void set_pending(stepping *p, const gov_update *u) {
-    const uint32_t column = gov_cell_column(p->t, u->cell);
-    const gov_column *c = &p->t->columns[column];
-    const int64_t value = value_of(p, u->value);
-    p->pending[2 * p->n_pending] = column;
-    p->pending[2 * p->n_pending + 1] = value < c->lo ? c->lo : value > c->hi ? c->hi : value;
-    p->n_pending++;
-}
-
-/* The updates of one stage, from a place in the order on; of each cell the first that applies.  Returns where the next
-   stage begins. */
-static const uint32_t *run_stage(stepping *p, const uint32_t *at) {
-    const gov_table *t = p->t;
-    const int32_t stage = t->updates[*at].stage;
-    uint32_t set = GOV_NONE, known = GOV_NONE;
-    int holds = 0;
-    p->n_pending = 0;
-    for (; at < p->end && t->updates[*at].stage == stage; at++) {
-        const gov_update *u = &t->updates[*at];
-        if (u->cell == set || !p->states[t->cells[u->cell].scope] || !applies(p, u, &known, &holds)) continue;
-        set_pending(p, u);
-        set = u->cell;
-    }
-    return at;
-}
-
-/* The updates of the stages below `stage`; returns where the others begin. */
-static const uint32_t *run_before(stepping *p, int32_t stage) {
+/* The new words of one stage, which are pending until all of it has been looked at. */
+static void run_stage(stepping *p, const gov_stage *stage) {
     const struct gov_timing *timing = p->t->timing;
-    const uint32_t *at = timing->order + (timing->all ? 0 : timing->first[p->sample->kind]);
-    p->end = timing->order + (timing->all ? p->t->n_updates : timing->first[p->sample->kind + 1]);
-    while (at < p->end && p->t->updates[*at].stage < stage) {
-        at = run_stage(p, at);
-        for (uint32_t k = 0; k < p->n_pending; k++) p->words[p->pending[2 * k]] = p->pending[2 * k + 1];
+    const gov_group *g = timing->groups + stage->first_group;
+    int64_t *pending = p->pending;
+    for (const gov_group *end = g + stage->groups; g < end; g++) {
+        if (!holds(p, timing->tests, g)) continue;
+        const gov_act *a = timing->acts + g->first_act;
+        for (const gov_act *last = a + g->acts; a < last; a++) {
+            if (!p->states[a->scope]) continue;
+            const int64_t value = value_of(p, a);
+            pending[0] = a->column;
+            pending[1] = value < a->lo ? a->lo : value > a->hi ? a->hi : value;
+            pending += 2;
+        }
     }
-    p->n_pending = 0;
-    return at;
+    p->end = pending;
+}
+
+/* The updates of the stages below `below`; returns the stage of that number, NULL: there is none. */
+static const gov_stage *run_before(stepping *p, int32_t below) {
+    const struct gov_timing *timing = p->t->timing;
+    const uint32_t kind = timing->all ? 0 : p->sample->kind;
+    const gov_stage *stage = timing->stages + timing->first[kind], *end = timing->stages + timing->first[kind + 1];
+    for (; stage < end && stage->stage < below; stage++) {
+        run_stage(p, stage);
+        for (const int64_t *one = p->end; one > p->pending; one -= 2) p->words[one[-2]] = one[-1];
+    }
+    p->end = p->pending;
+    return stage < end ? stage : NULL;
 }
 
 /* --- after ------------------------------------------------------------------------------------------------------- */
 
-#define KEEP_RUN(type, count)                                                       \
-    for (uint8_t *end = to + (count) * sizeof(type); to < end; to += sizeof(type)) { \
-        const type value = (type)*words++;                                          \
-        memcpy(to, &value, sizeof value);                                           \
+#define KEEP_RUNS(type, run, runs)                                                             \
+    for (const gov_lane *end = lane + of[run] + ((runs) > 1 ? of[(run) + 1] + of[(run) + 2] : 0); lane < end; lane++) { \
+        const type value = (type)words[lane->cell];                                            \
+        memcpy(state + lane->offset, &value, sizeof value);                                    \
     }
 
 static void keep_scope(const stepping *p, uint32_t scope) {
     const gov_table *t = p->t;
-    const gov_sizes *sizes = &t->timing->sizes[scope];
+    const uint32_t *of = t->timing->runs[scope].of;
+    const gov_lane *lane = t->timing->lanes + t->scopes[scope].first_cell;
     const int64_t *words = p->words + gov_cell_column(t, t->scopes[scope].first_cell);
-    uint8_t *to = p->states[scope] + GOV_STATE_HEAD;
-    memcpy(p->states[scope], &p->sample->at_ms, sizeof p->sample->at_ms);
-    KEEP_RUN(uint64_t, sizes->of[0])
-    KEEP_RUN(uint32_t, sizes->of[1])
-    KEEP_RUN(uint16_t, sizes->of[2])
-    KEEP_RUN(uint8_t, sizes->of[3])
+    uint8_t *state = p->states[scope];
+    memcpy(state, &p->sample->at_ms, sizeof p->sample->at_ms);
+    KEEP_RUNS(uint64_t, GOV_RUN_WHOLE, 1)
+    KEEP_RUNS(uint32_t, GOV_RUN_4, 3)
+    KEEP_RUNS(uint16_t, GOV_RUN_2, 3)
+    KEEP_RUNS(uint8_t, GOV_RUN_1, 3)
 }
 
-static void keep(const stepping *p) {
-    const gov_table *t = p->t;
-    for (uint32_t s = 0; s < t->n_scopes; s++)
-        if (p->states[s]) keep_scope(p, s);
-    for (uint32_t k = 0; k < p->n_pending; k++) {
-        const gov_cell *cell = &t->cells[p->pending[2 * k] - gov_cell_column(t, 0)];
-        if (cell->bytes) write_cell(cell, p->pending[2 * k + 1], p->states[cell->scope]);
+/* Puts what is pending into the words, and what they held into its place; `take_back` undoes it. */
+static void put_pending(const stepping *p) {
+    for (int64_t *one = p->end; one > p->pending; one -= 2) {
+        const int64_t word = p->words[one[-2]];
+        p->words[one[-2]] = one[-1];
+        one[-1] = word;
     }
+}
+static void take_back(const stepping *p) {
+    for (const int64_t *one = p->pending; one < p->end; one += 2) p->words[one[0]] = one[1];
+}
+
+/* All addressed cells, with what is pending; the words stay as the rules saw them. */
+static void keep(const stepping *p) {
+    put_pending(p);
+    for (uint32_t s = 0; s < p->t->n_scopes; s++)
+        if (p->states[s]) keep_scope(p, s);
+    take_back(p);
 }
 
 static void decide(const stepping *p, uint64_t *scratch, gov_outcome *out) {
@@ -268,16 +292,16 @@ static void decide(const stepping *p, uint64_t *scratch, gov_outcome *out) {
         gov_conclude(out, GOV_DENY, GOV_BY_CLOCK);
 }
 
-static void close_with(stepping *p, const uint32_t *first, const gov_outcome *out) {
+static void close_with(stepping *p, const gov_stage *close, const gov_outcome *out) {
     int64_t *decision = p->words + p->t->policy->request_columns + GOV_SAYS_DECISION;
     *decision = out->decision;
-    if (first < p->end) run_stage(p, first);
+    if (close) run_stage(p, close);
     *decision = 0;
 }
 
 int gov_take(const gov_table *t, const gov_sample *sample, int64_t *words, uint8_t *const *states, uint64_t *scratch,
              gov_outcome *out) {
-    stepping p = {t, sample, words, states, pending_of(t, scratch), 0, NULL};
+    stepping p = stepping_of(t, sample, words, states, scratch);
     gov_conclude(out, GOV_DENY, GOV_BY_INVALID);
     if (!t->memory || sample->kind >= GOV_FIRST_KIND + t->n_samples || sample->at_ms > GOV_TIME_MAX ||
         sample->at_ms < -GOV_TIME_MAX || !states[0]) return GOV_BAD_SAMPLE;
@@ -289,7 +313,7 @@ int gov_take(const gov_table *t, const gov_sample *sample, int64_t *words, uint8
     if (!brought_fits(t, words, out)) return asked ? GOV_TAKEN : GOV_BAD_SAMPLE;
     if (is_refused(&p)) return GOV_REFUSED;
     if (asked && gov_first_broken(t, words, out)) return GOV_TAKEN;
-    const uint32_t *close = run_before(&p, GOV_CLOSE);
+    const gov_stage *close = run_before(&p, GOV_CLOSE);
     if (asked) decide(&p, scratch, out);
     if (!sample->keep) return GOV_TAKEN;
     if (asked) close_with(&p, close, out);
@@ -344,7 +368,7 @@ int gov_state_idle(const gov_table *t, uint32_t scope, uint8_t *state, int64_t n
     uint8_t *states[GOV_SCOPES_MAX] = {NULL};
     states[scope] = state;
     const gov_sample silence = {now, GOV_TICK, 0};
-    stepping p = {t, &silence, words, states, pending_of(t, scratch), 0, NULL};
+    stepping p = stepping_of(t, &silence, words, states, scratch);
     gov_words(t, words);
     for (uint32_t i = 0; i < t->n_scopes; i++)
         if (!grow_scope(&p, i)) return 0;

@@ -16,7 +16,8 @@
    One sample (kind: GOV_REQUEST, GOV_TICK, or GOV_FIRST_KIND + the gov_sample_type) addresses the shared instance, that
    of the key if it carries one, and those of the other scopes of whose field it carries the value.  Then:
 
-     grow      dt = now - at, at least 0.  A cell that grows, from 0 on, gets dt more, up to `cap`; brief cells are
+     grow      dt = now - at, at least 0.  A cell that grows, from 0 on, gets dt more, up to `cap` (what is beyond it
+               already counts as `cap`); brief cells are
                initial, and so is every cell of a scope that is not addressed
      say       $sample, $gap, $clock_fault: see gov_sample_column
      refuse    an event whose `permit` is 0 changes nothing

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final, Protocol
@@ -50,6 +51,25 @@ class Column(Protocol):
     def rounding(self) -> str: ...
     @property
     def implied(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A field of the request, an output, a parameter or an argument as an artefact says it; see `ir.Field`."""
+
+    name: str
+    kind: str
+    lo: int
+    hi: int
+    step_num: int
+    step_den: int
+    unit: str
+    members: tuple[str, ...]
+    max_bytes: int
+    optional: bool
+    origin: str
+    rounding: str
+    implied: int | None
 
 
 SHOWN_MAX: Final = 40

@@ -14,6 +14,7 @@ from typing import Final
 from govlang.native import layout
 from govlang.native.layout import NONE, RECORDS, ArgKind, FieldKind, Flag, Section
 from govlang.native.memory import Memory, read_memory
+from govlang.native.request import Declared
 
 Row = Mapping[str, int]
 
@@ -24,23 +25,10 @@ _FALLBACKS: Final = ("allow", "deny", "none")
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """A field of the request, an output, a parameter or an argument; see `ir.Field`."""
+class Field(Declared):
+    """A field, and where the table keeps it."""
 
-    name: str
-    kind: str
-    lo: int
-    hi: int
-    step_num: int
-    step_den: int
-    unit: str
-    members: tuple[str, ...]
-    max_bytes: int
-    optional: bool
     private: bool
-    origin: str
-    rounding: str
-    implied: int | None
     column: int | None
     has_column: int | None
     classifiers: range

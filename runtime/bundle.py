@@ -49,6 +49,15 @@ class Bundle:
         """The hash of the core: the name of the policy's meaning."""
         return self.manifest.snapshot
 
+    def check_part(self, part: str, what: str, named: tuple[str, str, str]) -> None:
+        """Refuse a part that names another policy, version or snapshot than the manifest.
+
+        Raises:
+            BundleError: GOV404 it does.
+        """
+        if named != (self.manifest.policy, self.manifest.version, self.manifest.snapshot):
+            raise _broken(part, f"is the {what} of another policy or version")
+
 
 def load_bundle(path: Path | str, *, public_key: bytes | None = None) -> Bundle:
     """The bundle in a file; with a public key (PEM) only if it is signed by it.

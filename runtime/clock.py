@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from govlang.native.request import Column
+    from govlang.native.request import Column, InvalidFieldError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,3 +34,10 @@ def clock_fields(fields: Sequence[Column], time_zone: str, now_ms: int) -> dict[
         for name, field in declared.items()
         if name in values
     }
+
+
+def why_unread(error: InvalidFieldError, fields: Sequence[Column]) -> str:
+    """Why a request is invalid, with a hint where it lacks what the clock would have given."""
+    by_clock = any(one.name == error.field and one.origin == "clock" for one in fields)
+    without = by_clock and error.why == "is missing"
+    return f"{error} (the host gave no usable `now_ms`)" if without else str(error)

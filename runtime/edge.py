@@ -20,16 +20,17 @@ from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from govlang.native.container import BUNDLE_BYTES_MAX
-from govlang.native.errors import ArtefactError, BundleError, CodedError, TableError
-from govlang.native.request import InvalidFieldError, read_request, read_value
+from govlang.native.errors import ArtefactError, BundleError, CodedError
+from govlang.native.request import InvalidFieldError, read_request
 from govlang.runtime.bundle import Bundle, check_signer, read_bundle
-from govlang.runtime.clock import clock_fields
+from govlang.runtime.clock import clock_fields, why_unread
 from govlang.runtime.decision import DECISIONS, Decision, as_json
 from govlang.runtime.edge_engine import Engine, export_name, scanned
 from govlang.runtime.edge_outcome import Answer, gather
-from govlang.runtime.edge_schema import TEXT_KINDS, EdgeField, EdgeSchema, read_schema
+from govlang.runtime.edge_schema import TEXT_KINDS, EdgeSchema, read_schema
 from govlang.runtime.json_request import DuplicateKeyError, read_json
 from govlang.runtime.obligations import Obligation
+from govlang.runtime.parameters import read_params
 
 _PART: Final = "policy.wasm"
 _WASM: Final = b"\0asm"
@@ -74,7 +75,8 @@ class EdgePolicy:
         self._engine: Final = Engine(module, self.schema)
         self._scanned: Final = scanned(self.schema)
         self._lock: Final = threading.Lock()
-        for name, steps in _read_params(self.schema, params or {}):
+        declared = {one.name: one for one in self.schema.params}
+        for name, steps in read_params(declared, params or {}).items():
             self._engine.write(f"param.{name}", steps)
 
     @classmethod
@@ -96,7 +98,9 @@ class EdgePolicy:
         opened = _opened(source, public_key)
         policy = cls(_module_of(opened) if isinstance(opened, Bundle) else opened, params)
         if isinstance(opened, Bundle):
-            _check_module(policy.schema, opened)
+            schema = policy.schema
+            named = (schema.policy, schema.version, schema.snapshot)
+            opened.check_part(_PART, "module", named)
         return policy
 
     def decide(
@@ -117,7 +121,7 @@ class EdgePolicy:
         try:
             values = read_request(self.schema.fields, request, given)
         except InvalidFieldError as error:
-            return self._refused(self._unreadable(error))
+            return self._refused(why_unread(error, self.schema.fields))
         with self._lock:
             return self._decided(values)
 
@@ -138,11 +142,6 @@ class EdgePolicy:
         except DuplicateKeyError as error:
             return self._refused(str(error))
         return self.decide(read, now_ms=now_ms, runtime=runtime)
-
-    def _unreadable(self, error: InvalidFieldError) -> str:
-        by_clock = {one.name for one in self.schema.fields if one.origin == "clock"}
-        without = error.field in by_clock and error.why == "is missing"
-        return f"{error} (the host gave no usable `now_ms`)" if without else str(error)
 
     def _decided(self, values: Mapping[str, int | str]) -> EdgeOutcome:
         """The module's answer; the lock is held."""
@@ -232,41 +231,9 @@ def _module_of(bundle: Bundle) -> bytes:
     return module
 
 
-def _check_module(schema: EdgeSchema, bundle: Bundle) -> None:
-    """Refuse a module of another policy than the manifest speaks of."""
-    manifest = bundle.manifest
-    named = (schema.policy, schema.version, schema.snapshot)
-    if named != (manifest.policy, manifest.version, manifest.snapshot):
-        raise BundleError(
-            "GOV404",
-            _PART,
-            "is the module of another policy or version",
-            "build the policy again with `gov build`",
-        )
-
-
 def _check_zone(name: str | None) -> None:
     try:
         if name is not None:
             ZoneInfo(name)
     except (OSError, ValueError, KeyError):
         raise ArtefactError("gov.schema", f"names the time zone `{name}`") from None
-
-
-def _read_params(schema: EdgeSchema, given: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """The parameters that are given, in steps."""
-    known = {one.name: one for one in schema.params}
-    for name, raw in given.items():
-        if name not in known:
-            names = ", ".join(known) or "none"
-            raise TableError("GOV411", f"`{name}` is no parameter", f"the parameters: {names}")
-        yield name, _read_param(known[name], raw)
-
-
-def _read_param(one: EdgeField, raw: Any) -> int:
-    try:
-        steps = read_value(one, raw)
-    except InvalidFieldError as error:
-        raise TableError("GOV411", f"the parameter {error}") from None
-    assert isinstance(steps, int)
-    return steps

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Context
 from typing import Any, Final
 
 from govlang.native.errors import ArtefactError
 from govlang.runtime.edge_engine import NOTHING
 from govlang.runtime.edge_schema import Argument, EdgeField, EdgeSchema
-from govlang.runtime.obligations import Obligation
+from govlang.runtime.obligations import Duty, Obligation, decimal, merged
 
 _EXACT: Final = Context(prec=60)
 _REQUIRE_HUMAN: Final = 3
@@ -42,7 +42,7 @@ class Answer:
 
 def gather(answer: Answer, effect: int) -> tuple[Obligation, ...]:
     """Every obligation of an outcome with this effect."""
-    kept = [*_dos(answer)]
+    kept = merged(_duties(answer))
     if effect != _DENY:
         kept += _limits(answer)
         if effect == _REQUIRE_HUMAN:
@@ -53,21 +53,11 @@ def gather(answer: Answer, effect: int) -> tuple[Obligation, ...]:
     return tuple(one for i, one in enumerate(kept) if one not in kept[:i])
 
 
-def _dos(answer: Answer) -> Iterator[Obligation]:
-    found: list[Obligation] = []
+def _duties(answer: Answer) -> Iterator[Duty]:
     for number, duty in enumerate(answer.schema.duties):
-        if not answer.has("dos", number):
-            continue
-        args = _values(answer, f"out.do.{number}", duty.arguments)
-        one: Obligation = {"do": duty.action} | ({"args": args} if args else {})
-        twin = next((o for o in found if o | {"for_ms": 0} == one | {"for_ms": 0}), None)
-        if twin is None:
-            found.append(one if duty.for_ms is None else one | {"for_ms": duty.for_ms})
-        elif duty.for_ms is None:
-            twin.pop("for_ms", None)
-        elif "for_ms" in twin:
-            twin["for_ms"] = max(twin["for_ms"], duty.for_ms)
-    yield from found
+        if answer.has("dos", number):
+            args = _values(answer, f"out.do.{number}", duty.arguments)
+            yield duty.action, args, duty.for_ms
 
 
 def _limits(answer: Answer) -> Iterator[Obligation]:
@@ -75,8 +65,8 @@ def _limits(answer: Answer) -> Iterator[Obligation]:
         if answer.has("limited", number):
             lo = answer.read(f"out.lo.{target.name}")
             hi = answer.read(f"out.hi.{target.name}")
-            start = {} if lo == target.lo else {"from": _decimal(lo, target)}
-            yield {"limit": target.name, **start, "to": _decimal(hi, target)}
+            start = {} if lo == target.lo else {"from": decimal(lo, target)}
+            yield {"limit": target.name, **start, "to": decimal(hi, target)}
 
 
 def _requirement(answer: Answer) -> Obligation:
@@ -116,12 +106,4 @@ def _shown(value: int, one: EdgeField) -> Any:
         case "set":
             return [m for i, m in enumerate(one.members) if value >> i & 1]
         case _:
-            return _decimal(value, one)
-
-
-def _decimal(value: int, one: EdgeField) -> int | Decimal:
-    """`value` steps of a field as a number in its unit: an int if whole, else an exact decimal."""
-    whole, rest = divmod(value * one.step_num, one.step_den)
-    if rest == 0:
-        return whole
-    return _EXACT.divide(Decimal(value * one.step_num), Decimal(one.step_den))
+            return decimal(value, one)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from govlang.native.errors import ArtefactError
+from govlang.native.request import Declared
 
 SCHEMA_VERSION: Final = 1
 TEXT_KINDS: Final = frozenset({"text", "path", "key"})
@@ -26,25 +27,9 @@ _HEADER: Final = b"\0asm\1\0\0\0"
 
 
 @dataclass(frozen=True, slots=True)
-class EdgeField:
-    """A field of the request, an output, a parameter or an argument; see `ir.Field`.
+class EdgeField(Declared):
+    """A field; `classes` is the number of class columns of a text."""
 
-    `classes` is the number of class columns of a text.
-    """
-
-    name: str
-    kind: str
-    lo: int
-    hi: int
-    step_num: int
-    step_den: int
-    unit: str
-    members: tuple[str, ...]
-    max_bytes: int
-    optional: bool
-    origin: str
-    rounding: str
-    implied: int | None
     classes: int
 
 

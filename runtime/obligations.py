@@ -10,16 +10,20 @@ against each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any, Final
 
 from govlang.native.errors import TableError
+from govlang.native.request import Column
 from govlang.native.schema import Arg, Field, Rule
 from govlang.native.table import Table
 
 Obligation = dict[str, Any]
+
+Duty = tuple[str, dict[str, Any], int | None]
+"""An action that a rule asks for, its arguments, and for how many ms if it says so."""
 
 _REQUIRE_HUMAN: Final = 3
 _DENY: Final = 4
@@ -54,7 +58,7 @@ class Asked:
 
 def gather_obligations(asked: Asked, rules: Sequence[Rule], effect: int) -> tuple[Obligation, ...]:
     """Every obligation of the rules that an outcome with this effect keeps."""
-    kept = [*_dos(asked, rules)]
+    kept = merged(_duties(asked, rules))
     if effect != _DENY:
         kept += _limits(asked, rules)
         if effect == _REQUIRE_HUMAN:
@@ -64,7 +68,22 @@ def gather_obligations(asked: Asked, rules: Sequence[Rule], effect: int) -> tupl
     return tuple(one for i, one in enumerate(kept) if one not in kept[:i])
 
 
-def decimal(value: int, field: Field) -> int | Decimal:
+def merged(duties: Iterable[Duty]) -> list[Obligation]:
+    """One obligation for each action and its arguments; of several times the longest."""
+    found: list[Obligation] = []
+    for action, args, for_ms in duties:
+        one: Obligation = {"do": action} | ({"args": args} if args else {})
+        twin = next((o for o in found if o | {"for_ms": 0} == one | {"for_ms": 0}), None)
+        if twin is None:
+            found.append(one if for_ms is None else one | {"for_ms": for_ms})
+        elif for_ms is None:
+            twin.pop("for_ms", None)
+        elif "for_ms" in twin:
+            twin["for_ms"] = max(twin["for_ms"], for_ms)
+    return found
+
+
+def decimal(value: int, field: Column) -> int | Decimal:
     """`value` steps of a field as a number in its unit: an int if whole, else an exact decimal."""
     whole, rest = divmod(value * field.step_num, field.step_den)
     if rest == 0:
@@ -95,20 +114,10 @@ def _shown(value: int, field: Field) -> Any:
             return decimal(value, field)
 
 
-def _dos(asked: Asked, rules: Sequence[Rule]) -> Iterator[Obligation]:
-    """One obligation for each action and its arguments; of several times the longest."""
-    found: list[Obligation] = []
+def _duties(asked: Asked, rules: Sequence[Rule]) -> Iterator[Duty]:
     for do in (do for rule in rules for do in rule.dos):
         args = {arg.field.name: _value(asked, arg) for arg in do.args}
-        one: Obligation = {"do": do.action} | ({"args": args} if args else {})
-        twin = next((o for o in found if o | {"for_ms": 0} == one | {"for_ms": 0}), None)
-        if twin is None:
-            found.append(one if do.for_ms is None else one | {"for_ms": do.for_ms})
-        elif do.for_ms is None:
-            twin.pop("for_ms", None)
-        elif "for_ms" in twin:
-            twin["for_ms"] = max(twin["for_ms"], do.for_ms)
-    yield from found
+        yield do.action, args, do.for_ms
 
 
 def _limits(asked: Asked, rules: Sequence[Rule]) -> Iterator[Obligation]:

@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import rfc8785
 
 from govlang.native._dict import Decider
-from govlang.native.errors import BundleError, CodedError, TableError
+from govlang.native.errors import CodedError, TableError
 from govlang.native.layout import TIME_MAX
 from govlang.native.request import InvalidFieldError, read_request, read_value
 from govlang.native.table import Table
 from govlang.runtime.bundle import Bundle, check_signer, load_bundle, read_bundle
-from govlang.runtime.clock import clock_fields
+from govlang.runtime.clock import clock_fields, why_unread
 from govlang.runtime.decision import DECISIONS, Outcome
 from govlang.runtime.json_request import DuplicateKeyError, read_json
 from govlang.runtime.memory import CAPACITY, clock_ms, observe, read_cell, restore, save, seeds
+from govlang.runtime.parameters import read_params
 
 if TYPE_CHECKING:
     from govlang.native.schema import Field
@@ -99,7 +100,8 @@ class Policy(Decider):
         table = opened.table if isinstance(opened, Bundle) else opened
         policy = cls(table, params, capacity=capacity)
         if isinstance(opened, Bundle):
-            _check_table(policy, opened)
+            named = (policy.name, policy.version, policy.snapshot)
+            opened.check_part("table.bin", "table", named)
         return policy
 
     @property
@@ -221,9 +223,7 @@ class Policy(Decider):
         try:
             read_request(self.fields, request, runtime)
         except InvalidFieldError as error:
-            by_clock = {field.name for field in self.fields if field.origin == "clock"}
-            hint = " (the host gave no usable `now_ms`)" if error.field in by_clock else ""
-            return f"{error}{hint}" if error.why == "is missing" else str(error)
+            return why_unread(error, self.fields)
         return UNREADABLE
 
     def _decide_otherwise(self, request: Any, runtime: Any, now_ms: Any, keep: bool) -> Outcome:  # noqa: FBT001  # called from C
@@ -275,19 +275,6 @@ def _opened(source: str | Path | bytes | Bundle, public_key: bytes | None) -> Bu
     return load_bundle(source, public_key=public_key)
 
 
-def _check_table(policy: Policy, bundle: Bundle) -> None:
-    """Refuse a table of another policy than the manifest speaks of."""
-    manifest = bundle.manifest
-    named = (policy.name, policy.version, policy.snapshot)
-    if named != (manifest.policy, manifest.version, manifest.snapshot):
-        raise BundleError(
-            "GOV404",
-            "table.bin",
-            "is the table of another policy or version",
-            "build the policy again with `gov build`",
-        )
-
-
 def _starts_with_magic(path: Path) -> bool:
     try:
         with path.open("rb") as file:
@@ -299,24 +286,9 @@ def _starts_with_magic(path: Path) -> bool:
 
 def _read_params(table: Table, given: Mapping[str, Any]) -> dict[str, int]:
     """Every parameter in steps, in order of declaration."""
-    known = {param.field.name: param for param in table.schema.params}
-    for name in given:
-        if name not in known:
-            names = ", ".join(known) or "none"
-            raise TableError("GOV411", f"`{name}` is no parameter", f"the parameters: {names}")
-    steps = {}
-    for name, param in known.items():
-        steps[name] = _read_param(param.field, given[name]) if name in given else param.value
-    return steps
-
-
-def _read_param(field: Field, raw: Any) -> int:
-    try:
-        steps = read_value(field, raw)
-    except InvalidFieldError as error:
-        raise TableError("GOV411", f"the parameter {error}") from None
-    assert isinstance(steps, int)
-    return steps
+    declared = {param.field.name: param.field for param in table.schema.params}
+    steps = read_params(declared, given)
+    return {p.field.name: steps.get(p.field.name, p.value) for p in table.schema.params}
 
 
 def hash_params(steps: Mapping[str, int]) -> str:

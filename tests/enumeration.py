@@ -15,7 +15,7 @@ from govlang.compiler.ir import Effect
 from govlang.compiler.obligations import argument
 from govlang.verifier.columns import Point
 from govlang.verifier.judge import same_effect, same_outcome
-from govlang.verifier.vacuous import children, replaced
+from govlang.verifier.parts import children, replaced
 
 REQUESTS_MAX = 1500
 

@@ -175,19 +175,10 @@ def all_conditions(policy: ir.Policy) -> Iterator[ir.BoolExpr]:
     """Every condition of a policy, those inside expressions of effects too."""
     for rule in policy.rules:
         yield rule.condition
-        for expr in effect_expressions(rule):
+        for expr in ir.rule_expressions(rule):
             yield from (p.condition for p in ir.int_parts(expr) if isinstance(p, ir.Choose))
     yield from (one.condition for one in policy.assumptions)
     yield from (one.condition for one in policy.properties)
-
-
-def effect_expressions(rule: ir.Rule) -> Iterator[ir.IntExpr]:
-    """The integer expressions of limits, arguments and remedies."""
-    for limit in rule.limits:
-        yield from (limit.lo, limit.hi)
-    values = [arg for do in rule.dos for arg in do.args]
-    values += [value for _, value in rule.remedy.values] if rule.remedy else []
-    yield from (v for v in values if not isinstance(v, ir.TextConst | ir.TextField))
 
 
 def with_argument_texts(policy: ir.Policy) -> ir.Policy:

@@ -204,15 +204,7 @@ def status_of(findings: tuple[Finding, ...]) -> Status:
 
 def span_json(span: Span | None) -> dict[str, Any] | None:
     """A place in a source as JSON."""
-    if span is None:
-        return None
-    return {
-        "file": span.file,
-        "line": span.line,
-        "column": span.column,
-        "end_line": span.end_line,
-        "end_column": span.end_column,
-    }
+    return None if span is None else span.to_json()
 
 
 def plain(value: Any) -> Any:

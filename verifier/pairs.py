@@ -18,7 +18,7 @@ import z3
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment
 from govlang.compiler.ir import Effect
-from govlang.compiler.obligations import argument
+from govlang.compiler.obligations import passed
 from govlang.verifier.columns import argument_equal
 from govlang.verifier.encode import Term
 from govlang.verifier.findings import Severity
@@ -182,17 +182,7 @@ def _different_dos(
 
 
 def _arguments(env: Environment, do: ir.Do, parameters: tuple[ir.Field, ...]) -> list[Any]:
-    return [_argument(env, a, p) for a, p in zip(do.args, parameters, strict=True)]
-
-
-def _argument(env: Environment, value: ir.ArgValue, parameter: ir.Field) -> Any:
-    match value:
-        case ir.TextConst(text=text):
-            return text
-        case ir.TextField(name=name):
-            return env.text(name)
-        case _:
-            return argument(env.evaluate(value), parameter)
+    return [passed(env, a, p) for a, p in zip(do.args, parameters, strict=True)]
 
 
 def _limit_pairs(context: Context) -> Iterator[Pair]:

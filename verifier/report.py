@@ -34,6 +34,7 @@ from govlang.verifier.options import Context, Options, Progress, Replay
 from govlang.verifier.properties import find_refuted_properties, settle_guards
 from govlang.verifier.smtlib import Watch
 from govlang.verifier.solve import forget, solver_name
+from govlang.verifier.time.bits import without_sets
 from govlang.verifier.time.context import TimeContext
 from govlang.verifier.time.flat import flat, unsupported
 from govlang.verifier.time.machines import find_idle_machines
@@ -114,7 +115,10 @@ def context_of(
     """What the passes share: over requests, or over the states that histories lead to."""
     if policy.time is None:
         return Context(policy, options, replay, progress, watch)
-    return TimeContext(flat(policy), options, replay, progress, watch, remembering=policy)
+    plain = without_sets(policy)
+    return TimeContext(
+        flat(plain), options, replay, progress, watch, remembering=plain, given=policy
+    )
 
 
 def _ordered(findings: Sequence[Finding]) -> list[Finding]:

@@ -10,7 +10,7 @@ they are so everywhere, with the same constant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Final
@@ -22,23 +22,25 @@ from govlang.compiler.interpret import Environment
 from govlang.compiler.ir import Ranges
 from govlang.dsl.source import Span
 from govlang.verifier import ranges
-from govlang.verifier.columns import Point
 from govlang.verifier.findings import UNSEEN, VACUOUS, Finding, Severity, undecided
 from govlang.verifier.firing import report_at_work
+from govlang.verifier.idle_overrides import find_idle_overrides
 from govlang.verifier.options import Context
-from govlang.verifier.outcome import Decision
+from govlang.verifier.parts import Path, children, compared_fields, describe, part_of, replaced
 from govlang.verifier.shapes import Box, Terms, intersection, terms
-from govlang.verifier.solve import Absent, Claim, Found, Open, Session
+from govlang.verifier.solve import Open, Session
 
-Path = tuple[int, ...]
-"""Where a part stands in a condition: the index of an operand, level by level."""
+OPERANDS_MAX: Final = 12
+"""Operands of one condition for which a corner is tried."""
 
-OPERANDS_MAX: Final = 12  # operands of one condition for which a corner is tried
-PARTS_MAX: Final = 400  # parts of one condition that are looked at one by one
-TESTS_MAX: Final = 1_000  # tests of a plain conjunction that are held against each other
-STEPS_MAX: Final = (
-    160_000  # parts times atoms of one condition: each part asks the whole of it again
-)
+PARTS_MAX: Final = 400
+"""Parts of one condition that are looked at one by one."""
+
+TESTS_MAX: Final = 1_000
+"""Tests of a plain conjunction that are held against each other."""
+
+STEPS_MAX: Final = 160_000
+"""Parts times atoms of one condition: each part asks the whole of it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,7 @@ class Part:
 def find_vacuous(context: Context, silent: frozenset[int]) -> None:
     """Add what never makes a difference."""
     _Parts(context, silent).report()
-    _overrides(context)
-
-
-# --- parts of conditions ---------------------------------------------------------------------------
+    find_idle_overrides(context)
 
 
 class _Parts:
@@ -103,10 +102,10 @@ class _Parts:
         size = sum(1 for _ in ir.atoms(condition))
         quick = self._plain_conjunction(i, condition) if size <= TESTS_MAX else None
         if quick is not None:
-            yield from quick
+            yield from (one for one in quick if not _is_unwritten(one[0].node, condition))
             return
         pool = self._pool(condition)
-        stack: list[tuple[Path, ir.BoolExpr, Span | None]] = [((), condition, None)]
+        stack: list[tuple[Path, ir.BoolExpr, ir.BoolExpr | None]] = [((), condition, None)]
         looked_at = min(PARTS_MAX, STEPS_MAX // max(1, size))
         for _ in range(looked_at):
             if not stack:
@@ -114,12 +113,12 @@ class _Parts:
             path, node, around = stack.pop()
             if isinstance(node, ir.BoolConst):
                 continue
-            unwritten = isinstance(node, ir.Not) and node.span is not None and node.span == around
+            unwritten = _is_unwritten(node, around)
             verdict = None if unwritten else self._verdict(i, condition, path, pool)
-            if not unwritten:  # the `not` that an `else` brings with it was not written by anybody
+            if not unwritten:
                 yield Part(i, path, node), verdict
             if verdict is None:
-                inner = [((*path, k), one, node.span) for k, one in enumerate(children(node))]
+                inner = [((*path, k), one, node) for k, one in enumerate(children(node))]
                 stack += inner[::-1]
         if stack:
             self.cut[i] = looked_at
@@ -213,7 +212,10 @@ class _Parts:
         self, i: int, condition: ir.BoolExpr, path: Path, pool: Sequence[Environment]
     ) -> bool | None:
         """The constant that could stand in a part's place."""
+        asked = part_of(condition, path)
         for value in (True, False):
+            if self._guards_reading(ir.negation(asked) if not value else asked):
+                continue
             changed = replaced(condition, path, ir.BoolConst(value))
             if any(env.holds(condition) != env.holds(changed) for env in pool):
                 continue
@@ -223,6 +225,13 @@ class _Parts:
             if isinstance(differs, Open):
                 self.open[i] = differs.why
         return None
+
+    def _guards_reading(self, node: ir.BoolExpr) -> bool:
+        """Whether a part is the `has` of a signal, without which its value could not be read."""
+        if not isinstance(node, ir.InRanges) or node.ranges != ((1, 1),):
+            return False
+        name, _, last = node.name.rpartition(".")
+        return last == "seen" and name in self.columns.value
 
     def _differ(self, a: ir.BoolExpr, b: ir.BoolExpr) -> bool | Open:
         encoder = self.context.encoder
@@ -249,15 +258,11 @@ def _together(shapes: Sequence[Terms]) -> Box | None:
     return found
 
 
-def compared_fields(condition: ir.BoolExpr) -> list[str]:
-    """The numbers that comparisons compute with."""
-    names: dict[str, None] = {}
-    for atom in ir.atoms(condition):
-        if isinstance(atom, ir.Compare):
-            for part in (*ir.int_parts(atom.left), *ir.int_parts(atom.right)):
-                if isinstance(part, ir.FieldValue):
-                    names[part.name] = None
-    return list(names)
+def _is_unwritten(node: ir.BoolExpr, around: ir.BoolExpr | None) -> bool:
+    """Whether nobody wrote a part by itself: the `not` of an `else`, what an operator or sugar tests."""
+    if around is None or node is around or node.span is None or node.span != around.span:
+        return False
+    return not children(node) or isinstance(node, ir.Not)
 
 
 def _place(part: Part) -> tuple[object, ...]:
@@ -265,58 +270,6 @@ def _place(part: Part) -> tuple[object, ...]:
     if span is None:
         return (part.rule, part.path)
     return (span.file, span.start, span.end, type(part.node).__name__)
-
-
-def children(node: ir.BoolExpr) -> tuple[ir.BoolExpr, ...]:
-    """The parts of a condition, one level down."""
-    match node:
-        case ir.Not(operand=operand):
-            return (operand,)
-        case ir.And(operands=operands) | ir.Or(operands=operands):
-            return operands
-        case _:
-            return ()
-
-
-def replaced(node: ir.BoolExpr, path: Path, by: ir.BoolExpr) -> ir.BoolExpr:
-    """A condition with one part replaced."""
-    if not path:
-        return by
-    first, *rest = path
-    match node:
-        case ir.Not(operand=operand):
-            return ir.Not(replaced(operand, tuple(rest), by))
-        case ir.And(operands=operands) | ir.Or(operands=operands):
-            changed = list(operands)
-            changed[first] = replaced(operands[first], tuple(rest), by)
-            return type(node)(tuple(changed))
-        case _:
-            raise ValueError("no such part")
-
-
-def describe(node: ir.BoolExpr) -> str:
-    """A condition without a place in a source, in words."""
-    match node:
-        case ir.InRanges(name=name, ranges=allowed):
-            return f"{name} in " + ", ".join(f"{lo}..{hi}" for lo, hi in allowed)
-        case ir.Has(name=name):
-            return f"has {name}"
-        case ir.SetTest(name=name, op=op):
-            return f"{name} {op.value} …"
-        case ir.TextTest(name=name, patterns=patterns):
-            return f"{name} " + ", ".join(f'{p.kind.value} "{p.text}"' for p in patterns)
-        case ir.TextEqual(left=left, right=right):
-            return f"{left} == {right}"
-        case ir.Compare(op=op):
-            return f"… {op.value} …"
-        case ir.Not(operand=operand):
-            return f"not {describe(operand)}"
-        case ir.And(operands=operands):
-            return " and ".join(describe(one) for one in operands)
-        case ir.Or(operands=operands):
-            return " or ".join(describe(one) for one in operands)
-        case _:
-            return "the condition"
 
 
 def _finding(context: Context, rules: Sequence[int], message: str, span: Span | None) -> Finding:
@@ -338,73 +291,3 @@ def _unseen(context: Context, i: int, parts: int) -> Finding:
     help_line = "split the rule, if every part should be known to matter"
     found = _finding(context, [i], said, None)
     return replace(found, code=UNSEEN, severity=Severity.NOTE, help=help_line)
-
-
-# --- overrides -------------------------------------------------------------------------------------
-
-
-def _overrides(context: Context) -> None:
-    judge = context.judge
-    by_id: Mapping[str, int] = judge.number
-    for rule in judge.rules:
-        for name in rule.overrides:
-            _override(context, rule, judge.rules[by_id[name]])
-
-
-def _override(context: Context, rule: ir.Rule, other: ir.Rule) -> None:
-    """Whether there is a request on which leaving the one `overrides` out changes who stands."""
-    judge, encoder = context.judge, context.encoder
-    numbers = judge.above([judge.number[rule.id], judge.number[other.id]])
-    decision = Decision(encoder, judge.pick(numbers), lambda r: encoder.condition(r.condition))
-    without = Decision(
-        encoder,
-        decision.rules,
-        lambda r: encoder.condition(r.condition),
-        ignored=(rule.id, other.id),
-    )
-
-    def shows(point: Point) -> bool:
-        judged = judge.judge(point)
-        if judged is None:
-            return False
-        names = {one.id for one in judge.standing(judged)}
-        fired = {judge.rules[i].id for i in judged.fired}
-        above = [judge.rules[k].id for k in judge.overriders[other.id]]
-        return {rule.id} == names & set(above) and other.id in fired
-
-    answer = _plain_override(context, rule, other, shows) or context.session.find(
-        [decision.stands(rule), encoder.condition(other.condition), without.stands(other)], shows
-    )
-    finding = Finding(
-        VACUOUS,
-        "vacuous",
-        Severity.WARNING,
-        (rule.id, other.id),
-        f"`{rule.id}` overrides `{other.id}`, but never drops it",
-        f"remove `overrides {other.id}`, or let the conditions overlap",
-        span=rule.span,
-    )
-    match answer:
-        case Absent():
-            report_at_work(context, finding, judge.number[rule.id])
-        case Open(why=why):
-            context.findings.append(undecided(finding, why))
-        case Found():
-            pass
-
-
-def _plain_override(
-    context: Context, rule: ir.Rule, other: ir.Rule, shows: Claim
-) -> Found | Absent | None:
-    """The corner of an intersection, or that the boxes never meet."""
-    judge = context.judge
-    empty = True
-    for a in judge.shapes[judge.number[rule.id]]:
-        for b in judge.shapes[judge.number[other.id]]:
-            box = intersection(a.box, b.box)
-            if box is not None:
-                empty = False
-                point = context.explorer.point(box)
-                if point is not None and shows(point):
-                    return Found(point)
-    return Absent() if empty else None

@@ -75,7 +75,11 @@ class Translation:
     # --- conditions ---------------------------------------------------------------------------
 
     def condition(self, node: Any, at: str, present: Present) -> ast.Expr:
-        """A condition: a bool, a comparison, or logic over such."""
+        """A condition: a bool, a comparison, or logic over such.
+
+        Raises:
+            GovError: it cannot be carried over.
+        """
         if isinstance(node, bool):
             return ast.Bool(node)
         op, args = operation(node, at)
@@ -312,7 +316,7 @@ class Translation:
     # --- values -------------------------------------------------------------------------------
 
     def value(self, node: Any, at: str, present: Present, unit: str | None) -> ast.Expr:
-        """A number or a text; bare numbers take `unit`."""
+        """A number or a text; bare numbers take `unit`; raises `GovError` as `condition` does."""
         if isinstance(node, bool):
             return ast.Bool(node)
         if isinstance(node, int | Decimal):

@@ -17,7 +17,11 @@ KNOWN: Final = (
 
 
 def operation(node: Any, at: str) -> tuple[str, list[Any]]:
-    """The operator and the arguments of a node."""
+    """The operator and the arguments of a node.
+
+    Raises:
+        GovError: it is none, or of an operator that has no counterpart.
+    """
     if not isinstance(node, dict) or len(node) != 1:
         raise coerces(at, f"the truth of {_shown(node)}", "an operation is an object with one key")
     op, args = next(iter(node.items()))
@@ -48,14 +52,22 @@ def _way(op: str) -> str | None:
 
 
 def exactly(args: list[Any], count: int, at: str) -> list[Any]:
-    """The arguments, if there are that many."""
+    """The arguments, if there are that many.
+
+    Raises:
+        GovError: there are fewer or more.
+    """
     if len(args) != count:
         raise wrong(at, f"needs {count} argument{'s' if count > 1 else ''}, has {len(args)}", None)
     return args
 
 
 def at_least(args: list[Any], count: int, at: str) -> list[Any]:
-    """The arguments, if there are enough."""
+    """The arguments, if there are enough.
+
+    Raises:
+        GovError: there are fewer.
+    """
     if len(args) < count:
         raise wrong(at, "needs an argument", None)
     return args

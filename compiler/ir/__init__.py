@@ -79,6 +79,7 @@ from govlang.compiler.ir.policy import (
     RuleKind,
     TextConst,
     TextField,
+    rule_expressions,
 )
 from govlang.compiler.ir.state import (
     CLOCK_FAULT,
@@ -104,6 +105,7 @@ from govlang.compiler.ir.walk import (
     atoms,
     fields_read,
     int_parts,
+    located,
 )
 
 __all__ = [
@@ -183,5 +185,7 @@ __all__ = [
     "disjunction",
     "fields_read",
     "int_parts",
+    "located",
     "negation",
+    "rule_expressions",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import field
 from enum import StrEnum
 from typing import Final
@@ -211,3 +212,14 @@ class Policy:
 
 APPROVED: Final = "approved"
 """The built-in runtime field: the set of roles that approved this very job."""
+
+
+def rule_expressions(rule: Rule) -> Iterator[IntExpr]:
+    """The integer expressions of a rule's effect: its limits, and the arguments it passes on."""
+    for limit in rule.limits:
+        yield from (limit.lo, limit.hi)
+    values = [arg for do in rule.dos for arg in do.args]
+    values += [value for _, value in rule.remedy.values] if rule.remedy else []
+    for value in values:
+        if not isinstance(value, TextConst | TextField):
+            yield value

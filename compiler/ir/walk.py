@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import assert_never
 
 from govlang.compiler.ir.expressions import (
@@ -27,6 +28,7 @@ from govlang.compiler.ir.expressions import (
     TextEqual,
     TextTest,
 )
+from govlang.dsl.source import Span
 
 
 def atoms(condition: BoolExpr) -> Iterator[Atom]:
@@ -90,3 +92,16 @@ def fields_read(condition: BoolExpr) -> frozenset[str]:
             case _:
                 assert_never(atom)
     return frozenset(names)
+
+
+def located(condition: BoolExpr, span: Span) -> BoolExpr:
+    """The same condition; what has no place in a source stands at `span`."""
+    match condition:
+        case Not(operand=operand):
+            condition = replace(condition, operand=located(operand, span))
+        case And(operands=operands) | Or(operands=operands):
+            inner = tuple(located(operand, span) for operand in operands)
+            condition = replace(condition, operands=inner)
+        case _:
+            pass
+    return replace(condition, span=span) if condition.span is None else condition

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
 import pytest
 import tables
+from arrow_columns import arrow_column
 from ir_strategies import (
     Requests,
     all_requests,
@@ -80,21 +80,6 @@ def assert_columns(policy: ir.Policy, loaded: Policy, cases: list[Case]) -> None
     for row, case in enumerate(cases):
         found = outcome.decision(row).value, outcome.rule_id(row)
         assert found == (case.expected.decision.word, case.expected.rule_id), case
-
-
-def arrow_column(field: ir.Field, values: list[Any]) -> pa.Array:
-    """The values of a field, absent ones as nulls."""
-    match field.kind:
-        case ir.Kind.NUMBER if field.step_den > 1:
-            return pa.array([None if v is None else float(v) for v in values], pa.float64())
-        case ir.Kind.NUMBER | ir.Kind.TIME | ir.Kind.DURATION:
-            return pa.array(values, pa.int64())
-        case ir.Kind.SET:
-            return pa.array(values, pa.list_(pa.string()))
-        case ir.Kind.BOOL:
-            return pa.array(values, pa.bool_())
-        case _:
-            return pa.array(values, pa.string())
 
 
 def cases_of(

@@ -17,6 +17,7 @@ from govlang.native.container import pack, unpack
 from govlang.native.manifest import manifest_bytes, read_manifest
 from govlang.runtime.bundle import load_bundle
 from govlang.runtime.policy import Policy
+from govlang.verifier.translation import deadline
 
 REQUEST = '{"agent": "a", "load": 1, "zone": "rural", "urgent": false}'
 
@@ -276,6 +277,20 @@ def test_what_is_undecided_for_the_edge_is_left_out_unless_it_was_asked_for(
     asked = building.build(policy, Options(), **choices, emits=("wasm",))
     assert asked.report["verification"]["status"] == "undecided"
     assert asked.bundle == b""
+
+
+def test_a_build_whose_proof_takes_too_long_ends_undecided(
+    gov, policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline, "LIMIT_S", 0.0)
+    monkeypatch.setattr(deadline, "QUESTIONS", 0)
+    ran = gov("build", policy, "-o", tmp_path / "out")
+    assert ran.code == 3, ran.out
+    assert "GOV309" in ran.out + ran.err
+    assert "the table's meaning may differ from the policy: the proof takes longer" in (
+        ran.out + ran.err
+    )
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_policy_too_large_for_code_says_what_its_bundle_lacks(

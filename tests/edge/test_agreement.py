@@ -54,15 +54,6 @@ def chunks(start: int, count: int, chunk: int) -> list[range]:
     return [range(at, min(at + chunk, start + count)) for at in range(start, start + count, chunk)]
 
 
-LONG_SEEDS = [
-    seeds
-    for seeds in chunks(1_000_000, LONG_POLICIES, LONG_CHUNK)
-    if seeds.start not in (1_000_350, 1_001_950)
-]
-"""Among the others stands at least one policy (1 000 354, 41 rules) whose module takes minutes to prove: conditions
-share parts many levels deep there, and the proof walks every way to them."""
-
-
 def hold(found: list[Trial], folder: Path) -> None:
     assert differences(found, folder) == []
     assert [text for one in found for text in unproved(one)] == []
@@ -74,7 +65,7 @@ def test_random_policies_agree_everywhere_and_are_proved(seeds: range, tmp_path:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seeds", LONG_SEEDS, ids=str)
+@pytest.mark.parametrize("seeds", chunks(1_000_000, LONG_POLICIES, LONG_CHUNK), ids=str)
 def test_many_random_policies_agree_everywhere_and_are_proved(seeds: range, tmp_path: Path) -> None:
     hold(trials(seeds, LONG_REQUESTS, random_shape), tmp_path)
 

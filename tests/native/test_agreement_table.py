@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import tables
+from arrow_columns import arrow_column
 from ir_strategies import (
     Shape,
     all_requests,
@@ -95,21 +96,6 @@ def test_words_out_of_range_are_denied_on_every_road() -> None:
                 assert (decision.effect, decision.rule) == (4, 0xFFFFFFFE)
                 assert decision.culprit == column
                 assert table.collect(words).decision == decision
-
-
-def arrow_column(field: ir.Field, values: list[Any]) -> pa.Array:
-    """The values of a field as an Arrow array, absent ones as nulls."""
-    match field.kind:
-        case ir.Kind.NUMBER if field.step_den > 1:
-            return pa.array([None if v is None else float(v) for v in values], pa.float64())
-        case ir.Kind.NUMBER | ir.Kind.TIME | ir.Kind.DURATION:
-            return pa.array(values, pa.int64())
-        case ir.Kind.SET:
-            return pa.array(values, pa.list_(pa.string()))
-        case ir.Kind.BOOL:
-            return pa.array(values, pa.bool_())
-        case _:
-            return pa.array(values, pa.string())
 
 
 def columns_of(

@@ -29,6 +29,7 @@ CORE = (
     "gov_collect",
     "gov_column",
     "gov_fast",
+    "gov_fold",
     "gov_load",
     "gov_plan",
     "gov_run",

@@ -317,7 +317,7 @@ def test_every_bit_and_every_byte_of_a_state_counts() -> None:
 @pytest.mark.parametrize("given", [-1, 1.5, "1", True, 2**53])
 def test_a_downtime_that_is_none_is_refused(given: Any) -> None:
     other = load(small())
-    with pytest.raises(TableError, match="GOV419: .*downtime_ms"):
+    with pytest.raises(TableError, match=r"GOV419: .*downtime_ms"):
         other.restore(used().save(now_ms=1_500), downtime_ms=given)
 
 

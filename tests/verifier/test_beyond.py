@@ -6,7 +6,7 @@ import pytest
 from front import check
 
 from govlang.compiler import ir
-from govlang.verifier import diff as module
+from govlang.verifier import diff_search
 from govlang.verifier.beyond import unseen_changes
 from govlang.verifier.diff import diff
 
@@ -104,7 +104,7 @@ def test_a_list_that_is_full_is_no_proof_that_nothing_is_looser(
         lines = [f"rule r{i} when x == {i} {effect}" for i, effect in enumerate(effects)]
         return policy(FIELD.format("number in 0..9"), "\n".join(lines))
 
-    monkeypatch.setattr(module, "FINDINGS_A_KIND", most)
+    monkeypatch.setattr(diff_search, "FINDINGS_A_KIND", most)
     old, new = rules("allow", "allow", "allow", "deny"), rules("deny", "deny", "deny", "allow")
     report = diff(old, new, no_looser=True)
     assert report.is_looser

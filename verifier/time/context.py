@@ -72,7 +72,10 @@ class TimeContext(Context):
     """One policy over time under proof."""
 
     remembering: ir.Policy = field(kw_only=True)
-    """The policy; `policy` is its flat form."""
+    """The policy without sets; `policy` is its flat form."""
+
+    given: ir.Policy = field(kw_only=True)
+    """The policy as it was given; witnesses are run on it."""
 
     def __post_init__(self) -> None:
         time = self.remembering.time
@@ -106,7 +109,7 @@ class TimeContext(Context):
         cells = {c.name: encoder.variables[columns.value[c.name]] for c in self.time.cells}
         encoder.lemmas += [fact.of(cells) for fact in self.known.seen]
         encoder.lemmas.append(encoder.variables[columns.value[ir.SAMPLE]] == ir.REQUEST)
-        if not any(one.name == ir.CLOCK_FAULT for one in self.time.reads):
+        if not self.time.rules_read_clock:
             encoder.lemmas.append(encoder.variables[columns.value[ir.CLOCK_FAULT]] == 0)
 
     def report(self, finding: Finding, point: Point, shows: Callable[[Point], bool]) -> None:
@@ -127,9 +130,9 @@ class TimeContext(Context):
         Raises:
             ReplayError: it does not read back.
         """
-        written = [_written(self.remembering, one) for one in reached.samples]
-        read = tuple(_read(self.remembering, one) for one in written)
-        again = run(self.remembering, reached.params, read)
+        written = [_written(self.given, one) for one in reached.samples]
+        read = tuple(_read(self.given, one) for one in written)
+        again = run(self.given, reached.params, read)
         if again is None or again.outcomes != reached.outcomes:
             raise ReplayError("the history of the witness does not read back")
         steps = [dict(one) for one in written]

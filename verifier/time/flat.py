@@ -30,12 +30,10 @@ def with_update_texts(policy: ir.Policy, time: ir.Time) -> ir.Policy:
 
 
 def unsupported(policy: ir.Policy) -> str | None:
-    """What of a policy over time cannot be put to the solver yet, in words; None if all can."""
-    if policy.time is None:
-        return None
-    for cell in policy.time.cells:
-        if cell.field.kind is ir.Kind.SET:
-            return f"the cell `{cell.name}` keeps a set"
+    """What of a policy over time cannot be put to the solver, in words; None if all can.
+
+    The front end makes no such policy.
+    """
     remembered = {column.name for column in policy.columns}
     for one in policy.assumptions:
         if ir.fields_read(one.condition) & remembered:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any, Final
 
 import z3
@@ -21,16 +21,16 @@ import z3
 from govlang.compiler import ir
 from govlang.verifier.columns import Columns
 from govlang.verifier.encode import Encoder, Term
+from govlang.verifier.parts import describe
 from govlang.verifier.smtlib import Watch, ask
 from govlang.verifier.time.moment import Terms
 from govlang.verifier.time.relation import Relation
-from govlang.verifier.vacuous import describe
 
 PAIRS_MAX: Final = 20
 """Growing cells of a scope of which every two are compared; of more only those of one operator."""
 
 STATES_MAX: Final = 8
-"""Growing cells of which every two are compared in each state of a machine."""
+"""Growing cells, and counters, of which every two are compared in each state of a machine."""
 
 ATOMS_MAX: Final = 400
 """Facts about what holds in a state of a machine, of one scope."""
@@ -146,7 +146,8 @@ def _candidates(policy: ir.Policy, time: ir.Time, encoder: Encoder) -> Iterator[
             yield _in_range(cell)
     for scope in sorted({cell.scope for cell in time.cells}):
         own = [c for c in time.cells if c.scope == scope and not c.brief]
-        yield from _orders(own)
+        yield from _orders(own, _counters(time, own))
+        yield from _same_panes(own)
         yield from _states(policy, time, own, encoder)
         yield from _claims(policy, own, encoder)
 
@@ -158,8 +159,8 @@ def _in_range(cell: ir.Cell) -> Fact:
     )
 
 
-def _orders(cells: Sequence[ir.Cell]) -> Iterator[Fact]:
-    """Of two growing cells one is never behind the other."""
+def _orders(cells: Sequence[ir.Cell], counters: Sequence[ir.Cell]) -> Iterator[Fact]:
+    """Of two growing cells one is never behind the other; of two counters one never counts more."""
     growing = [c for c in cells if c.cap is not None]
     last: dict[str, ir.Cell] = {}
     for cell in growing:
@@ -167,8 +168,36 @@ def _orders(cells: Sequence[ir.Cell]) -> Iterator[Fact]:
         if stem in last:
             yield _order(last[stem], cell)
         last[stem] = cell
-    for a, b in permutations(_ends(growing), 2):
+    for a, b in (*permutations(_ends(growing), 2), *permutations(counters, 2)):
         yield _order(a, b)
+
+
+def _same_panes(cells: Sequence[ir.Cell]) -> Iterator[Fact]:
+    """Two sums with as many panes of one length keep the same, if they add the same."""
+    phases = [c for c in cells if c.name.endswith(".phase")]
+    by_stem = {c.name.removesuffix(".phase"): c for c in phases}
+    for (one, first), (other, second) in pairwise(by_stem.items()):
+        ours = [c for c in cells if c.name.rpartition(".")[0] == one]
+        named = {c.name: c for c in cells}
+        theirs = [named.get(c.name.replace(one, other, 1)) for c in ours]
+        if first.cap == second.cap and None not in theirs:
+            yield from (_equal(a, b) for a, b in zip(ours, theirs, strict=True) if b is not None)
+
+
+def _equal(a: ir.Cell, b: ir.Cell) -> Fact:
+    first, second = a.name, b.name
+    return Fact(f"`{first}` equals `{second}`", lambda s: s[first] == s[second])
+
+
+def _counters(time: ir.Time, cells: Sequence[ir.Cell]) -> list[ir.Cell]:
+    """The cells that count, as far as every two can be compared."""
+    counting = {one.cell for one in time.updates if one.value == _one_more(one.cell)}
+    found = [cell for cell in cells if cell.name in counting]
+    return found if len(found) <= STATES_MAX else []
+
+
+def _one_more(name: str) -> ir.IntExpr:
+    return ir.Arith(ir.ArithOp.ADD, ir.FieldValue(name), ir.IntConst(1))
 
 
 def _ends(growing: Sequence[ir.Cell]) -> list[ir.Cell]:
@@ -187,7 +216,9 @@ def _stem(name: str) -> str:
 
 
 def _order(a: ir.Cell, b: ir.Cell) -> Fact:
-    first, second, cap = a.name, b.name, b.cap
+    first, second = a.name, b.name
+    cap = b.field.hi if b.cap is None else b.cap
+    less = "counts no more than" if b.cap is None else "is no longer ago than"
 
     def of(cells: Terms) -> Term:
         x, y = cells[first], cells[second]
@@ -195,7 +226,7 @@ def _order(a: ir.Cell, b: ir.Cell) -> Fact:
         none = [v < 0 for v, c in ((x, a), (y, b)) if c.field.lo < 0]
         return z3.Or([*none, term])
 
-    return Fact(f"`{first}` is no longer ago than `{second}`", of)
+    return Fact(f"`{first}` {less} `{second}`", of)
 
 
 def _states(
@@ -205,7 +236,8 @@ def _states(
     names = {c.name for c in cells}
     atoms = _atoms(policy, time, names)
     few = [c for c in cells if c.cap is None and c.field.hi - c.field.lo < 8]
-    growing = _ends([c for c in cells if c.cap is not None])
+    growing, counters = _ends([c for c in cells if c.cap is not None]), _counters(time, cells)
+    growing = growing if len(growing) <= STATES_MAX else []
     count = 0
     for cell in few:
         for value in range(cell.field.lo, cell.field.hi + 1):
@@ -217,8 +249,8 @@ def _states(
                 count += 1
                 yield _implied(cell, value, shown, atom, encoder, wanted=True)
                 yield _implied(cell, value, shown, atom, encoder, wanted=False)
-            if cell.field.members and len(growing) <= STATES_MAX:
-                for a, b in permutations(growing, 2):
+            if cell.field.members:
+                for a, b in (*permutations(growing, 2), *permutations(counters, 2)):
                     yield _order_in(cell, value, shown, _order(a, b))
 
 

@@ -165,7 +165,7 @@ class Moment:
     def _holds(self, here: Encoder, condition: BoolExpr, decision: Decision | None) -> Term:
         if decision is None or not _speaks(condition):
             return here.condition(condition)
-        if any(one.name == ir.CLOCK_FAULT for one in self.time.reads):
+        if self.time.rules_read_clock:
             return with_decision(here, condition, decision)
         denied = with_decision(here, _under_deny(condition), decision)
         return z3.If(self.fault, denied, with_decision(here, condition, decision))

@@ -23,7 +23,7 @@ from govlang.compiler.step import Instance, State
 from govlang.verifier.columns import Point
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.findings import PROPERTY, Finding, Proved, Severity, undecided
-from govlang.verifier.outcome import Decision
+from govlang.verifier.outcome import Decision, any_of
 from govlang.verifier.properties import ms_since, with_decision
 from govlang.verifier.smtlib import ask
 from govlang.verifier.solve import SEED, Absent, Found
@@ -60,6 +60,8 @@ class _Possible:
     cells: dict[str, Term] = field(init=False)
     covered: list[Term] = field(default_factory=list)
     """The states from which P can be reached, or which cannot be reached themselves."""
+    _told: int = 0
+    """How many of `covered` the solver of states knows of."""
     continuations: int = 0
     _histories: dict[tuple[int, ...], tuple[History, Any]] = field(default_factory=dict)
 
@@ -110,11 +112,10 @@ class _Possible:
     def _proof(self, finding: Finding) -> str | None:
         """None if it is proved, a reason if it is open, nothing if it was refuted."""
         deadline = monotonic() + 3 * self.context.search.timeout_ms / 1000
-        named = {**self.cells, **{c.name: z3.IntVal(c.initial) for c in self._brief()}}
-        states = self._solver([*self.context.known.of(named), *self._params()])
+        states = self._solver([*self.context.known.of(self._named()), *self._params()])
         for _ in range(ROUNDS_MAX):
-            states.add(*(z3.Not(term) for term in self.covered))
-            self.covered.clear()
+            states.add(*(z3.Not(term) for term in self.covered[self._told :]))
+            self._told = len(self.covered)
             verdict = self._ask(states)
             if verdict == z3.unsat:
                 return None
@@ -128,6 +129,10 @@ class _Possible:
                 return why
         return "not every kind of state was settled in the time for it"
 
+    def _named(self) -> Terms:
+        """All cells of a state between two samples."""
+        return {**self.cells, **{c.name: z3.IntVal(c.initial) for c in self._brief()}}
+
     def _brief(self) -> Iterator[ir.Cell]:
         return (c for c in self.context.time.cells if c.brief)
 
@@ -138,17 +143,31 @@ class _Possible:
         ]
 
     def _continued(self, model: Any) -> bool:
-        """Add the states from which the samples that lead from this one to P do so, too."""
-        fixed = [term == model.eval(term, model_completion=True) for term in self._state()]
+        """Add the states from which the samples that lead from this one to P do so, too.
+
+        If none is known, other states from which a covered one can be reached are added.
+        """
+        here = [term == model.eval(term, model_completion=True) for term in self._state()]
+        left = [*self.context.known.of(self._named()), *(z3.Not(one) for one in self.covered)]
+        return (
+            self._lead_on(here, self._goal)
+            or self._lead_on(here, self._further)
+            or self._lead_on(left, self._further)
+        )
+
+    def _lead_on(
+        self, from_: Sequence[Term], goal: Callable[[Moment, Taken], Sequence[Term]]
+    ) -> bool:
         for counts in (*SHAPES, *((n, 1) for n in self.context.search.counts())):
             history, solver = self._history(counts)
+            asked = goal(history.moments[-1], history.taken[-1])
             for calm in (True, False):
                 solver.push()
-                solver.add(*fixed, *(self._calm(history) if calm else ()))
+                solver.add(*asked, *from_, *(self._calm(history) if calm else ()))
                 found = solver.model() if self._ask(solver) == z3.sat else None
                 solver.pop()
                 if found is not None and isinstance(samples_of(history, found), tuple):
-                    self.covered.append(self._leads(history, found))
+                    self.covered.append(self._leads(history, found, asked))
                     self.continuations += 1
                     return True
         return False
@@ -164,7 +183,7 @@ class _Possible:
             last = Encoder(context.judge.columns, "?")
             history = History(context.policy, context.time, last, counts, self._anywhere())
             same = [key == 0 for moment in history.moments for key in moment.keys.values()]
-            history.laws += [*same, *self._goal(history.moments[-1], history.taken[-1])]
+            history.laws += same
             self._histories[counts] = history, self._solver(history.laws)
         return self._histories[counts]
 
@@ -192,6 +211,13 @@ class _Possible:
             *([moment.is_request, z3.Not(moment.fault)] if asked else ()),
         ]
 
+    def _further(self, moment: Moment, taken: Taken) -> list[Term]:
+        """At a sample that all instances see: the state behind it is one that is covered already."""
+        behind = [(cell, taken.after[name]) for name, cell in self.cells.items()]
+        there = [z3.substitute(term, *behind) for term in self.covered]
+        scopes = cell_scopes(self.context.time)
+        return [any_of(there), *(moment.addresses(scope) for scope in scopes)]
+
     def _calm(self, history: History) -> list[Term]:
         """Between samples there is no time, or so much that every age has stopped."""
         longest = max((c.cap or 0 for c in self.context.time.cells), default=0) + 1
@@ -202,8 +228,8 @@ class _Possible:
             before = moment.at
         return found
 
-    def _leads(self, history: History, model: Any) -> Term:
-        """The states from which the samples of a model lead to P."""
+    def _leads(self, history: History, model: Any, asked: Sequence[Term]) -> Term:
+        """The states from which the samples of a model lead to what was asked for."""
         params = set(self.context.judge.columns.param.values())
         terms: list[Term] = []
         for moment in history.moments:
@@ -211,7 +237,7 @@ class _Possible:
             terms += [v for i, v in own if i not in params]
             terms += [*moment.keys.values(), moment.at, moment.keyed]
         fixed = [(term, model.eval(term, model_completion=True)) for term in terms]
-        return z3.simplify(z3.substitute(z3.And(history.laws), *fixed))
+        return z3.simplify(z3.substitute(z3.And([*history.laws, *asked]), *fixed))
 
     def _solver(self, terms: Sequence[Term]) -> Any:
         solver = z3.SimpleSolver()

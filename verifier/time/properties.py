@@ -3,8 +3,9 @@
 In: a context.  Out: GOV306 with a history for each property that does not hold; a proof for each one that
 does.
 
-What always holds: a property that speaks of the decision or of a request's fields is about requests; any
-other one is about every sample that carries the keys of what it reads.
+What always holds: a property that speaks of the decision is about requests without a fault of the clock,
+unless a rule reads such faults; one that reads a request's fields is about every request; any other one is
+about every sample that carries the keys of what it reads.
 """
 
 from __future__ import annotations
@@ -46,8 +47,7 @@ def _settle(context: TimeContext, one: ir.Property) -> None:
         property=one.name,
         span=one.span,
     )
-    asked = one.mentions_decision or _reads_requests(context, one)
-    answer, shows = _of_requests(context, one) if asked else _of_samples(context, one)
+    answer, shows = (_of_requests if one.mentions_decision else _of_samples)(context, one)
     if not context.settle(finding, answer, shows):
         context.proved.append(Proved(one.name, "property", "induction", ms_since(start)))
         say_if_empty(context, one)
@@ -73,14 +73,17 @@ def _of_requests(context: TimeContext, one: ir.Property) -> Settled:
 def _of_samples(context: TimeContext, one: ir.Property) -> Settled:
     read = ir.fields_read(one.condition)
     scopes = {cell.scope for cell in context.time.cells if cell.name in read}
+    of_requests = _reads_requests(context, one)
 
     def shows(point: Point) -> bool:
         there = {c.name for c in context.time.cells if c.name in read} <= set(point.values)
+        asks = isinstance(point, Reached) and point.decision is not None
         env = Environment(context.policy, point.params, point.values)
-        return there and not env.holds(one.condition)
+        return there and (asks or not of_requests) and not env.holds(one.condition)
 
     def asked(moment: Moment, _taken: Taken) -> list[Term]:
         wrong = z3.Not(context.encoder.condition(one.condition))
-        return [wrong, *(moment.addresses(scope) for scope in scopes)]
+        whose = [moment.addresses(scope) for scope in scopes]
+        return [wrong, *whose, *([moment.is_request] if of_requests else [])]
 
     return context.search.find(asked, shows), shows

@@ -32,13 +32,15 @@ class Relation:
     encoders: tuple[Encoder, ...]
     facts: Facts
     cells: dict[str, Term] = field(init=False)
+    passed: list[dict[str, Term]] = field(init=False)
+    """By sample and scope: the ms since the last sample of the instance."""
     moments: list[Moment] = field(init=False)
     taken: list[Taken] = field(init=False)
     laws: list[Term] = field(init=False)
 
     def __post_init__(self) -> None:
         mark = f"#{len(self.encoders)}"
-        self.moments, self.taken = [], []
+        self.passed, self.moments, self.taken = [], [], []
         self.cells = {
             c.name: z3.IntVal(c.initial) if c.brief else z3.Int(f"s{mark}:{i}")
             for i, c in enumerate(self.time.cells)
@@ -48,7 +50,10 @@ class Relation:
         for number, encoder in enumerate(self.encoders):
             moment = Moment(self.policy, self.time, encoder, f"{mark}.{number}")
             self.laws += moment.laws()
-            taken = moment.take(self._grown(before, f"{mark}.{number}"))
+            scopes = sorted(cell_scopes(self.time) | {ir.SHARED, self.time.key or ir.SHARED})
+            self.passed.append({scope: z3.Int(f"dt{mark}.{number}:{scope}") for scope in scopes})
+            self.laws += [ms >= 0 for ms in self.passed[-1].values()]
+            taken = moment.take(self._grown(before))
             self.laws += taken.laws
             if number + 1 < len(self.encoders):
                 self.laws += [moment.addresses(scope) for scope in cell_scopes(self.time)]
@@ -56,15 +61,12 @@ class Relation:
             self.taken.append(taken)
             before = taken.after
 
-    def _grown(self, cells: Terms, mark: str) -> Terms:
+    def _grown(self, cells: Terms) -> Terms:
         grown = {}
-        for scope in {cell.scope for cell in self.time.cells}:
-            ms = z3.Int(f"dt{mark}:{scope}")
-            self.laws.append(ms >= 0)
-            for cell in self.time.cells:
-                if cell.scope == scope:
-                    start = z3.IntVal(cell.initial)
-                    grown[cell.name] = start if cell.brief else grow(cell, cells[cell.name], ms)
+        for cell in self.time.cells:
+            start = z3.IntVal(cell.initial)
+            ms = self.passed[-1][cell.scope]
+            grown[cell.name] = start if cell.brief else grow(cell, cells[cell.name], ms)
         return grown
 
     def view(self) -> list[Term]:

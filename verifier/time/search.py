@@ -10,7 +10,7 @@ repeats one sample as often as some cell counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from time import monotonic
@@ -72,7 +72,7 @@ class Search:
     pool: list[Reached] = field(default_factory=list)
     queries: int = 0
     _places: list[Reached] | None = None
-    _shapes: dict[tuple[int, tuple[int, ...]], _Shape] = field(default_factory=dict)
+    _shapes: dict[tuple[int, tuple[int, ...], bool], _Shape] = field(default_factory=dict)
     _steps: dict[int, tuple[Relation, Any]] = field(default_factory=dict)
 
     def find(self, asked: Asked, shows: Shows, most: int = LONG) -> Answer:
@@ -87,9 +87,10 @@ class Search:
                 found = self._reached(-1, counts, asked, shows, deadline)
                 if found is not None:
                     return Found(found)
-        found = self._from_places(asked, shows, deadline) if most > len(SHORT) else None
-        if found is not None:
-            return Found(found)
+        if most > len(SHORT):
+            found = self._from_places(asked, shows, deadline) or self._back(asked, shows, deadline)
+            if found is not None:
+                return Found(found)
         late = " in the time for it" if monotonic() > deadline else ""
         return Open(f"no history was found{late} that shows it, and it is not excluded")
 
@@ -107,6 +108,20 @@ class Search:
                 if found is not None:
                     return found
         return None
+
+    def _back(self, asked: Asked, shows: Shows, deadline: float) -> Reached | None:
+        """A short history in which the clock goes back, though nothing reads that."""
+        if self._reads_faults:
+            return None
+        for counts in SHORT[1:]:
+            found = self._reached(-1, counts, asked, shows, deadline, back=True)
+            if found is not None:
+                return found
+        return None
+
+    @cached_property
+    def _reads_faults(self) -> bool:
+        return any(one.name == ir.CLOCK_FAULT for one in self.time.reads)
 
     def _explore(self) -> None:
         """Reach every state of a machine, and make every test of a cell true, from what was reached."""
@@ -175,7 +190,23 @@ class Search:
                 found.add(int(last))
             elif cell.cap is None and not cell.field.members and 2 < cell.field.hi <= LONG:
                 found.add(cell.field.hi - 1)
-        return sorted(n for n in found if n <= LONG)
+        return sorted(n for n in found | self._summands() if n <= LONG)
+
+    def _summands(self) -> set[int]:
+        """How many of what is added pass a number that a sum is compared with."""
+        tops = {one.name: one.hi for one in self.wide.fields}
+        most = {one.cell: n for one in self.time.updates if (n := _added(one, tops)) > 0}
+        found = set()
+        for condition in self._conditions():
+            for atom in ir.atoms(condition):
+                if not isinstance(atom, ir.Compare):
+                    continue
+                parts = [*ir.int_parts(atom.left), *ir.int_parts(atom.right)]
+                names = [one.name for one in parts if isinstance(one, ir.FieldValue)]
+                added = max((most[name] for name in names if name in most), default=0)
+                bounds = [one.value for one in parts if isinstance(one, ir.IntConst)]
+                found |= {bound // added + 1 for bound in bounds if added and bound > 0}
+        return found
 
     # --- proofs ----------------------------------------------------------------------------------
 
@@ -190,6 +221,10 @@ class Search:
             solver.pop()
         return None if verdict == z3.unknown else bool(verdict == z3.unsat)
 
+    def last_sample(self) -> Relation:
+        """One sample from any state that satisfies what is known of states."""
+        return self._relation(1)[0]
+
     def _relation(self, steps: int) -> tuple[Relation, Any]:
         if steps not in self._steps:
             earlier = [Encoder(self.last.columns, f"~{steps}.{i}") for i in range(steps - 1)]
@@ -202,13 +237,20 @@ class Search:
     # --- histories -------------------------------------------------------------------------------
 
     def _reached(
-        self, place: int, counts: tuple[int, ...], asked: Asked, shows: Shows, deadline: float
+        self,
+        place: int,
+        counts: tuple[int, ...],
+        asked: Asked,
+        shows: Shows,
+        deadline: float,
+        *,
+        back: bool = False,
     ) -> Reached | None:
         """A history of a shape that goes on from a place (-1: from the start); None if none is known."""
         left_ms = int((deadline - monotonic()) * 1000)
         if left_ms <= 0:
             return None
-        shape = self._shape(place, counts)
+        shape = self._shape(place, counts, back=back or self._reads_faults)
         history, solver = shape.history, shape.solver
         solver.set("timeout", left_ms)
         solver.push()
@@ -234,19 +276,19 @@ class Search:
         assert self._places is not None
         return self._places[place].samples
 
-    def _shape(self, place: int, counts: tuple[int, ...]) -> _Shape:
-        if (place, counts) not in self._shapes:
+    def _shape(self, place: int, counts: tuple[int, ...], *, back: bool) -> _Shape:
+        if (place, counts, back) not in self._shapes:
             start, params = State(), {}
             if place >= 0:
                 assert self._places is not None
                 start = self._places[place].after
                 params = dict(self._places[place].params)
-            history = History(self.wide, self.time, self.last, counts, start)
+            history = History(self.wide, self.time, self.last, counts, start, back)
             columns = self.last.columns
             fixed = [self.last.variables[columns.param[n]] == v for n, v in params.items()]
             solver = self._solver([*history.laws, *history.view(), *fixed])
-            self._shapes[place, counts] = _Shape(history, solver)
-        return self._shapes[place, counts]
+            self._shapes[place, counts, back] = _Shape(history, solver)
+        return self._shapes[place, counts, back]
 
     def _solver(self, terms: Sequence[Term]) -> Any:
         solver = z3.SimpleSolver()
@@ -303,6 +345,12 @@ class Reachable(Session):
         """Whether the terms hold together in a state that satisfies what is known of states."""
         return super().satisfiable([*self.encoder.lemmas, *terms])
 
+    def core(self, fixed: Sequence[Term], soft: Sequence[Term]) -> list[int] | None:
+        """As of single requests, where the last sample of a history makes the contradiction."""
+        relation = self.search.last_sample()
+        laws = [*relation.laws, *relation.view(), *self.encoder.lemmas]
+        return super().core([*laws, *fixed], soft)
+
     def _satisfies(self, reached: Reached, terms: Sequence[Term]) -> bool:
         """Whether a row satisfies terms over the columns."""
         if not terms:
@@ -313,6 +361,26 @@ class Reachable(Session):
             for v, n in zip(self.encoder.variables, row, strict=True)
         ]
         return all(z3.is_true(z3.simplify(z3.substitute(t, *fixed))) for t in terms)
+
+
+def _added(update: ir.Update, tops: Mapping[str, int]) -> int:
+    """The most that an update adds to a sum; 0 if it adds nothing, or what is not plain."""
+    match update.value:
+        case ir.Arith(op=ir.ArithOp.LEAST, left=ir.Arith(op=ir.ArithOp.ADD, left=own, right=more)):
+            pass
+        case ir.Arith(op=ir.ArithOp.ADD, left=own, right=more):
+            pass
+        case _:
+            return 0
+    if own != ir.FieldValue(update.cell):
+        return 0
+    match more:
+        case ir.IntConst(value=value):
+            return value
+        case ir.FieldValue(name=name):
+            return tops.get(name, 0)
+        case _:
+            return 0
 
 
 def _only(term: Term, _moment: Moment, _taken: Taken) -> list[Term]:

@@ -153,10 +153,11 @@ def shortened(policy: ir.Policy, reached: Reached, shows: Callable[[Reached], bo
     assert policy.time is not None
     work = len(policy.time.cells) * len(reached.samples)
     tries = min(TRIES_MAX, WORK_MAX // max(1, work))
+    windows = sorted({0, 1, 1000, 60_000, 3_600_000} | _windows(policy.time))
     changed = True
     while changed and tries > 0:
         changed = False
-        for samples in _simpler(reached.samples):
+        for samples in _simpler(reached.samples, windows):
             tries -= 1
             other = run(policy, reached.params, samples) if samples else None
             if other is not None and shows(other):
@@ -167,7 +168,12 @@ def shortened(policy: ir.Policy, reached: Reached, shows: Callable[[Reached], bo
     return reached
 
 
-def _simpler(samples: tuple[Sample, ...]) -> Iterator[tuple[Sample, ...]]:
+def _windows(time: ir.Time) -> set[int]:
+    """The times around which a cell stops growing, in ms."""
+    return {ms for cell in time.cells if cell.cap is not None for ms in (cell.cap - 1, cell.cap)}
+
+
+def _simpler(samples: tuple[Sample, ...], windows: Sequence[int]) -> Iterator[tuple[Sample, ...]]:
     """Without one of the samples but the last, then with shorter times between them."""
     last = len(samples) - 1
     size = last // 2
@@ -177,13 +183,19 @@ def _simpler(samples: tuple[Sample, ...]) -> Iterator[tuple[Sample, ...]]:
         size //= 2
     for i in range(last):
         yield (*samples[:i], *samples[i + 1 :])
-    if samples[0].at_ms:
-        yield tuple(_moved(one, -samples[0].at_ms) for one in samples)
+    for i in range(last - 1):  # one sample fewer where the one before it can stand at its time
+        gap = samples[i + 1].at_ms - samples[i].at_ms
+        if gap > 0:
+            yield (*samples[:i], _moved(samples[i], gap), *samples[i + 2 :])
+    if earliest := min(one.at_ms for one in samples):
+        yield tuple(_moved(one, -earliest) for one in samples)
     for i in range(1, len(samples)):
         gap = samples[i].at_ms - samples[i - 1].at_ms
-        for less in (0, 1, 1000, 60_000, 3_600_000, gap // 60_000 * 60_000, gap // 1000 * 1000):
-            if 0 <= less < gap:
-                rest = tuple(_moved(one, less - gap) for one in samples[i:])
+        for less in (*windows, gap // 60_000 * 60_000, gap // 1000 * 1000):
+            if not 0 <= less < gap:
+                continue
+            rest = tuple(_moved(one, less - gap) for one in samples[i:])
+            if min(one.at_ms for one in rest) >= 0:  # behind a clock that goes back
                 yield (*samples[:i], *rest)
 
 

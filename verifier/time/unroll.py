@@ -4,14 +4,14 @@ In: how often each sample is repeated.  Out: terms over the variables of the sam
 history, for which `traces.py` finds texts.
 
 What always holds: every sample has its own time and, in each scope, its own key; cells are looked up by
-that key; times do not go back unless the policy reads the clock's faults.  A sample that is repeated m
+that key; times go back only where `back` lets them.  A sample that is repeated m
 times stands for m equal ones at one time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from typing import Final
 
 import z3
 
@@ -20,6 +20,9 @@ from govlang.compiler.step import State
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.outcome import any_of
 from govlang.verifier.time.moment import Moment, Taken, Terms, grow
+
+LAST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999, behind which there are no times."""
 
 
 @dataclass
@@ -33,6 +36,8 @@ class History:
     counts: tuple[int, ...]
     start: State = field(default_factory=State)
     """What has happened before them; its cells may be terms."""
+    back: bool = False
+    """Whether the clock may go back."""
     texts: dict[tuple[str, int], str] = field(init=False)
     """The keys of what has happened before, by scope and number."""
     moments: list[Moment] = field(init=False)
@@ -68,7 +73,7 @@ class History:
         for scope in sorted(scopes):
             known, since, cells = self._found(number, scope)
             gone[scope] = known, moment.at - since
-            ms = z3.If(moment.at > since, moment.at - since, 0) if self._faulty else gone[scope][1]
+            ms = z3.If(moment.at > since, moment.at - since, 0) if self.back else gone[scope][1]
             for cell in self.time.cells:
                 if cell.scope == scope:
                     own = cell.brief or cell.name not in cells
@@ -127,26 +132,24 @@ class History:
     def _ordered(self, number: int) -> list[Term]:
         moment = self.moments[number]
         earliest = max((one.at_ms for one in self.start.instances.values()), default=0)
-        found = [moment.at >= (0 if self._faulty else earliest)]
-        if number and not self._faulty:
+        found = [moment.at >= (0 if self.back else earliest), moment.at <= LAST_MS]
+        if number and not self.back:
             found.append(moment.at >= self.moments[number - 1].at)
         for key in moment.keys.values():
             found += [key >= 0, key <= number + len(self.texts)]
         return found
 
-    @cached_property
-    def _faulty(self) -> bool:
-        return any(one.name == ir.CLOCK_FAULT for one in self.time.reads)
-
     def _clock(self, moment: Moment, gone: dict[str, tuple[Term, Term]]) -> None:
         """What the clock says of a sample."""
-        back = [
-            z3.And(moment.addresses(scope), known, ms < 0) for scope, (known, ms) in gone.items()
-        ]
-        fault = any_of(back) if self._faulty else z3.BoolVal(False)
-        self.laws.append(moment.fault == fault)
-        known, ms = gone[self.time.key or ir.SHARED]
         own = self.time.key or ir.SHARED
+        back = [
+            z3.And(moment.addresses(scope), known, ms < 0)
+            for scope, (known, ms) in gone.items()
+            if scope in (ir.SHARED, own)
+        ]
+        fault = any_of(back) if self.back else z3.BoolVal(False)
+        self.laws.append(moment.fault == fault)
+        known, ms = gone[own]
         most = z3.IntVal(ir.GAP_MAX)
         shown = z3.If(ms < 0, z3.IntVal(0), z3.If(ms > ir.GAP_MAX, most, ms))
         gap = z3.If(z3.And(moment.addresses(own), known), shown, most)

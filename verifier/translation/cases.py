@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from govlang.verifier.translation.deadline import NEVER, Deadline
 from govlang.verifier.translation.edge_interface import Interface, Variable
 from govlang.verifier.translation.integers import const
 from govlang.verifier.translation.paths import FREE, Path
@@ -58,12 +59,16 @@ def _free(one: Variable) -> Spans | None:
 
 
 def _case(
-    interface: Interface, own: Sequence[Spans | None], bits: Sequence[int], checked: int
+    interface: Interface,
+    own: Sequence[Spans | None],
+    bits: Sequence[int],
+    checked: int,
+    deadline: Deadline,
 ) -> Case:
     variables = interface.variables
     spans = [*own, *map(_free, variables)]
     members = [*bits, *(one.width if one.is_set else 0 for one in variables)]
-    domain = Domain(spans, members)
+    domain = Domain(spans, members, deadline)
     widths = {i: one.width for i, one in enumerate((*variables, *variables)) if one.is_set}
     absent = {
         number: (_present(one, domain), const(one.absent))
@@ -73,12 +78,17 @@ def _case(
     return Case(interface, Words(domain, widths, absent=absent), spans, members, checked)
 
 
-def valid_case(interface: Interface, own: Sequence[Spans | None], bits: Sequence[int]) -> Case:
+def valid_case(
+    interface: Interface,
+    own: Sequence[Spans | None],
+    bits: Sequence[int],
+    deadline: Deadline = NEVER,
+) -> Case:
     """Every variable lies in its domain, which is given, or counts for nothing."""
-    return _case(interface, own, bits, len(interface.variables))
+    return _case(interface, own, bits, len(interface.variables), deadline)
 
 
-def invalid_case(interface: Interface, number: int) -> Case | None:
+def invalid_case(interface: Interface, number: int, deadline: Deadline = NEVER) -> Case | None:
     """A variable counts and lies outside its domain, the ones before it do not; None if none can."""
     one = interface.variables[number]
     own = [_domain(v) if i < number else _free(v) for i, v in enumerate(interface.variables)]
@@ -90,8 +100,8 @@ def invalid_case(interface: Interface, number: int) -> Case | None:
     ]
     if not one.is_set:
         own[number] = minus((full(one.width),), ((one.column.lo, one.column.hi),))
-        return _case(interface, own, bits, number) if own[number] else None
-    case = _case(interface, own, bits, number)
+        return _case(interface, own, bits, number, deadline) if own[number] else None
+    case = _case(interface, own, bits, number, deadline)
     strange = case.words.domain.any_of(number, (1 << one.width) - (1 << _members(one)))
     start = FREE.narrowed(strange, case.words.domain)
     if start is None:

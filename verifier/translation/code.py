@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from govlang.native.layout import MASK64, STACK_MAX, Op, signed
-from govlang.verifier.translation.tree import Domain, Spans, Tree, arithmetic, integer, unite
+from govlang.verifier.translation.tree import Domain, Spans, Tree, unite
 
 _ARITHMETIC: Final = {
     Op.ADD: "+",
@@ -90,7 +90,7 @@ def _tree(
         case Op.LOAD:
             return ("load", column)
         case Op.FLOORDIV:
-            return ("floor", integer(taken[0]), signed(operands[0]))
+            return domain.node("floor", domain.integer(taken[0]), signed(operands[0]))
         case Op.IN_RANGE:
             lo, hi = signed(operands[0]), signed(operands[1])
             return domain.inside(column, ((lo, hi),) if lo <= hi else ())
@@ -109,11 +109,12 @@ def _tree(
         case Op.NOT:
             return domain.neg(domain.truth(taken[0]))
         case Op.SELECT:
-            return domain.chosen(domain.truth(taken[0]), integer(taken[1]), integer(taken[2]))
+            a, b = domain.integer(taken[1]), domain.integer(taken[2])
+            return domain.chosen(domain.truth(taken[0]), a, b)
         case _ if op in _COMPARISON:
-            return domain.compared(_COMPARISON[op], integer(taken[0]), integer(taken[1]))
+            return domain.compared(_COMPARISON[op], *map(domain.integer, taken))
         case _:
-            return arithmetic(_ARITHMETIC[op], integer(taken[0]), integer(taken[1]))
+            return domain.arithmetic(_ARITHMETIC[op], *map(domain.integer, taken))
 
 
 _RUN: Final[dict[Op, Callable[[int, int], int]]] = {

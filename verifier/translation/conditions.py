@@ -183,6 +183,7 @@ class Conditions(Integers):
 
     def chosen(self, condition: Tree, a: Tree, b: Tree) -> Tree:
         """`a` if the condition holds, else `b`."""
+        self.domain.deadline.check()
         if condition in (TRUE, FALSE):
             return a if condition == TRUE else b
         other = self.domain.neg(condition)

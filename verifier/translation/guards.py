@@ -208,9 +208,14 @@ class Guards(Canonical):
             own = self.boxes[atom[1]]
             if own is None:
                 raise TooManyBoxesError
-            met = (meet_boxes(a, b) for a in found for b in own)
-            found = [box for box in met if box is not None]
+            found = [box for one in found for box in self._met(one, own)]
         return found
+
+    def _met(self, box: Box, others: Sequence[Box]) -> list[Box]:
+        """What a box shares with each of some others."""
+        self.words.domain.deadline.check()
+        met = (meet_boxes(box, other) for other in others)
+        return [one for one in met if one is not None]
 
     def _covered(self, boxes: Sequence[Box]) -> list[int] | None:
         """Rules that hold exactly where one of the boxes does; None if there are no such."""

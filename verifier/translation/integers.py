@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from govlang.verifier.translation.spans import EXACT, Ranges
-from govlang.verifier.translation.tree import FALSE, TRUE, Spans, Tree, arithmetic, spans_of
+from govlang.verifier.translation.tree import FALSE, TRUE, Spans, Tree, spans_of
 
 FAR: Final = 2**140
 ZERO: Final[Tree] = ("const", 0)
@@ -70,7 +70,7 @@ class Integers(Ranges, ABC):
             return b if a == const(1) else a
         if op == "-":
             return self._difference(a, b)
-        return arithmetic(op, a, b)
+        return self.domain.arithmetic(op, a, b)
 
     def _difference(self, a: Tree, b: Tree) -> Tree:
         if b in (ZERO, a):
@@ -78,10 +78,10 @@ class Integers(Ranges, ABC):
         if a == ZERO and b[0] == "truth":
             return self.chosen(b[1], const(-1), ZERO)
         if a[0] == "trunc":
-            below = self.within(("rem", a[1], a[2]), ((-FAR, -1),))
+            below = self.within(self.domain.node("rem", a[1], a[2]), ((-FAR, -1),))
             if b == self.number(below):
                 return self.floor(a[1], a[2])
-        return arithmetic("-", a, b)
+        return self.domain.arithmetic("-", a, b)
 
     def _extreme(self, op: str, a: Tree, b: Tree) -> Tree:
         if a == b:
@@ -91,7 +91,7 @@ class Integers(Ranges, ABC):
             return a if op == "least" else b
         if b_hi <= a_lo:
             return b if op == "least" else a
-        return arithmetic(op, a, b)
+        return self.domain.arithmetic(op, a, b)
 
     def floor(self, a: Tree, divisor: int) -> Tree:
         """`a / divisor`, rounded down."""
@@ -103,13 +103,14 @@ class Integers(Ranges, ABC):
         if found is not None:
             return found
         lo, hi = (end // divisor for end in self.span(a))
-        return const(lo) if lo == hi else ("floor", a, divisor)
+        return const(lo) if lo == hi else self.domain.node("floor", a, divisor)
 
     # --- tables ----------------------------------------------------------------------------------
 
     def table(self, column: int, values: tuple[int, ...]) -> Tree:
         """The integer that has the n-th value where the column is n."""
-        return const(values[0]) if len(set(values)) == 1 else ("map", column, values)
+        same = len(set(values)) == 1
+        return const(values[0]) if same else self.domain.node("map", column, values)
 
     def cases(self, pairs: Sequence[tuple[Tree, int]], start: int) -> Tree:
         """The value of the condition that holds, of which there is one at most, else the start."""
@@ -121,7 +122,7 @@ class Integers(Ranges, ABC):
             ((value, conditions),) = kept.items()
             return self.chosen(self.domain.disj(conditions), const(value), const(start))
         joined = tuple((self.domain.disj(own), value) for value, own in sorted(kept.items()))
-        return ("cases", joined, start) if joined else const(start)
+        return self.domain.node("cases", joined, start) if joined else const(start)
 
     def pointwise(self, op: Callable[[int, int], int], a: Tree, b: Tree) -> Tree | None:
         """The result where both sides are constants, or tables of one column, or chosen of such."""
@@ -130,15 +131,22 @@ class Integers(Ranges, ABC):
         if "truth" in (a[0], b[0]) and "const" in (a[0], b[0]):
             one, other = (self.pointwise(op, *_instead(a, b, bit)) for bit in (1, 0))
             condition = a[1] if a[0] == "truth" else b[1]
-        elif a[0] == "if" and _is_plain(a) and _is_plain(b):
+        elif a[0] == "if" and self._is_plain(a) and self._is_plain(b):
             condition, (one, other) = a[1], (self.pointwise(op, part, b) for part in a[2:])
         elif a[0] == "cases" and b[0] == "const":
             return self.cases([(c, op(value, b[1])) for c, value in a[1]], op(a[2], b[1]))
-        elif b[0] == "if" and _is_plain(a) and _is_plain(b):
+        elif b[0] == "if" and self._is_plain(a) and self._is_plain(b):
             condition, (one, other) = b[1], (self.pointwise(op, a, part) for part in b[2:])
         else:
             return self._tabled(op, a, b)
         return None if one is None or other is None else self.chosen(condition, one, other)
+
+    def _is_plain(self, tree: Tree) -> bool:
+        """Constants and tables, chosen between."""
+        if tree[0] == "if":
+            self.domain.deadline.check()
+            return self._is_plain(tree[2]) and self._is_plain(tree[3])
+        return tree[0] in ("const", "map", "truth")
 
     def _tabled(self, op: Callable[[int, int], int], a: Tree, b: Tree) -> Tree | None:
         column = a[1] if a[0] == "map" else b[1] if b[0] == "map" else None
@@ -203,7 +211,7 @@ class Integers(Ranges, ABC):
             return const(int(condition == TRUE))
         if condition[0] == "in" and condition[2] == ((1, 1),) and self.is_flag(condition[1]):
             return ("load", condition[1])
-        return ("truth", condition)
+        return self.domain.node("truth", condition)
 
     def is_flag(self, column: int) -> bool:
         return self.domain.spans[column] == ((0, 1),)
@@ -220,13 +228,6 @@ class Integers(Ranges, ABC):
         chosen = [c for c, value in tree[1] if holds(spans, value) != at_start]
         found = self.domain.disj(chosen)
         return self.domain.neg(found) if at_start else found
-
-
-def _is_plain(tree: Tree) -> bool:
-    """Constants and tables, chosen between."""
-    if tree[0] == "if":
-        return _is_plain(tree[2]) and _is_plain(tree[3])
-    return tree[0] in ("const", "map", "truth")
 
 
 def _instead(a: Tree, b: Tree, bit: int) -> tuple[Tree, Tree]:

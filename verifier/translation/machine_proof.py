@@ -15,6 +15,7 @@ were run on both sides, or with a part of the artefact that differs for all of t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -26,6 +27,7 @@ from govlang.verifier.smtlib import Watch
 from govlang.verifier.translation.c_comments import comment_mismatches
 from govlang.verifier.translation.c_policy import constant_mismatches
 from govlang.verifier.translation.cases import Case, invalid_case, valid_case
+from govlang.verifier.translation.deadline import Deadline, OutOfTimeError, deadline_after
 from govlang.verifier.translation.edge_expected import refused
 from govlang.verifier.translation.edge_interface import (
     Interface,
@@ -58,16 +60,19 @@ def prove_artefact(
     what: str,
     snapshot: str,
     timeout_s: float,
+    limit_s: float | None = None,
     run: Run | None = None,
     watch: Watch | None = None,
 ) -> ArtefactProof:
     """Prove that an artefact (`what`: "C" or "WebAssembly") decides as `policy` says.
 
-    `timeout_s` bounds each question to the solver; `run` is the real engine, which is asked before
+    `timeout_s` bounds each question to the solver, `limit_s` the whole proof, by default `deadline.LIMIT_S`
+    or the time of some questions, whichever is more; `run` is the real engine, which is asked before
     anything is called refuted.
     """
     start = perf_counter()
-    proof = _Proof(policy, artefact, what, snapshot, timeout_s, run, watch)
+    deadline = deadline_after(limit_s, timeout_s)
+    proof = _Proof(policy, artefact, what, snapshot, timeout_s, deadline, run, watch)
     refutation = proof.run()
     verdict = Verdict.PROVED
     if refutation is not None:
@@ -108,6 +113,7 @@ class _Proof:
     what: str
     snapshot: str
     timeout_s: float
+    deadline: Deadline
     engine: Run | None
     watch: Watch | None
     obligations: list[Obligation] = field(default_factory=list)
@@ -129,10 +135,16 @@ class _Proof:
             self._interface()
         if not self.bare:
             self.layout = Layout(
-                self.policy, [one.column for one in self.interface.variables], scans.texts
+                self.policy,
+                [one.column for one in self.interface.variables],
+                scans.texts,
+                self.deadline,
             )
-            self._refusals()
-            self._step()
+            try:
+                self._refusals()
+                self._step()
+            except OutOfTimeError:
+                self._report("meaning", "none", 1, (self.deadline.told,))
         if all(one.verdict is Verdict.PROVED for one in self.obligations):
             return None
         return self._refutation()
@@ -170,7 +182,7 @@ class _Proof:
         """Where a variable is the first one outside its domain, the step is refused by its number."""
         failed, count = [], 0
         for number, one in enumerate(self.interface.variables):
-            case = invalid_case(self.interface, number)
+            case = invalid_case(self.interface, number, self.deadline)
             if case is None:
                 continue
             count += 1
@@ -207,7 +219,8 @@ class _Proof:
 
     def _step(self) -> None:
         """On all variables in their domains, the outcome is that of the policy."""
-        case = valid_case(self.interface, self.layout.domain.spans, self.layout.domain.members)
+        own = self.layout.domain
+        case = valid_case(self.interface, own.spans, own.members, self.deadline)
         start: Path | None = FREE
         self.guards = Guards(case.words, case.spans, case.members)
         broken = []
@@ -333,7 +346,8 @@ class _Proof:
             if doubt.variable is not None:
                 yield doubt.what, witnesses.by_straying(doubt.variable)
             elif doubt.solver is not None:
-                yield doubt.what, witnesses.by_claim(doubt.solver, doubt.claims, None)
+                with suppress(OutOfTimeError):
+                    yield doubt.what, witnesses.by_claim(doubt.solver, doubt.claims, None)
         first = next(o for o in self.obligations if o.verdict is not Verdict.PROVED)
         yield first.failed[0] if first.failed else first.name, witnesses.by_probing()
 

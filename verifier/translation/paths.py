@@ -20,12 +20,13 @@ Key = tuple[frozenset[tuple[int, Spans]], frozenset[Tree]]
 class Path:
     """A box (what each column must be) and tests; all of it holds where the path is taken."""
 
-    __slots__ = ("_key", "box", "tests")
+    __slots__ = ("_key", "_simple", "box", "tests")
 
     def __init__(self, box: Mapping[int, Spans], tests: Mapping[Tree, None]) -> None:
         self.box = box
         self.tests = tests
         self._key: Key | None = None
+        self._simple: dict[Tree, Tree] = {}
 
     @property
     def key(self) -> Key:
@@ -67,12 +68,18 @@ class Path:
                 both = meet(known, condition[2])
                 return FALSE if not both else TRUE if both == known else condition
             case "and" | "or":
-                parts = [self.simplified(part, domain) for part in condition[1:]]
-                if all(a is b for a, b in zip(parts, condition[1:], strict=True)):
-                    return self._tested(condition, domain)
-                return domain.conj(parts) if condition[0] == "and" else domain.disj(parts)
+                found = self._simple.get(condition)
+                if found is None:
+                    found = self._simple[condition] = self._all_simplified(condition, domain)
+                return found
             case _:
                 return self._tested(condition, domain)
+
+    def _all_simplified(self, condition: Tree, domain: Domain) -> Tree:
+        parts = [self.simplified(part, domain) for part in condition[1:]]
+        if all(a is b for a, b in zip(parts, condition[1:], strict=True)):
+            return self._tested(condition, domain)
+        return domain.conj(parts) if condition[0] == "and" else domain.disj(parts)
 
     def _tested(self, condition: Tree, domain: Domain) -> Tree:
         if condition in self.tests:
@@ -109,6 +116,7 @@ class Path:
 
     def excludes(self, other: Path, domain: Domain) -> bool:
         """Whether the other path is never taken where this one is, as far as their words tell."""
+        domain.deadline.check()
         boxes = (s for c, s in self.box.items() if c in other.box and not meet(s, other.box[c]))
         if next(boxes, None) is not None:
             return True

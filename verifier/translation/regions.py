@@ -201,6 +201,7 @@ class Walks:
         """
         ways: dict[int, list[Way]] = {0: [{}]}
         for number, node in read_nodes(words):
+            self.domain.deadline.check()
             own = ways.pop(number, [])
             if len(own) > WAYS_MAX:
                 raise TooManyWaysError

@@ -48,11 +48,12 @@ class Solver:
     """One solver for all questions about a table; what is valid is asserted once."""
 
     def __init__(self, layout: Layout, timeout_s: float, watch: Watch | None = None) -> None:
-        """`watch` is told every question."""
+        """`timeout_s` bounds each question, of which `watch` is told every one."""
         self.layout = layout
         self.watch = watch
+        self.timeout_s = timeout_s
+        self.deadline = layout.domain.deadline
         self.solver: Any = z3.Solver()
-        self.set_timeout(timeout_s)
         self.words: dict[int, Any] = {}
         self.bits: dict[int, list[Any]] = {}
         self.cells: dict[tuple[str, int], Any] = {}
@@ -61,10 +62,6 @@ class Solver:
             self._declare(number, column.kind)
         for one in layout.policy.fields:
             self._tie(one)
-
-    def set_timeout(self, seconds: float) -> None:
-        """The most that one question may take."""
-        self.solver.set("timeout", max(1, int(seconds * 1000)))
 
     # --- what is valid ---------------------------------------------------------------------------
 
@@ -215,10 +212,20 @@ class Solver:
 
     def answer(self, claims: Sequence[Any]) -> Answer:
         """Whether some valid request satisfies all the claims."""
-        found = ask(self.solver, claims, self.watch)
+        found = self._ask(claims)
         if found == z3.unsat:
             return Answer.NONE
         return Answer.SOME if found == z3.sat else Answer.UNKNOWN
+
+    def _ask(self, claims: Sequence[Any]) -> Any:
+        """The verdict on claims, within the time of a question and what is left of that of the proof.
+
+        Raises:
+            OutOfTimeError: nothing is left.
+        """
+        seconds = min(self.timeout_s, self.deadline.left_s())
+        self.solver.set("timeout", max(1, int(seconds * 1000)))
+        return ask(self.solver, claims, self.watch)
 
     def differ(self, ours: Tree, theirs: Tree) -> Any:
         """The claim that a condition of the policy and one of the table differ."""
@@ -230,7 +237,7 @@ class Solver:
 
     def overflows(self, tree: Tree) -> Iterator[Any]:
         """The claims that a part of a program leaves int64."""
-        for part in _parts(tree):
+        for part in _parts(tree, set()):
             if part[0] in {"+", "-", "*", "floor"}:
                 term = self.integer(part)
                 yield z3.Or(term < -(2**63), term >= 2**63)
@@ -241,7 +248,7 @@ class Solver:
         self.solver.add(*claims)
         try:
             for _ in range(_TRIES):
-                if ask(self.solver, (), self.watch) != z3.sat:
+                if self._ask(()) != z3.sat:
                     return
                 model = self.solver.model()
                 yield from self._candidates(model)
@@ -343,8 +350,12 @@ def _arithmetic(op: str, a: Any, b: Any) -> Any:
             return z3.If(a >= b, a, b)
 
 
-def _parts(tree: Tree) -> Iterator[Tree]:
+def _parts(tree: Tree, seen: set[Tree]) -> Iterator[Tree]:
+    """A tree and what it is made of, each once."""
+    if tree in seen:
+        return
+    seen.add(tree)
     yield tree
     for part in tree[1:]:
         if isinstance(part, tuple) and part and isinstance(part[0], str):
-            yield from _parts(part)
+            yield from _parts(part, seen)

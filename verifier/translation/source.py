@@ -13,6 +13,7 @@ from typing import Final, assert_never
 
 from govlang.compiler import ir
 from govlang.native.layout import MASK64, ColumnKind, signed
+from govlang.verifier.translation.deadline import NEVER, Deadline
 from govlang.verifier.translation.decode import Automaton, Column, Decoded
 from govlang.verifier.translation.texts import Cell, Samples, find_cells
 from govlang.verifier.translation.tree import (
@@ -22,7 +23,6 @@ from govlang.verifier.translation.tree import (
     OddColumnError,
     Spans,
     Tree,
-    arithmetic,
     spans_of,
 )
 
@@ -69,7 +69,11 @@ class Layout:
     """Which column holds what of a policy: the words of a table, or the variables of an artefact."""
 
     def __init__(
-        self, policy: ir.Policy, columns: Sequence[Column], texts: Mapping[str, TextModel]
+        self,
+        policy: ir.Policy,
+        columns: Sequence[Column],
+        texts: Mapping[str, TextModel],
+        deadline: Deadline = NEVER,
     ) -> None:
         self.policy = policy
         self.columns = columns
@@ -97,9 +101,9 @@ class Layout:
                     raise OddColumnError("a column of a policy that remembers")
                 case _:
                     assert_never(column.kind)
-        self.domain = self._domain()
+        self.domain = self._domain(deadline)
 
-    def _domain(self) -> Domain:
+    def _domain(self, deadline: Deadline) -> Domain:
         cells = {
             column.column: column.cells for model in self.texts.values() for column in model.columns
         }
@@ -112,7 +116,7 @@ class Layout:
                 spans.append(spans_of(c.number for c in cells[number] if c.number is not None))
             else:
                 spans.append(None if is_set else ((column.lo, column.hi),))
-        return Domain(tuple(spans), tuple(members))
+        return Domain(tuple(spans), tuple(members), deadline)
 
     # --- conditions ------------------------------------------------------------------------------
 
@@ -174,9 +178,9 @@ class Layout:
             case ir.ParamValue(name=name):
                 return ("load", self.param[name])
             case ir.Arith(op=op, left=left, right=right):
-                return arithmetic(op.value, self.integer(left), self.integer(right))
+                return self.domain.arithmetic(op.value, self.integer(left), self.integer(right))
             case ir.FloorDiv(dividend=dividend, divisor=divisor):
-                return ("floor", self.integer(dividend), divisor)
+                return self.domain.node("floor", self.integer(dividend), divisor)
             case ir.Choose(condition=condition, then=then, otherwise=otherwise):
                 chosen = self.condition(condition)
                 return self.domain.chosen(chosen, self.integer(then), self.integer(otherwise))
@@ -192,7 +196,7 @@ _COMPARE: Final = {
 }
 
 
-def table_layout(policy: ir.Policy, decoded: Decoded) -> Layout:
+def table_layout(policy: ir.Policy, decoded: Decoded, deadline: Deadline) -> Layout:
     """Which column of a table holds what of a policy.
 
     Raises:
@@ -203,7 +207,7 @@ def table_layout(policy: ir.Policy, decoded: Decoded) -> Layout:
         for number, (one, patterns) in enumerate(patterns_read(policy))
         if one.is_text
     }
-    return Layout(policy, decoded.columns, texts)
+    return Layout(policy, decoded.columns, texts, deadline)
 
 
 def _own(automata: Sequence[Automaton], number: int) -> list[Automaton]:

@@ -110,6 +110,7 @@ class Symbolic:
         self, statement: Statement, state: _State, path: Path
     ) -> Sequence[Statement] | None:
         """Run a statement; what is left to be run in the same state, None if nothing comes behind."""
+        self.words.domain.deadline.check()
         match statement:
             case machine.Set(name=name, value=value):
                 state.locals[name] = self._set(name, value, state, path)

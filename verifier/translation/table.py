@@ -15,6 +15,7 @@ that was run on both sides, or with a part of the schema that differs for all of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
@@ -32,6 +33,7 @@ from govlang.verifier.translation.boxes import (
     same_union,
 )
 from govlang.verifier.translation.code import program_tree
+from govlang.verifier.translation.deadline import Deadline, OutOfTimeError, deadline_after
 from govlang.verifier.translation.decode import Decoded
 from govlang.verifier.translation.outcome import Difference, TableReader
 from govlang.verifier.translation.proof import Obligation, Refutation, TableProof, Verdict
@@ -45,7 +47,7 @@ from govlang.verifier.translation.regions import Block, Occurrence, TooManyWaysE
 from govlang.verifier.translation.solve import Answer, Solver
 from govlang.verifier.translation.source import Layout, table_layout
 from govlang.verifier.translation.texts import TooManyTextsError
-from govlang.verifier.translation.tree import FALSE, TRUE, OddColumnError, Tree, arithmetic, integer
+from govlang.verifier.translation.tree import FALSE, TRUE, OddColumnError, Tree
 from govlang.verifier.translation.witness import Witnesses
 
 __all__ = ["Obligation", "Refutation", "TableProof", "Verdict", "prove_table"]
@@ -57,11 +59,13 @@ def prove_table(
     *,
     snapshot: str,
     timeout_s: float,
+    limit_s: float | None = None,
     watch: Watch | None = None,
 ) -> TableProof:
     """Prove that `table` decides as `policy` says.
 
-    `timeout_s` bounds each question to the solver, of which `watch` is told every one.
+    `timeout_s` bounds each question to the solver, of which `watch` is told every one; `limit_s` the whole
+    proof, by default `deadline.LIMIT_S` or the time of some questions, whichever is more.
 
     Raises:
         TableError: GOV410 no engine takes the table.
@@ -69,7 +73,9 @@ def prove_table(
     start = perf_counter()
     Table(table)
     obligations: list[Obligation] = []
-    refutation = _Proof(policy, Decoded(table), snapshot, timeout_s, obligations, watch).run()
+    deadline = deadline_after(limit_s, timeout_s)
+    decoded = Decoded(table)
+    refutation = _Proof(policy, decoded, snapshot, timeout_s, deadline, obligations, watch).run()
     verdict = Verdict.PROVED
     if refutation is not None:
         verdict = Verdict.REFUTED
@@ -93,6 +99,7 @@ class _Proof:
     decoded: Decoded
     snapshot: str
     timeout_s: float
+    deadline: Deadline
     obligations: list[Obligation]
     watch: Watch | None = None
     layout: Layout = field(init=False)
@@ -106,14 +113,17 @@ class _Proof:
         self._compare("schema", schema_mismatches(self.policy, self.decoded, self.snapshot))
         if not any(m.field or m.what.startswith("parameter") for m in self.mismatches):
             self._compare("rules", rule_mismatches(self.policy, self.decoded))
-            self._by_structure()
+            try:
+                self._by_structure()
+            except OutOfTimeError:
+                self._report("meaning", "none", 1, (self.deadline.told,))
         if all(one.verdict is Verdict.PROVED for one in self.obligations):
             return None
         return self._refutation()
 
     def _by_structure(self) -> None:
         try:
-            self.layout = table_layout(self.policy, self.decoded)
+            self.layout = table_layout(self.policy, self.decoded, self.deadline)
             self._texts()
             self._assumptions()
             if not self.mismatches:
@@ -184,13 +194,14 @@ class _Proof:
         for pair in expression_pairs(self.policy, self.decoded):
             count += 1
             rule = self.policy.rules[pair.rule]
-            ours, theirs = self.layout.integer(pair.expr), integer(self._program(pair.program))
+            ours, domain = self.layout.integer(pair.expr), self.layout.domain
+            theirs = domain.integer(self._program(pair.program))
             if ours == theirs:
                 continue
             if pair.bound is not None:
                 end: Tree = ("const", pair.bound[1])
-                ours = arithmetic(pair.bound[0], ours, end)
-                theirs = arithmetic(pair.bound[0], theirs, end)
+                ours = domain.arithmetic(pair.bound[0], ours, end)
+                theirs = domain.arithmetic(pair.bound[0], theirs, end)
             solver = self._solver()
 
             def claims(number: int = pair.rule, a: Tree = ours, b: Tree = theirs) -> list[Any]:
@@ -323,16 +334,20 @@ class _Proof:
         if not self._can_be_asked():
             return
         if hasattr(self, "layout"):
-            for doubt in self.doubts[:_DOUBTS_MAX]:
-                solver = self._solver()
-                yield doubt.what, witnesses.by_claim(solver, doubt.claims(), doubt.rule)
-            for mismatch in self.mismatches[:_DOUBTS_MAX]:
-                for rule in self._rules_of(mismatch):
-                    claims = self._firing(witnesses, rule, mismatch)
-                    yield mismatch.what, witnesses.by_claim(self._solver(), claims, rule)
-            if self.mismatches:
-                yield self.mismatches[0].what, witnesses.by_default(self._solver())
+            with suppress(OutOfTimeError):
+                yield from self._by_solver(witnesses)
         yield self._first_failure(), witnesses.by_probing(self.mismatches)
+
+    def _by_solver(self, witnesses: Witnesses) -> Iterator[tuple[str, Difference | None]]:
+        for doubt in self.doubts[:_DOUBTS_MAX]:
+            solver = self._solver()
+            yield doubt.what, witnesses.by_claim(solver, doubt.claims(), doubt.rule)
+        for mismatch in self.mismatches[:_DOUBTS_MAX]:
+            for rule in self._rules_of(mismatch):
+                claims = self._firing(witnesses, rule, mismatch)
+                yield mismatch.what, witnesses.by_claim(self._solver(), claims, rule)
+        if self.mismatches:
+            yield self.mismatches[0].what, witnesses.by_default(self._solver())
 
     def _can_be_asked(self) -> bool:
         """Whether requests make sense to the table: inputs, members and actions have own names."""

@@ -11,14 +11,18 @@ mask)`, `("eq"|"lt"|"le", a, b)`, `("ne0", a)`, `("text", field, pattern)`, `("s
 `("truth", condition)`.
 
 What always holds of the normal form: `not` stands before atoms only; `and` and `or` are flat,
-sorted, and read a column at most once by `in`; operands that commute are sorted.
+sorted, and read a column at most once by `in`; operands that commute are sorted.  What holds other
+trees is a `Node`, which a domain makes once: it is compared and hashed as the object that it is, so
+that work grows with the number of distinct trees, however many ways lead to each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
+
+from govlang.verifier.translation.deadline import NEVER, Deadline
 
 Tree = tuple[Any, ...]
 Spans = tuple[tuple[int, int], ...]
@@ -29,6 +33,24 @@ ANY_BITS_MAX: Final = 4
 """`any` of so few members is written out as bits."""
 
 _COMMUTES: Final = frozenset({"+", "*", "least", "greatest"})
+
+
+class Node(tuple[Any, ...]):  # noqa: SLOT001 - a tuple has no room for slots
+    """A tree made of others: the same as another one only if it is that one."""
+
+    number: int
+    """Its place in the order in which its domain made them, by which they are sorted."""
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    def __repr__(self) -> str:
+        return f"({self[0]!r}, #{self.number:08})"
 
 
 class OddColumnError(ValueError):
@@ -101,6 +123,18 @@ class Domain:
 
     spans: Sequence[Spans | None]
     members: Sequence[int]  # how many members a set has; 0 for the others
+    deadline: Deadline = NEVER
+    _known: dict[Tree, Node] = field(default_factory=dict, repr=False, compare=False)
+    _negated: dict[Tree, Tree] = field(default_factory=dict, repr=False, compare=False)
+
+    def node(self, *parts: Any) -> Tree:
+        """The tree with these parts: one object, however often it is made."""
+        self.deadline.check()
+        known = self._known.get(parts)
+        if known is None:
+            known = self._known[parts] = Node(parts)
+            known.number = len(self._known)
+        return known
 
     def inside(self, column: int, spans: Spans) -> Tree:
         """The word of a column lies in one of the spans."""
@@ -176,7 +210,20 @@ class Domain:
         other = self.neg(condition)
         if repr(other) < repr(condition):
             condition, a, b = other, b, a
-        return ("if", condition, a, b)
+        return self.node("if", condition, a, b)
+
+    def arithmetic(self, op: str, a: Tree, b: Tree) -> Tree:
+        """`a op b`."""
+        if op in _COMMUTES:
+            a, b = sorted((a, b), key=repr)
+        return self.node(op, a, b)
+
+    def integer(self, tree: Tree) -> Tree:
+        """A condition as the integer 0 or 1; an integer as it is."""
+        if tree[0] not in _CONDITIONS:
+            return tree
+        known = {TRUE: ("const", 1), FALSE: ("const", 0)}.get(tree)
+        return self.node("truth", tree) if known is None else known
 
     def neg(self, tree: Tree) -> Tree:
         """The condition does not hold."""
@@ -188,10 +235,13 @@ class Domain:
             case "not":
                 found: Tree = tree[1]
                 return found
-            case "and":
-                return self.disj([self.neg(part) for part in tree[1:]])
-            case "or":
-                return self.conj([self.neg(part) for part in tree[1:]])
+            case "and" | "or":
+                known = self._negated.get(tree)
+                if known is None:
+                    parts = [self.neg(part) for part in tree[1:]]
+                    known = self.disj(parts) if tree[0] == "and" else self.conj(parts)
+                    self._negated[tree] = known
+                return known
             case "in":
                 everything = self.spans[tree[1]]
                 assert everything is not None
@@ -211,14 +261,25 @@ class Domain:
         flat, columns = _gathered("and", parts, meet)
         if FALSE in flat or not all(columns.values()):
             return FALSE
-        return _joined("and", flat, columns, TRUE)
+        return self._joined("and", flat, columns, TRUE)
 
     def disj(self, parts: Sequence[Tree]) -> Tree:
         """Some of the conditions."""
         flat, columns = _gathered("or", parts, unite)
         if TRUE in flat or any(self.spans[c] == spans for c, spans in columns.items()):
             return TRUE
-        return _joined("or", flat, columns, FALSE)
+        return self._joined("or", flat, columns, FALSE)
+
+    def _joined(
+        self, word: str, flat: dict[Tree, None], columns: dict[int, Spans], neutral: Tree
+    ) -> Tree:
+        found = [one for one in flat if one[0] not in ("true", "false")]
+        if word == "or" and len(found) > ANY_BITS_MAX:
+            found = _with_any(found)
+        found += [("in", column, spans) for column, spans in columns.items()]
+        if len(found) < 2:
+            return found[0] if found else neutral
+        return self.node(word, *sorted(found, key=repr))
 
 
 def _at_most(a: Tree, b: Tree) -> Tree:
@@ -242,16 +303,6 @@ def _gathered(
             else:
                 flat[one] = None
     return flat, columns
-
-
-def _joined(word: str, flat: dict[Tree, None], columns: dict[int, Spans], neutral: Tree) -> Tree:
-    found = [one for one in flat if one not in (TRUE, FALSE)]
-    if word == "or" and len(found) > ANY_BITS_MAX:
-        found = _with_any(found)
-    found += [("in", column, spans) for column, spans in columns.items()]
-    if not found:
-        return neutral
-    return found[0] if len(found) == 1 else (word, *sorted(found, key=repr))
 
 
 def _with_any(parts: Sequence[Tree]) -> list[Tree]:
@@ -282,13 +333,6 @@ def _spans_where(op: str, value: int, *, flipped: bool) -> Spans:
     return ((value + edge, _HIGH),) if flipped else ((_LOW, value - edge),)
 
 
-def integer(tree: Tree) -> Tree:
-    """A condition as the integer 0 or 1; an integer as it is."""
-    if tree[0] in _CONDITIONS:
-        return ("const", 1) if tree == TRUE else ("const", 0) if tree == FALSE else ("truth", tree)
-    return tree
-
-
 _CONDITIONS: Final = frozenset(
     {
         "true",
@@ -307,10 +351,3 @@ _CONDITIONS: Final = frozenset(
         "or",
     }
 )
-
-
-def arithmetic(op: str, a: Tree, b: Tree) -> Tree:
-    """`a op b`."""
-    if op in _COMMUTES:
-        a, b = sorted((a, b), key=repr)
-    return (op, a, b)

@@ -73,7 +73,9 @@ class Words(Conditions):
         if tree[0] == "word" or (tree[0] == "load" and self.domain.spans[tree[1]] is None):
             return self.word(width, self.bits(tree, width) or {})
         plain = self.pointwise(signed, tree, const(width))
-        return plain if plain is not None else ("wrap", width, _unwrapped(width, tree))
+        return (
+            plain if plain is not None else self.domain.node("wrap", width, _unwrapped(width, tree))
+        )
 
     def extended(self, tree: Tree, *, keeps_sign: bool) -> Tree:
         """A 32-bit value in 64 bits."""
@@ -90,12 +92,16 @@ class Words(Conditions):
         divisor: int = b[1]
         lo, hi = self.span(a)
         if op is Op.DIV_S:
-            return self.floor(a, divisor) if lo >= 0 or divisor == 1 else ("trunc", a, divisor)
+            return (
+                self.floor(a, divisor)
+                if lo >= 0 or divisor == 1
+                else self.domain.node("trunc", a, divisor)
+            )
         if divisor == 1 or (a[0] == "const" and a[1] % divisor == 0):
             return ZERO
         if lo >= 0:
             return self._modulo(a, divisor) if hi >= divisor else a
-        return a if hi < divisor and -divisor < lo else ("rem", a, divisor)
+        return a if hi < divisor and -divisor < lo else self.domain.node("rem", a, divisor)
 
     def _modulo(self, a: Tree, divisor: int) -> Tree:
         """What floor division leaves."""
@@ -120,7 +126,7 @@ class Words(Conditions):
             members = self.domain.members[first[1]]
             if kept == {bit: ("bit", first[1], bit) for bit in range(members)}:
                 return ("load", first[1])
-        return ("word", tuple((_weight(bit, width), c) for bit, c in kept.items()))
+        return self.domain.node("word", tuple((_weight(bit, width), c) for bit, c in kept.items()))
 
     def lowest(self, tree: Tree) -> list[tuple[int, Tree]]:
         """The bits of a value of 32 bits, the lowest first, each with the condition that it is set."""
@@ -139,7 +145,7 @@ class Words(Conditions):
                 return self.word(width, {bit: self._in_window(one, bit) for bit in wanted})
         left, right = self.bits(a, width), self.bits(b, width)
         if left is None or right is None:
-            return ("union", a, b) if op is Op.OR else self._masked(op, a, b)
+            return self.domain.node("union", a, b) if op is Op.OR else self._masked(op, a, b)
         joined = {
             bit: self._joined(op, left.get(bit, FALSE), right.get(bit, FALSE))
             for bit in sorted({*left, *right})
@@ -168,7 +174,7 @@ class Words(Conditions):
         if near[1] - near[0] > _TURNS_MAX * width:
             raise OddCodeError("a shift by a number that may be anything")
         bad = self.domain.neg(self.within(count, ((0, width - 1),))) if exact else FALSE
-        return ("window", width, mask & (1 << width) - 1, count, near), bad
+        return self.domain.node("window", width, mask & (1 << width) - 1, count, near), bad
 
     def _in_window(self, window: Tree, bit: int) -> Tree:
         """A bit of a constant that was shifted to the right; the count is taken modulo the width."""

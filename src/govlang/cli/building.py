@@ -85,14 +85,7 @@ def build(
     report = verified(checked, options, compiled=whole)
     if tier is not None:
         report |= {"proved": _proved_of(replace(checked, policy=policy), options, compiled)}
-    no_looser: NoLooser | None = None
-    if against is not None:
-        from govlang.cli.comparison import claim, compared, with_difference
-        from govlang.cli.subject import open_subject
-
-        old = open_subject(against)
-        difference = compared(old, policy, compiled.table, options, no_looser=True)
-        report, no_looser = with_difference(report, difference), claim(difference)
+    report, no_looser = _held_against(against, report, policy, compiled, options)
     report = prove_table(report, policy, compiled.table, compiled.snapshot, options)
     edge = _edge(policy, compiled, emits)
     if not edge:
@@ -105,6 +98,20 @@ def build(
         bundle = bundle_bytes(contents, key_pem)
     told = _told(report, compiled, edge, bundle) | {"ms": round((perf_counter() - start) * 1000)}
     return Built(checked, program, policy, compiled, edge, bundle, stem, told)
+
+
+def _held_against(
+    older: Path | None, report: Report, policy: Policy, compiled: Compiled, options: Options
+) -> tuple[Report, NoLooser | None]:
+    """The report with what became looser since an older policy, and what may be claimed of that."""
+    if older is None:
+        return report, None
+    from govlang.cli.comparison import claim, compared, with_difference
+    from govlang.cli.subject import open_subject
+
+    old = open_subject(older)
+    difference = compared(old, policy, compiled.table, options, no_looser=True)
+    return with_difference(report, difference), claim(difference)
 
 
 def _with_edge(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import z3
+from time_trials import Met, Trial
 
 from govlang.compiler import ir
 from govlang.compiler.frontend import compile_source
@@ -43,7 +44,7 @@ POLICIES = {
     "rings": "rule a when count(bad) in 1 min >= 3 and bad within 5 s and count(bad) in 2 s < 2 allow\n",
     "holds": "rule a when up for 10 s and up within 1 min and not (bad within 3 s) allow\n",
     "machine": "machine m {\n  start off\n  off -> on when count(bad) since ok >= 2\n"
-    "  on -> off after 30 s\n  on -> stuck on alarm\n}\n"
+    "  on -> off after 30 s\n  on -> stuck on start\n}\n"
     "rule a when m is on and bad within 1 min allow\n"
     "rule b when count(allowed) since enters m.on >= 2 and count(allowed) in 1 min >= 3 deny\n"
     "prove p: m is on implies bad within 1 min\n",
@@ -102,3 +103,33 @@ def test_a_proved_fact_holds_in_every_state_of_random_histories(name: str) -> No
             for f in known.kept
             if not z3.is_true(z3.simplify(z3.substitute(f.of(cells), *fixed)))
         ]
+
+
+def hold_in_random_policies(seed: str, samples: int) -> int:
+    """Facts about a random policy, in all states that a history leads to; the number of states."""
+    trial = Trial(seed, Met())
+    known = find_invariants(flat(trial.policy), trial.time, trial.columns, 10_000)
+    assert known.ranges_hold
+    cells = {c.name: z3.Int(f"v:{c.name}") for c in trial.time.cells}
+    whole = z3.And([fact.of(cells) for fact in known.kept])
+    initial = {c.name: c.initial for c in trial.time.cells}
+    state, seen = State(), set()
+    for sample in trial.samples(samples):
+        state, _ = step(trial.policy, trial.params, state, sample)
+        seen |= {tuple(one.cells.items()) for one in state.instances.values() if one.cells}
+    params = [(trial.param(name), z3.IntVal(value)) for name, value in trial.params.items()]
+    for found in seen:
+        fixed = [(cells[n], z3.IntVal(v)) for n, v in (initial | dict(found)).items()]
+        assert z3.is_true(z3.simplify(z3.substitute(whole, *fixed, *params))), found
+    return len(seen)
+
+
+def test_what_is_proved_of_random_policies_holds_in_random_histories() -> None:
+    assert sum(hold_in_random_policies(f"facts {seed}", 120) for seed in range(3)) >= 100
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("batch", range(8))
+def test_what_is_proved_of_random_policies_holds_at_length(batch: int) -> None:
+    states = sum(hold_in_random_policies(f"facts at length {batch} {n}", 300) for n in range(5))
+    assert states >= 500

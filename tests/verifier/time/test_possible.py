@@ -71,3 +71,12 @@ def test_what_is_beyond_the_method_is_undecided(source: str, why: str) -> None:
     (found,) = [one for one in report.findings if one.property == "back"]
     assert found.code == "GOV309"
     assert why in found.help
+
+
+def test_a_way_of_many_samples_is_proved_from_its_end() -> None:
+    report = verified(
+        "machine a {\n  start up\n  up -> down on bad\n  down -> low on ok\n  low -> lower on bad\n"
+        "  lower -> mid on ok\n  mid -> high on bad\n  high -> up on ok\n}\n"
+        "rule r when a is up and size > 1 allow\nprove back: always possible (decision is allow)\n"
+    )
+    assert report.status == "proved", [one.message for one in report.findings]

@@ -49,10 +49,10 @@ POLICIES = {
     "holds": "rule a when up for 10 s and zone is urban allow\n"
     "rule b when (up and size > 4) within 1 min deny\n",
     "between": "rule a when bad between 1 s and 3 s ago allow\n",
-    "since": "rule a when up since (alarm within 1 min) allow\n"
+    "since": "rule a when up since (start within 1 min) allow\n"
     "rule b when count(bad) since ok >= 2 deny\n",
     "machine": "machine m {\n  start off\n  off -> on when count(bad) since ok >= 2\n"
-    "  on -> off after 30 s\n  on -> stuck on alarm\n}\n"
+    "  on -> off after 30 s\n  on -> stuck on start\n}\n"
     "rule a when m is on allow\nrule b when count(allowed) since enters m.on >= 2 deny\n",
     "per": "rule a when count(deletion per resource) in 10 min >= 2 deny\nrule b when size > 2 allow\n",
     "signals": "rule a when fresh(level, 5 s) and level > 10 and not (changed(level) within 3 s) allow\n"
@@ -69,7 +69,8 @@ def history(source: str, counts: tuple[int, ...]) -> tuple[ir.Policy, History]:
     assert checked.time is not None
     wide = flat(checked)
     columns = Columns(with_update_texts(wide, checked.time))
-    return checked, History(wide, checked.time, Encoder(columns), counts)
+    back = any(one.name == ir.CLOCK_FAULT for one in checked.time.reads)
+    return checked, History(wide, checked.time, Encoder(columns), counts, back=back)
 
 
 @pytest.mark.parametrize("name", POLICIES)

@@ -37,7 +37,7 @@ def solver() -> MachineSolver:
     )
     case = valid_case(interface, layout.domain.spans, layout.domain.members)
     guards = Guards(case.words, case.spans, case.members)
-    return MachineSolver(layout, guards, 5.0, Rules.SPELT)
+    return MachineSolver(layout, guards, 30.0, Rules.SPELT)
 
 
 def answer(solver: MachineSolver, *claims: tuple[str, Tree, Tree]) -> Answer:

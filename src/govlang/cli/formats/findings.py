@@ -66,15 +66,7 @@ def from_coded(error: CodedError) -> Finding:
 
 def place(span: Span | None) -> dict[str, Any] | None:
     """Where a finding stands; lines and columns count from 1."""
-    if span is None:
-        return None
-    return {
-        "file": span.file,
-        "line": span.line,
-        "column": span.column,
-        "end_line": span.end_line,
-        "end_column": span.end_column,
-    }
+    return None if span is None else span.to_json()
 
 
 def fingerprint(finding: Finding) -> str:
