@@ -9,8 +9,7 @@ due after a time go before the others, which is no conflict.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import combinations
 
 import z3
@@ -19,6 +18,7 @@ from govlang.compiler import ir
 from govlang.compiler.interpret import Environment
 from govlang.compiler.ir import BoolExpr, Stage
 from govlang.compiler.sugar import AUTONOMY
+from govlang.compiler.transitions import Transition, machines, transitions
 from govlang.verifier.columns import Point
 from govlang.verifier.encode import Term
 from govlang.verifier.findings import AMBIGUOUS, IDLE, Finding, Severity, undecided
@@ -29,35 +29,11 @@ from govlang.verifier.time.search import Asked
 from govlang.verifier.time.traces import Reached
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A transition of a machine, with the ones that go before it."""
-
-    machine: ir.Cell
-    condition: BoolExpr
-    source: int
-    target: int
-    before: tuple[BoolExpr, ...]
-
-    @property
-    def text(self) -> str:
-        """The transition as people write it."""
-        names = self.machine.field.members
-        return f"{names[self.source]} -> {names[self.target]}"
-
-    @property
-    def is_due(self) -> bool:
-        """It happens after a time."""
-        return f"{self.machine.name}.age" in ir.fields_read(self.condition)
-
-
 def find_idle_machines(context: TimeContext) -> None:
     """Judge every machine that was written."""
-    for cell in context.time.cells:
-        if cell.field.members and cell.cap is None and not _is_sugar(context, cell):
-            moves = list(_moves(context.time, cell))
-            if moves:
-                _judge(context, cell, moves)
+    for cell in machines(context.time):
+        if not _is_sugar(context, cell):
+            _judge(context, cell, list(transitions(context.time, cell)))
 
 
 def _is_sugar(context: TimeContext, cell: ir.Cell) -> bool:
@@ -65,27 +41,7 @@ def _is_sugar(context: TimeContext, cell: ir.Cell) -> bool:
     return cell.name == AUTONOMY or f"{cell.name}.not_active" in rules
 
 
-def _moves(time: ir.Time, cell: ir.Cell) -> Iterator[Move]:
-    before: list[BoolExpr] = []
-    for update in time.updates:
-        if update.cell == cell.name and update.stage == Stage.MOVE:
-            assert isinstance(update.value, ir.IntConst)
-            source = _source(update.condition, cell.name)
-            yield Move(cell, update.condition, source, update.value.value, tuple(before))
-            before.append(update.condition)
-
-
-def _source(condition: BoolExpr, name: str) -> int:
-    """The state that a transition leaves."""
-    parts = condition.operands if isinstance(condition, ir.And) else (condition,)
-    return next(
-        part.ranges[0][0]
-        for part in parts
-        if isinstance(part, ir.InRanges) and part.name == name and len(part.ranges) == 1
-    )
-
-
-def _judge(context: TimeContext, cell: ir.Cell, moves: list[Move]) -> None:
+def _judge(context: TimeContext, cell: ir.Cell, moves: list[Transition]) -> None:
     lost = {value for value in range(len(cell.field.members)) if _never(context, cell, value)}
     for move in moves:
         if not {move.source, move.target} & lost:
@@ -115,7 +71,7 @@ def _never(context: TimeContext, cell: ir.Cell, value: int) -> bool:
     return _absent(context, finding, asked, lambda p: p.values.get(cell.name) == value)
 
 
-def _settle_idle(context: TimeContext, move: Move) -> None:
+def _settle_idle(context: TimeContext, move: Transition) -> None:
     finding = Finding(
         IDLE,
         "unreachable",
@@ -142,7 +98,7 @@ def _absent(
     return isinstance(answer, Absent)
 
 
-def _settle_pair(context: TimeContext, one: Move, other: Move) -> None:
+def _settle_pair(context: TimeContext, one: Transition, other: Transition) -> None:
     first, second = _asks(one), _asks(other, skipped=one.condition)
     shown, also = _shows(context, one), _shows(context, other, skipped=one.condition)
 
@@ -164,7 +120,7 @@ def _settle_pair(context: TimeContext, one: Move, other: Move) -> None:
     context.settle(finding, context.search.find(asked, shows), shows)
 
 
-def _asks(move: Move, skipped: BoolExpr | None = None) -> Asked:
+def _asks(move: Transition, skipped: BoolExpr | None = None) -> Asked:
     """The machine can take the transition at the last sample, and none that goes before it."""
 
     def asked(moment: Moment, taken: Taken) -> list[Term]:
@@ -177,7 +133,7 @@ def _asks(move: Move, skipped: BoolExpr | None = None) -> Asked:
 
 
 def _shows(
-    context: TimeContext, move: Move, skipped: BoolExpr | None = None
+    context: TimeContext, move: Transition, skipped: BoolExpr | None = None
 ) -> Callable[[Point], bool]:
     def shows(point: Point) -> bool:
         if not isinstance(point, Reached) or move.machine.name not in point.moving:
