@@ -81,7 +81,7 @@ def _settle_idle(context: TimeContext, move: Transition) -> None:
         "widen its condition, or remove it; one that is due, or stands above, may always go before it",
         span=move.condition.span or move.machine.field.span,
     )
-    _absent(context, finding, _asks(move), _shows(context, move))
+    _absent(context, finding, asks_taken(move), shows_taken(context, move))
 
 
 def _absent(
@@ -99,8 +99,8 @@ def _absent(
 
 
 def _settle_pair(context: TimeContext, one: Transition, other: Transition) -> None:
-    first, second = _asks(one), _asks(other, skipped=one.condition)
-    shown, also = _shows(context, one), _shows(context, other, skipped=one.condition)
+    first, second = asks_taken(one), asks_taken(other, skipped=one.condition)
+    shown, also = shows_taken(context, one), shows_taken(context, other, skipped=one.condition)
 
     def asked(moment: Moment, taken: Taken) -> list[Term]:
         return [*first(moment, taken), *second(moment, taken)]
@@ -120,7 +120,7 @@ def _settle_pair(context: TimeContext, one: Transition, other: Transition) -> No
     context.settle(finding, context.search.find(asked, shows), shows)
 
 
-def _asks(move: Transition, skipped: BoolExpr | None = None) -> Asked:
+def asks_taken(move: Transition, skipped: BoolExpr | None = None) -> Asked:
     """The machine can take the transition at the last sample, and none that goes before it."""
 
     def asked(moment: Moment, taken: Taken) -> list[Term]:
@@ -132,9 +132,11 @@ def _asks(move: Transition, skipped: BoolExpr | None = None) -> Asked:
     return asked
 
 
-def _shows(
+def shows_taken(
     context: TimeContext, move: Transition, skipped: BoolExpr | None = None
 ) -> Callable[[Point], bool]:
+    """Whether a history takes the transition at its last sample."""
+
     def shows(point: Point) -> bool:
         if not isinstance(point, Reached) or move.machine.name not in point.moving:
             return False

@@ -35,9 +35,15 @@ def measure(checked: Checked) -> Coverage:
     return cover_histories(policy, list(_passed(checked)))
 
 
-def cover_histories(policy: ir.Policy, passed: list[tuple[Watched, Params]]) -> Coverage:
-    """The coverage by samples that were taken: of rules by requests that they decide, of machines by all."""
-    coverage = cover(policy, [(one.seen, params) for one, params in passed if decides(one)])
+def cover_histories(
+    policy: ir.Policy, passed: list[tuple[Watched, Params]], only: str | None = None
+) -> Coverage:
+    """The coverage by samples that were taken: of rules by requests that they decide, of machines by all.
+
+    `only`: of this rule alone.
+    """
+    decided = [(one.seen, params) for one, params in passed if decides(one)]
+    coverage = cover(policy, decided, only)
     moving = [(one.moving, params) for one, params in passed if one.seen]
     cover_transitions(policy, moving, coverage)
     return coverage

@@ -21,11 +21,13 @@ from govlang.native.errors import CodedError
 
 if TYPE_CHECKING:
     from govlang.cli.coverage import Coverage
+    from govlang.cli.generate import Unreached
     from govlang.cli.subject import Subject
 
 EMPTY = "GOV711"
 THIN = "GOV712"
 CUT = "GOV714"
+UNREACHED = "GOV716"
 
 
 @click.command(name="test")
@@ -140,7 +142,6 @@ def _generate(paths: Sequence[Path], style: str) -> Exit:
 
 
 def _generated(path: Path, sources: list[Source]) -> Report:
-    from govlang.cli.compiled import over_time
     from govlang.cli.generate import missing_tests
     from govlang.cli.passage import measure
     from govlang.cli.subject import open_subject
@@ -148,8 +149,6 @@ def _generated(path: Path, sources: list[Source]) -> Report:
 
     try:
         checked = open_subject(path).checked
-        if checked.policy.time is not None:
-            raise over_time(checked.policy, "generator of tests")
         found = missing_tests(checked, measure(checked))
     except (GovError, CodedError, OSError) as error:
         return unusable(path, error, sources) | {"tests": 0, "text": ""}
@@ -159,9 +158,27 @@ def _generated(path: Path, sources: list[Source]) -> Report:
         "version": checked.policy.version,
         "snapshot": snapshot(core_json(checked.policy)),
         "status": "generated",
-        "findings": [_cut(found.count)] if found.is_cut else [],
+        "findings": [
+            *([_cut(found.count)] if found.is_cut else []),
+            *map(_unreached, found.unreached),
+        ],
         "tests": found.count,
         "text": found.text,
+    }
+
+
+def _unreached(one: Unreached) -> Finding:
+    """A note on something that no test reaches."""
+    proved = f"no test can reach this: {one.goal.title}"
+    message = proved if one.impossible else f"no test was found for this: {one.goal.title}"
+    help_line = (
+        "what stands beside it decides before it; simplify the condition"
+        if one.impossible
+        else "it is not excluded that there is one; write it by hand"
+    )
+    return from_coded(CodedError(UNREACHED, message, help_line)) | {
+        "severity": "note",
+        "kind": "coverage",
     }
 
 
