@@ -87,7 +87,8 @@ def _age(name: str) -> str:
 
 
 def _taken(name: str, move: Move) -> BoolExpr:
-    return ir.conjunction((ir.InRanges(name, ((move.source, move.source),)), move.possible))
+    stands = ir.InRanges(name, ((move.source, move.source),))
+    return ir.conjunction((stands, move.possible), move.span)
 
 
 def _move(setting: Setting, machine: ast.MachineDecl, one: ast.Transition, home: str) -> Move:

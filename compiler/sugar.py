@@ -151,13 +151,14 @@ def _place(names: list[str], level: ast.Name) -> int:
 
 
 def autonomy_rules(autonomy: ast.AutonomyDecl) -> Iterator[Rule]:
-    """A level allows what it may, at that level and above."""
+    """A level allows what it may, at that level and above; what the lowest one may is always allowed."""
     span, own = autonomy.span, ast.Name(AUTONOMY, autonomy.span)
     for number, level in enumerate(autonomy.levels):
         reached = tuple(one.name for one in autonomy.levels[number:])
-        high = ast.In(own, ast.SetLiteral(reached, span), span)
-        may = ast.In(autonomy.field, ast.SetLiteral(level.may, level.span), level.span)
-        allowed = ast.Logical("and", (high, may), level.span)
+        high = ast.In(own, ast.SetLiteral(reached, span), level.span)
+        listed = Span(span.source, level.may[0].span.start, level.may[-1].span.end)
+        may = ast.In(autonomy.field, ast.SetLiteral(level.may, level.span), listed)
+        allowed = ast.Logical("and", (high, may), level.span) if number else may
         yield f"{AUTONOMY}.{level.name.text}", allowed, ast.Effect.ALLOW, ""
 
 

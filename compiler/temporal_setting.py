@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from govlang.compiler import intervals, ir, measure
+from govlang.compiler import intervals, ir
 from govlang.compiler.fields import milliseconds
 from govlang.compiler.happenings import state_cell
 from govlang.compiler.monitors import Memory, Trigger
@@ -21,7 +21,7 @@ from govlang.compiler.resolve import Scope
 from govlang.compiler.types import Condition, Value
 from govlang.dsl import ast
 from govlang.dsl.source import Span
-from govlang.dsl.units import BUILT_IN, MILLISECOND
+from govlang.dsl.units import duration_text
 
 
 class Inner(Protocol):
@@ -73,7 +73,7 @@ class Setting:
         """
         found = milliseconds(duration, self.scope.units)
         if found > self.scope.time.longest_ms:
-            longest = measure.shown(self.scope.time.longest_ms * MILLISECOND.factor, BUILT_IN["h"])
+            longest = duration_text(self.scope.time.longest_ms)
             raise RefusalError(
                 "GOV247",
                 f"the window `{shortened(duration.span)}` is longer than the longest one, {longest}",

@@ -22,7 +22,7 @@ from govlang.compiler.types import Condition, Constant, Number
 from govlang.dsl import ast
 from govlang.dsl.expression_text import expression
 from govlang.dsl.source import Span
-from govlang.dsl.units import MILLISECOND
+from govlang.dsl.units import MILLISECOND, duration_text
 
 # --- what happens or holds ---
 
@@ -128,7 +128,8 @@ def happened_between(
     if 1 + far // (far - near + 2) > COUNT_MAX:
         raise RefusalError(
             "GOV247",
-            f"a window of {far - near} ms, {far} ms ago, needs more than {COUNT_MAX} times",
+            f"a window of {duration_text(far - near)}, {duration_text(far)} ago, needs more than "
+            f"{COUNT_MAX} times",
             oldest.span,
             "widen the window",
         )

@@ -327,6 +327,13 @@ COMMAND: dict[str, Page] = {
         "gov build --emit c p.gov, where p.gov has `count(deletion per resource) in 10 min >= 2`",
         "Decide this rule in the service (`gov build --emit table`), or keep it by the key or `shared`.",
     ),
+    "GOV717": Page(
+        "something that no generated test reaches",
+        "`gov test --generate` found no request, or over time no history, for this. `no test can reach this`: it is "
+        "proved that there is none. `no test was found`: the search ended before it knew.",
+        "gov test --generate p.gov, where p.gov has `rule r when a > 3 and a > 2 deny`",
+        "Simplify a condition of which one half never decides; write the test by hand where the search ended.",
+    ),
 }
 
 TOOLS: dict[str, Page] = {**BUNDLES, **EVIDENCE, **EXCHANGE, **COMMAND}

@@ -148,3 +148,17 @@ def convert(value: Fraction | int, unit: Unit, into: Unit) -> Fraction:
     """The same quantity counted in another unit of its dimension."""
     assert unit.dimension == into.dimension, f"`{unit.text}` is no `{into.text}`"
     return value * unit.factor / into.factor
+
+
+def plain_duration(ms: int) -> tuple[int, str]:
+    """A duration as people write it: counted in the largest unit of time in which it is whole."""
+    for unit in ("d", "h", "min", "s"):
+        factor = int(BUILT_IN[unit].factor / MILLISECOND.factor)
+        if ms and ms % factor == 0:
+            return ms // factor, unit
+    return (ms, "ms") if ms else (0, "s")
+
+
+def duration_text(ms: int) -> str:
+    """`10 d`, `23 h`, `90 s`: a duration in a message."""
+    return "{} {}".format(*plain_duration(ms))

@@ -47,7 +47,7 @@ def _shown(node: Any) -> str:
 
 def _way(op: str) -> str | None:
     if op == "within":
-        return "temporal rules are not part of this version"
+        return "what it reads of the past is no field; write the rule over time in .gov: `E within 5 min`"
     return "known: " + ", ".join(KNOWN)
 
 

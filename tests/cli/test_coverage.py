@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from govlang.cli.coverage import condition_atoms, cover
 from govlang.cli.generate import Generated, missing_tests
-from govlang.cli.test import measure
+from govlang.cli.passage import measure
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment
 

@@ -134,8 +134,6 @@ def test_the_state_is_listed_with_its_bytes_and_whose_it_is(gov, gate: Path) -> 
         ("diff", "GATE", "GATE"),
         ("bench", "GATE"),
         ("export", "jsonlogic", "GATE", "--decisions-only"),
-        ("test", "GATE", "--coverage"),
-        ("test", "GATE", "--generate"),
     ],
     ids=" ".join,
 )

@@ -9,8 +9,7 @@ due after a time go before the others, which is no conflict.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from itertools import combinations
 
 import z3
@@ -18,6 +17,7 @@ import z3
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment
 from govlang.compiler.ir import BoolExpr, Stage
+from govlang.compiler.transitions import Transition, transitions
 from govlang.verifier.columns import Point
 from govlang.verifier.encode import Term
 from govlang.verifier.findings import AMBIGUOUS, IDLE, Finding, Severity, undecided
@@ -28,58 +28,16 @@ from govlang.verifier.time.search import Asked
 from govlang.verifier.time.traces import Reached
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A transition of a machine, with the ones that go before it."""
-
-    machine: ir.Cell
-    condition: BoolExpr
-    source: int
-    target: int
-    before: tuple[BoolExpr, ...]
-
-    @property
-    def text(self) -> str:
-        """The transition as people write it."""
-        names = self.machine.field.members
-        return f"{names[self.source]} -> {names[self.target]}"
-
-    @property
-    def is_due(self) -> bool:
-        """It happens after a time."""
-        return f"{self.machine.name}.age" in ir.fields_read(self.condition)
-
-
 def find_idle_machines(context: TimeContext, names: Iterable[str]) -> None:
     """Judge some machines."""
     for name in names:
         cell = context.time.cell(name)
-        moves = list(_moves(context.time, cell))
+        moves = list(transitions(context.time, cell))
         if moves:
             _judge(context, cell, moves)
 
 
-def _moves(time: ir.Time, cell: ir.Cell) -> Iterator[Move]:
-    before: list[BoolExpr] = []
-    for update in time.updates:
-        if update.cell == cell.name and update.stage == Stage.MOVE:
-            assert isinstance(update.value, ir.IntConst)
-            source = _source(update.condition, cell.name)
-            yield Move(cell, update.condition, source, update.value.value, tuple(before))
-            before.append(update.condition)
-
-
-def _source(condition: BoolExpr, name: str) -> int:
-    """The state that a transition leaves."""
-    parts = condition.operands if isinstance(condition, ir.And) else (condition,)
-    return next(
-        part.ranges[0][0]
-        for part in parts
-        if isinstance(part, ir.InRanges) and part.name == name and len(part.ranges) == 1
-    )
-
-
-def _judge(context: TimeContext, cell: ir.Cell, moves: list[Move]) -> None:
+def _judge(context: TimeContext, cell: ir.Cell, moves: list[Transition]) -> None:
     lost = {value for value in range(len(cell.field.members)) if _never(context, cell, value)}
     for move in moves:
         if not {move.source, move.target} & lost:
@@ -109,7 +67,7 @@ def _never(context: TimeContext, cell: ir.Cell, value: int) -> bool:
     return _absent(context, finding, asked, lambda p: p.values.get(cell.name) == value)
 
 
-def _settle_idle(context: TimeContext, move: Move) -> None:
+def _settle_idle(context: TimeContext, move: Transition) -> None:
     finding = Finding(
         IDLE,
         "unreachable",
@@ -119,7 +77,7 @@ def _settle_idle(context: TimeContext, move: Move) -> None:
         "widen its condition, or remove it; one that is due, or stands above, may always go before it",
         span=move.condition.span or move.machine.field.span,
     )
-    _absent(context, finding, _asks(move), _shows(context, move))
+    _absent(context, finding, asks_taken(move), shows_taken(context, move))
 
 
 def _absent(
@@ -136,9 +94,9 @@ def _absent(
     return isinstance(answer, Absent)
 
 
-def _settle_pair(context: TimeContext, one: Move, other: Move) -> None:
-    first, second = _asks(one), _asks(other, skipped=one.condition)
-    shown, also = _shows(context, one), _shows(context, other, skipped=one.condition)
+def _settle_pair(context: TimeContext, one: Transition, other: Transition) -> None:
+    first, second = asks_taken(one), asks_taken(other, skipped=one.condition)
+    shown, also = shows_taken(context, one), shows_taken(context, other, skipped=one.condition)
 
     def asked(moment: Moment, taken: Taken) -> list[Term]:
         return [*first(moment, taken), *second(moment, taken)]
@@ -158,7 +116,7 @@ def _settle_pair(context: TimeContext, one: Move, other: Move) -> None:
     context.settle(finding, context.search.find(asked, shows), shows)
 
 
-def _asks(move: Move, skipped: BoolExpr | None = None) -> Asked:
+def asks_taken(move: Transition, skipped: BoolExpr | None = None) -> Asked:
     """The machine can take the transition at the last sample, and none that goes before it."""
 
     def asked(moment: Moment, taken: Taken) -> list[Term]:
@@ -170,9 +128,11 @@ def _asks(move: Move, skipped: BoolExpr | None = None) -> Asked:
     return asked
 
 
-def _shows(
-    context: TimeContext, move: Move, skipped: BoolExpr | None = None
+def shows_taken(
+    context: TimeContext, move: Transition, skipped: BoolExpr | None = None
 ) -> Callable[[Point], bool]:
+    """Whether a history takes the transition at its last sample."""
+
     def shows(point: Point) -> bool:
         if not isinstance(point, Reached) or move.machine.name not in point.moving:
             return False

@@ -1,26 +1,28 @@
-"""How much of a policy its tests exercise: conditions and requests in, three figures and what is missing out.
+"""How much of a policy its tests exercise: what they reach in, four figures and what is missing out.
 
 Rules: a rule fired at least once.  Conditions: every atom of a rule's condition was true once and false once.
 MC/DC (masking form: Chilenski, DOT/FAA/AR-01/18): every atom, once true and once false, decided by itself
 whether its rule fired, that is, with the other atoms as they were, its flip would have flipped the rule.
 An atom that reads a field which is not there has no value: it is neither true nor false, and hides no other (a
-condition reads such a field only behind a `has`, which decides).
+condition reads such a field only behind a `has`, which decides).  Transitions: every one of a machine was
+taken at some sample; those of contracts and autonomy count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment, Value
+from govlang.compiler.transitions import Transition, machines, transitions
 
 Valued = tuple[int, bool | None]
 """An atom of a condition, by its number, with its value if it has one."""
 
 Seen = tuple[Mapping[str, Value], Mapping[str, int]]
-"""A request's values and its parameters."""
+"""The columns at a sample and the parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,46 @@ class Missing:
         return {"rule": self.rule, "condition": atom_text(self.atom), "never": self.polarity}
 
 
+@dataclass(frozen=True, slots=True)
+class Untaken:
+    """A transition that no test took; `number` of `alike` that lead from one state to the same other one."""
+
+    transition: Transition
+    number: int = 1
+    alike: int = 1
+
+    @property
+    def text(self) -> str:
+        """The transition as written, or so that it is told from those like it."""
+        written = self.transition.written
+        if self.alike == 1 or written != self.transition.text:
+            return written
+        return f"{written} ({self.number} of {self.alike})"
+
+    def to_json(self) -> dict[str, Any]:
+        """As the report has it."""
+        return {"machine": self.transition.machine.name, "transition": self.text}
+
+
+class Writable(Protocol):
+    """What a report can hold."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As the report has it."""
+
+
+What = TypeVar("What", bound=Writable)
+
+
 @dataclass(slots=True)
-class Measure:
+class Measure(Generic[What]):
     """So many of so many, and what is missing."""
 
     covered: int = 0
     of: int = 0
-    missing: list[Missing] = field(default_factory=list)
+    missing: list[What] = field(default_factory=list)
 
-    def count(self, missing: Missing, *, covered: bool) -> None:
+    def count(self, missing: What, *, covered: bool) -> None:
         """One more; covered or not."""
         self.of += 1
         self.covered += covered
@@ -71,25 +104,52 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The three measures."""
+    """The measures; transitions only of a policy that has machines."""
 
-    rules: Measure
-    conditions: Measure
-    mcdc: Measure
+    rules: Measure[Missing] = field(default_factory=Measure)
+    conditions: Measure[Missing] = field(default_factory=Measure)
+    mcdc: Measure[Missing] = field(default_factory=Measure)
+    transitions: Measure[Untaken] = field(default_factory=Measure)
+
+    def shares(self) -> dict[str, float]:
+        """Each measure in percent, by its name in messages."""
+        found = {
+            "rules": self.rules.percent,
+            "conditions": self.conditions.percent,
+            "MC/DC": self.mcdc.percent,
+        }
+        return found | ({"transitions": self.transitions.percent} if self.transitions.of else {})
 
     def to_json(self) -> dict[str, Any]:
         """As the report has it."""
-        named = (("rules", self.rules), ("conditions", self.conditions), ("mcdc", self.mcdc))
-        return {name: measure.to_json() for name, measure in named}
+        found = {
+            "rules": self.rules.to_json(),
+            "conditions": self.conditions.to_json(),
+            "mcdc": self.mcdc.to_json(),
+        }
+        return found | ({"transitions": self.transitions.to_json()} if self.transitions.of else {})
+
+
+def cover_transitions(policy: ir.Policy, moving: Iterable[Seen], coverage: Coverage) -> None:
+    """Add the transitions that are taken at samples with these columns, as the machines found them."""
+    assert policy.time is not None
+    environments = [Environment(policy, params, values) for values, params in moving]
+    for machine in machines(policy.time):
+        own = list(transitions(policy.time, machine))
+        texts = [one.text for one in own]
+        for i, one in enumerate(own):
+            untaken = Untaken(one, texts[: i + 1].count(one.text), texts.count(one.text))
+            taken = any(map(one.is_taken, environments))
+            coverage.transitions.count(untaken, covered=taken)
 
 
 def cover(policy: ir.Policy, seen: Iterable[Seen], only: str | None = None) -> Coverage:
-    """The coverage of the rules and rows (not of the guards of invariants) by some requests.
+    """The coverage of the rules and rows (not of what invariants and contracts stand for) by some requests.
 
     `only`: of this rule alone.
     """
     environments = [Environment(policy, params, values) for values, params in seen]
-    coverage = Coverage(Measure(), Measure(), Measure())
+    coverage = Coverage()
     for rule in policy.rules:
         if rule.kind is not ir.RuleKind.GUARD and only in (None, rule.id):
             _cover_rule(rule, environments, coverage)

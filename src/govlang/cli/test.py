@@ -15,23 +15,26 @@ from govlang.cli.formats.output import ALL, PLAIN, format_option, show_reports
 from govlang.cli.formats.text import show_findings
 from govlang.cli.guard import Exit, guarded, worst
 from govlang.cli.options import files_argument, files_or_project
-from govlang.compiler.checked import Checked
 from govlang.dsl.diagnostics import GovError
 from govlang.dsl.source import Source
 from govlang.native.errors import CodedError
 
 if TYPE_CHECKING:
     from govlang.cli.coverage import Coverage
+    from govlang.cli.generate import Unreached
     from govlang.cli.subject import Subject
 
 EMPTY = "GOV711"
 THIN = "GOV712"
 CUT = "GOV714"
+UNREACHED = "GOV717"
 
 
 @click.command(name="test")
 @files_argument
-@click.option("--coverage", is_flag=True, help="rules, conditions and MC/DC that the tests reach")
+@click.option(
+    "--coverage", is_flag=True, help="rules, conditions, MC/DC and transitions that the tests reach"
+)
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 100),
@@ -79,14 +82,13 @@ def _report(
 
 def _run(subject: Subject, *, measured: bool, threshold: float | None, needed: bool) -> Report:
     from govlang.cli.compiled import compile_policy
-    from govlang.cli.testing import findings_of, run_tests
+    from govlang.cli.testing import findings_of, run_histories, run_tests
 
     checked = subject.checked
-    if checked.policy.time is not None:
-        return _run_over_time(subject, measured=measured, needed=needed)
+    remembers = checked.policy.time is not None
     compiled = compile_policy(checked.policy)
     table = compiled.table if subject.bundle is None else subject.bundle.table
-    results = list(run_tests(checked, table))
+    results = list(run_histories(checked, table) if remembers else run_tests(checked, table))
     findings = [finding for result in results for finding in findings_of(result)]
     report: dict[str, Any] = {
         "file": str(subject.path),
@@ -98,6 +100,8 @@ def _run(subject: Subject, *, measured: bool, threshold: float | None, needed: b
     if needed and not results:
         findings.append(_no_test(subject))
     if measured:
+        from govlang.cli.passage import measure
+
         found = measure(checked)
         report["coverage"] = found.to_json()
         findings += _thin(found, threshold)
@@ -105,73 +109,17 @@ def _run(subject: Subject, *, measured: bool, threshold: float | None, needed: b
     return report | {"status": status, "findings": capped(findings)}
 
 
-def _run_over_time(subject: Subject, *, measured: bool, needed: bool) -> Report:
-    """The tests of a policy that remembers."""
-    from govlang.cli.compiled import compile_policy, over_time
-    from govlang.cli.testing import findings_of, run_histories
-
-    checked = subject.checked
-    if measured:
-        raise over_time(checked.policy, "coverage")
-    compiled = compile_policy(checked.policy)
-    table = compiled.table if subject.bundle is None else subject.bundle.table
-    results = list(run_histories(checked, table))
-    findings = [finding for result in results for finding in findings_of(result)]
-    if needed and not results:
-        findings.append(_no_test(subject))
-    return {
-        "file": str(subject.path),
-        "policy": checked.policy.name,
-        "version": checked.policy.version,
-        "snapshot": compiled.snapshot,
-        "tests": [result.to_json() for result in results],
-        "status": "failed" if findings else "passed",
-        "findings": capped(findings),
-    }
-
-
 def _no_test(subject: Subject) -> Finding:
     help_line = 'add `test "name" { request { … } expect deny }`'
     return from_coded(CodedError(EMPTY, f"`{subject.path}` has no test", help_line))
 
 
-def measure(checked: Checked) -> Coverage:
-    """The coverage of a policy by its own tests."""
-    from govlang.cli.coverage import cover
-
-    return cover(checked.policy, _seen(checked))
-
-
-def _seen(checked: Checked) -> Iterator[tuple[Any, Any]]:
-    """The valid requests of the tests with the parameters of their steps."""
-    from govlang.cli.clock import clock_values
-    from govlang.compiler.interpret import default_params
-    from govlang.compiler.requests import read_sample
-    from govlang.compiler.step import Request
-    from govlang.native.request import read_value
-
-    policy = checked.policy
-    kinds = {param.field.name: param.field for param in policy.params}
-    for step in (step for case in checked.tests for step in case.steps):
-        given = {name: read_value(kinds[name], value) for name, value in step.params.items()}
-        sample = read_sample(
-            policy, step.request, clock_values(policy, step.at_ms) | dict(step.runtime), step.at_ms
-        )
-        if isinstance(sample, Request):
-            yield sample.values, default_params(policy) | given
-
-
 def _thin(coverage: Coverage, threshold: float | None) -> Iterator[Finding]:
     if threshold is None:
         return
-    named = (
-        ("rules", coverage.rules),
-        ("conditions", coverage.conditions),
-        ("MC/DC", coverage.mcdc),
-    )
-    for name, one in named:
-        if one.percent < threshold:
-            message = f"the tests reach {one.percent:.1f} % of the {name}, not {threshold:g} %"
+    for name, percent in coverage.shares().items():
+        if percent < threshold:
+            message = f"the tests reach {percent:.1f} % of the {name}, not {threshold:g} %"
             help_line = "`gov test --generate` writes the tests that are missing"
             yield from_coded(CodedError(THIN, message, help_line)) | {"kind": "coverage"}
 
@@ -194,15 +142,13 @@ def _generate(paths: Sequence[Path], style: str) -> Exit:
 
 
 def _generated(path: Path, sources: list[Source]) -> Report:
-    from govlang.cli.compiled import over_time
     from govlang.cli.generate import missing_tests
+    from govlang.cli.passage import measure
     from govlang.cli.subject import open_subject
     from govlang.compiler.core import core_json, snapshot
 
     try:
         checked = open_subject(path).checked
-        if checked.policy.time is not None:
-            raise over_time(checked.policy, "generator of tests")
         found = missing_tests(checked, measure(checked))
     except (GovError, CodedError, OSError) as error:
         return unusable(path, error, sources) | {"tests": 0, "text": ""}
@@ -212,9 +158,27 @@ def _generated(path: Path, sources: list[Source]) -> Report:
         "version": checked.policy.version,
         "snapshot": snapshot(core_json(checked.policy)),
         "status": "generated",
-        "findings": [_cut(found.count)] if found.is_cut else [],
+        "findings": [
+            *([_cut(found.count)] if found.is_cut else []),
+            *map(_unreached, found.unreached),
+        ],
         "tests": found.count,
         "text": found.text,
+    }
+
+
+def _unreached(one: Unreached) -> Finding:
+    """A note on something that no test reaches."""
+    proved = f"no test can reach this: {one.goal.title}"
+    message = proved if one.impossible else f"no test was found for this: {one.goal.title}"
+    help_line = (
+        "what stands beside it decides before it; simplify the condition"
+        if one.impossible
+        else "it is not excluded that there is one; write it by hand"
+    )
+    return from_coded(CodedError(UNREACHED, message, help_line)) | {
+        "severity": "note",
+        "kind": "coverage",
     }
 
 
@@ -237,13 +201,15 @@ def _closing(report: Report) -> str:
     lines = [f"{mark}  {report['file']}: {passed} of {len(tests)} tests"]
     for name, measured in (report.get("coverage") or {}).items():
         lines.append(
-            f"  {name:<11}{measured['covered']} of {measured['of']}, {measured['percent']} %"
+            f"  {name:<12}{measured['covered']} of {measured['of']}, {measured['percent']} %"
         )
         lines += [f"    never {_never(one)}" for one in measured["missing"][:20]]
     return "\n".join(lines)
 
 
 def _never(missing: dict[str, Any]) -> str:
+    if "transition" in missing:
+        return f"taken: `{missing['transition']}` of `{missing['machine']}`"
     if "condition" not in missing:
         return f"fired: `{missing['rule']}`"
     return f"{str(missing['never']).lower()}: `{missing['condition']}` in `{missing['rule']}`"

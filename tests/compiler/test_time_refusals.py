@@ -1,0 +1,66 @@
+"""What is wrong with rules over time: the place, what was expected, and the next thing to type."""
+
+from __future__ import annotations
+
+import pytest
+
+from govlang.compiler.frontend import compile_source
+from govlang.dsl.diagnostics import Diagnostic, GovError
+from govlang.dsl.source import Source
+
+HEADER = """language 1
+policy p version "1"
+default allow
+input { agent : key  x : number in 0..9  act : one of a, b }
+event e { v : number in 0..5 }
+event f
+signal s : number in 0..9
+"""
+
+
+def only_error(text: str) -> Diagnostic:
+    with pytest.raises(GovError) as caught:
+        compile_source(Source("p.gov", HEADER + text))
+    (found,) = caught.value.diagnostics
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "place", "message", "help_line"),
+    [
+        ("rule r when e within 10 d deny", "GOV247", "10 d",
+         "the window `10 d` is longer than the longest one, 1 d",
+         "write `longest window 10 d` at the top of the policy"),
+        ("longest window 23 h\nrule r when count(e) in 24 h >= 3 deny", "GOV247", "24 h",
+         "the window `24 h` is longer than the longest one, 23 h",
+         "write `longest window 24 h` at the top of the policy"),
+        ("longest window 10 d\nrule r when elapsed(e) > 40 d deny", "GOV247", "40 d",
+         "the window `40 d` is longer than the longest one, 10 d",
+         "write `longest window 40 d` at the top of the policy"),
+        ("machine m {\n start a\n a -> b after 3 d\n}\nrule r when m is b deny", "GOV247", "3 d",
+         "the window `3 d` is longer than the longest one, 1 d",
+         "write `longest window 3 d` at the top of the policy"),
+        ("rule r when e between 82800000 ms and 23 h ago deny", "GOV247", "23 h",
+         "a window of 0 s, 23 h ago, needs more than 1000 times", "widen the window"),
+        ("rule r when e between 5 h and 1 h ago deny", "GOV247", "5 h",
+         "`5 h` is longer ago than `1 h`", "write the shorter time first"),
+        ("rule r when ewhat within 1 h deny", "GOV201", "ewhat",
+         "there is no event or condition `ewhat`", "declare it: `event ewhat`"),
+        ("rule r when fresh(heat, 1 h) deny", "GOV201", "heat",
+         "there is no signal or field `heat`", "write `s`, `agent`, `x`, `act`"),
+        ("event g after nothing", "GOV201", "nothing",
+         "there is no event `nothing`", "write `e`, `f`, `g`, `dispatched`"),
+        ("contract c for agent on act {\n may a\n stop 0 calls\n}", "GOV247", "0 calls",
+         "`0 calls` is no number of calls", "write a whole number from 1 up: `stop after 200 calls`"),
+        ("rule r when count(e) in 1 h >= 100000 deny", "GOV247", "count(e) in 1 h >= 100000",
+         "a count is compared with a whole number up to 1000",
+         "count by panes beyond that: `count(E) in 1 h by 5 min`"),
+    ],
+)  # fmt: skip
+def test_the_place_the_message_and_the_way_out(
+    text: str, code: str, place: str, message: str, help_line: str
+) -> None:
+    found = only_error(text)
+    assert found.span is not None
+    assert (found.code, found.span.text) == (code, place)
+    assert (found.message, found.help) == (message, help_line)
