@@ -32,10 +32,11 @@ def find_refuted_claims(context: TimeContext) -> None:
     claims = [one for one in context.remembering.properties if not one.possible]
     for place, one in enumerate(claims):
         context.tell("properties", place, len(claims))
-        _settle(context, one)
+        settle_claim(context, one)
 
 
-def _settle(context: TimeContext, one: ir.Property) -> None:
+def settle_claim(context: TimeContext, one: ir.Property) -> None:
+    """Prove a property over all histories, or show one after which it does not hold."""
     start = perf_counter()
     finding = Finding(
         PROPERTY,
