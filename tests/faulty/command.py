@@ -24,8 +24,13 @@ def gov(*arguments: str | Path) -> tuple[int, str]:
 
 
 def verify(file: Path) -> tuple[int, dict[str, Any]]:
-    """`gov verify --strict` on one policy: the exit code and the report."""
-    code, printed = gov("verify", "--strict", "--no-cache", "--format", "json", file)
+    """`gov verify --strict` on one policy: the exit code and the report.
+
+    A question has a minute: on a laden machine the usual limit can leave one open.
+    """
+    code, printed = gov(
+        "verify", "--strict", "--no-cache", "--timeout", "60", "--format", "json", file
+    )
     return code, json.loads(printed)
 
 

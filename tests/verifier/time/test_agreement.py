@@ -140,7 +140,7 @@ def assert_wide(met: Met, cells: int) -> None:
 
 def test_one_sample_does_what_the_reference_step_does() -> None:
     met = Met()
-    for seed in range(16):
+    for seed in (*range(15), 19):  # 19 reads `reserved`, which is rare
         hold_one_step(f"one step {seed}", met)
     assert_wide(met, 20_000)
 
