@@ -13,8 +13,11 @@ from dataclasses import dataclass
 
 from govlang.compiler import interface, ir
 from govlang.compiler.c_names import CNames, legal
+from govlang.compiler.edge_fields import width
+from govlang.compiler.edge_state import board_scopes, sample_variable
 from govlang.compiler.interpret import DEFAULT_RULE, INVALID_REQUEST
 from govlang.compiler.program import Program
+from govlang.compiler.step import CLOCK_FAULT_RULE
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,24 @@ class Constants:
         for action in self._policy.actions:
             for one in action.parameters:
                 yield from self._members(f"{action.name}_{one.name}", one)
+        if self._policy.time is not None:
+            yield from self._remembered(self._policy.time)
+
+    def _remembered(self, time: ir.Time) -> Iterator[Group]:
+        """Members of what samples carry, and of cells."""
+        for sample in time.samples:
+            for one in sample.fields:
+                yield from self._members(sample_variable(one.name), one)
+        for scope in board_scopes(time):
+            for cell in scope.cells:
+                if cell.field.kind is ir.Kind.ENUM:
+                    yield from self._members(scope.variable(cell), cell.field)
 
     def _rules(self) -> Iterator[tuple[str, str]]:
         yield from ((rule.id, rule.because) for rule in self._policy.rules)
         yield from ((DEFAULT_RULE, ""), (INVALID_REQUEST, ""))
+        if self._policy.time is not None:
+            yield CLOCK_FAULT_RULE, ""
 
     def _bits(self) -> Iterator[Group]:
         """The bits of the masks of the outcome."""
@@ -106,7 +123,7 @@ class Constants:
                 Constant(self._name(name, member), 1 << bit)
                 for bit, member in enumerate(field.members)
             )
-            yield Group("", f"members of `{field.name}`", masks, interface.width(field))
+            yield Group("", f"members of `{field.name}`", masks, width(field))
 
     def _listed(
         self, tag: str, about: str, kind: str, named: list[tuple[str, str]], first: int = 0

@@ -28,6 +28,7 @@ from govlang.compiler.program import (
     Either,
     Flag,
     FloorDiv,
+    Grown,
     Inside,
     MaskTest,
     Negation,
@@ -185,6 +186,8 @@ class Expressions:
                 )
             case Unpacked():
                 return self._unpacked(value)
+            case Grown():
+                return self._grown(value)
             case _:
                 assert_never(value)
 
@@ -198,6 +201,16 @@ class Expressions:
             flag = f"({c_type(bits, mask=True)}){flag}"
         keep = f"{flag} - {constant(1, bits, mask=mask)}"
         return f"{self._operand(value, mask=mask)} & ({keep})"
+
+    def _grown(self, value: Grown) -> str:
+        name, since = self.names[value.slot.name], self.names[value.since.name]
+        cap = constant(value.cap, value.slot.width, mask=False)
+        grown = f"({since} >= ({cap} - {name})) ? {cap} : ({name} + {since})"
+        return (
+            f"({name} < {constant(0, value.slot.width, mask=False)}) ? {name} : ({grown})"
+            if value.still
+            else grown
+        )
 
     def _unpacked(self, value: Unpacked) -> str:
         text = self.names[value.slot.name]
@@ -263,7 +276,7 @@ def cost(condition: Condition) -> int:
 def _work(value: Value) -> int:
     """About the operations of a value where it stands; a call has its value already."""
     match value:
-        case Number() | Read() | Unpacked():
+        case Number() | Read() | Unpacked() | Grown():
             return 0
         case Arith(op=op, left=left, right=right):
             return 0 if op in _HELPERS else 1 + _work(left) + _work(right)

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 
 from govlang.compiler.c_constants import Group
 from govlang.compiler.c_names import CNames, comment
-from govlang.compiler.c_numbers import c_type, constant
+from govlang.compiler.c_numbers import c_type, constant, member_type
+from govlang.compiler.c_time import Objects, about_scope, declarations, state_size, struct_names
 from govlang.compiler.edge_automata import TextScan
-from govlang.compiler.program import Program, Variable
+from govlang.compiler.program import Home, Program, Variable
 
 
 def c_header(
@@ -38,7 +39,11 @@ def _lines(
     yield from ("", *_request(program, names, scans))
     yield from _params(program, names)
     yield from ("", *_outcome(program, names))
-    yield from ("", *_functions(names, params=any(one.param for one in program.variables)))
+    if program.timed:
+        yield from _over_time(program, names)
+    else:
+        yield from ("", *_functions(names, params=any(one.param for one in program.variables)))
+    yield from _classify(names)
     yield from ("", "#ifdef __cplusplus", "}", "#endif", "", "#endif")
 
 
@@ -64,8 +69,8 @@ def _group(group: Group) -> Iterator[str]:
 
 
 def _request(program: Program, names: CNames, scans: Sequence[TextScan]) -> Iterator[str]:
-    own = [one for one in program.variables if not one.param]
-    members = [*_members(own, names)]
+    own = [one for one in program.variables if one.home is Home.REQUEST and not one.param]
+    members = [*members_of(own, names)]
     unset = [constant(one.unset, one.width, mask=one.mask) for one in own]
     size = max((scan.field.max_bytes for scan in scans if scan.others), default=0)
     for name, length in names.lengths.items():
@@ -76,7 +81,7 @@ def _request(program: Program, names: CNames, scans: Sequence[TextScan]) -> Iter
         members, unset = ["    int32_t unused; /* this policy reads nothing */"], ["0"]
     yield from ("typedef struct {", *members, f"}} {names.of('request_t')};", "")
     yield "/* A request that says nothing yet. */"
-    yield from _initialiser(names.macro("REQUEST_UNSET"), unset)
+    yield from initialiser(names.macro("REQUEST_UNSET"), unset)
 
 
 def _params(program: Program, names: CNames) -> Iterator[str]:
@@ -85,22 +90,26 @@ def _params(program: Program, names: CNames) -> Iterator[str]:
         yield from (
             "",
             "typedef struct {",
-            *_members(own, names),
+            *members_of(own, names),
             f"}} {names.of('params_t')};",
             "",
         )
         yield "/* The parameters that the policy gives. */"
         unset = [constant(one.unset, one.width, mask=one.mask) for one in own]
-        yield from _initialiser(names.macro("PARAMS_DEFAULT"), unset)
+        yield from initialiser(names.macro("PARAMS_DEFAULT"), unset)
 
 
-def _members(variables: Sequence[Variable], names: CNames) -> Iterator[str]:
+def members_of(variables: Sequence[Variable], names: CNames) -> Iterator[str]:
+    """The members of a struct."""
     for one in variables:
-        about = _about(one.comment)
-        yield f"    {c_type(one.width, mask=one.mask)} {names.members[one.name]};{about}"
+        kind = c_type(one.width, mask=one.mask)
+        if one.bytes:
+            kind = member_type(one.width, one.bytes, one.lo)
+        yield f"    {kind} {names.members[one.name]};{_about(one.comment)}"
 
 
-def _initialiser(name: str, values: Sequence[str]) -> Iterator[str]:
+def initialiser(name: str, values: Sequence[str]) -> Iterator[str]:
+    """The macro that fills a struct."""
     yield f"#define {name} {{ \\"
     for number, value in enumerate(values):
         comma = "" if number == len(values) - 1 else ","
@@ -138,10 +147,32 @@ def scan_signature(names: CNames, field: str) -> str:
     return f"int32_t {names.classify[field]}({request}, const uint8_t *text, uint32_t length)"
 
 
+def _over_time(program: Program, names: CNames) -> Iterator[str]:
+    """The structs of samples and of the state, and the functions."""
+    objects = Objects(program, names)
+    yield ""
+    for home, word in struct_names(objects):
+        own = [one for one in program.variables if one.home is home]
+        if home is not Home.SAMPLE:
+            yield about_scope(program, home)
+        yield from ("typedef struct {", *members_of(own, names), f"}} {names.of(f'{home}_t')};", "")
+        values = [constant(one.unset, one.width, mask=one.mask) for one in own]
+        about = (
+            "A sample that says nothing yet." if home is Home.SAMPLE else "Before the first sample."
+        )
+        yield f"/* {about} */"
+        yield from (*initialiser(names.macro(f"{home.upper()}_{word}"), values), "")
+    yield f"#define {names.macro('STATE_BYTES')} {state_size(program)}"
+    yield from ("", *declarations(objects))
+
+
 def _functions(names: CNames, *, params: bool) -> Iterator[str]:
     yield "/* 0; -1 for an invalid request, whose outcome is deny; -2 where a pointer is NULL. */"
     yield signature(names, "decide", params=params) + ";"
     yield signature(names, "commit", params=params) + ";"
+
+
+def _classify(names: CNames) -> Iterator[str]:
     if names.classify:
         yield ""
         yield "/* Takes a text into the request: 0; -1 if it is no valid text; -2 for NULL. */"

@@ -10,12 +10,12 @@ should, and shows no control characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from govlang.compiler import interface
-from govlang.compiler.program import Cell, Program
+from govlang.compiler.program import STATE_HOMES, Cell, Home, Program, Variable
 
 _WORDS: Final = """
     auto break case char const continue default do double else enum extern float for goto if inline int
@@ -97,7 +97,8 @@ class Scope:
 class CNames:
     """The names of the two files; members and cells by their names in docs/edge.md.
 
-    `lengths` and `copies` are the members of compared texts, `classify` functions, by field.
+    `lengths` and `copies` are the members of compared texts, `classify` functions, by field; `samples`
+    functions by the number of an event or a signal.
     """
 
     policy: str
@@ -107,6 +108,7 @@ class CNames:
     lengths: dict[str, str]
     copies: dict[str, str]
     classify: dict[str, str]
+    samples: tuple[str, ...] = ()
 
     def of(self, part: str) -> str:
         """A name of the interface: `POLICY_decide`."""
@@ -119,6 +121,11 @@ class CNames:
 
 _FUNCTIONS: Final = ("request_t", "params_t", "outcome_t", "decide", "commit", "int_has_32_bits")
 _CONSTANTS: Final = ("H", "REQUEST_UNSET", "PARAMS_DEFAULT")
+_TIMED_FUNCTIONS: Final = (
+    *("sample_t", "shared_t", "state_t", "tick"),
+    *("state_ok", "next_deadline", "save", "restore"),
+)
+_TIMED_CONSTANTS: Final = ("SAMPLE_UNSET", "SHARED_START", "STATE_START", "STATE_BYTES")
 
 
 def names_of(program: Program) -> CNames:
@@ -127,8 +134,16 @@ def names_of(program: Program) -> CNames:
     file = Scope()
     file.taken.update(f"{prefix}_{part}" for part in _FUNCTIONS)
     file.taken.update(f"{prefix.upper()}_{part}" for part in _CONSTANTS)
-    request, params = Scope(), Scope()
-    members = {v.name: (params if v.param else request).fresh(v.name) for v in program.variables}
+    if program.timed:
+        file.taken.update(f"{prefix}_{part}" for part in _TIMED_FUNCTIONS)
+        file.taken.update(f"{prefix.upper()}_{part}" for part in _TIMED_CONSTANTS)
+    samples = tuple(
+        file.fresh(f"{prefix}_{one.kind}_{one.name}")
+        for one in (policy.time.samples if policy.time else ())
+    )
+    structs = {home: Scope() for home in ("params", *Home)}
+    request = structs[Home.REQUEST]
+    members = {v.name: _member(v, structs) for v in program.variables}
     copied = {name for pair in interface.compared(policy) for name in pair}
     read = interface.classified(policy) | copied
     texts = [one.name for one in policy.fields if one.name in read]
@@ -137,7 +152,17 @@ def names_of(program: Program) -> CNames:
         lengths[name] = request.fresh(f"{name}_length")
         copies[name] = request.fresh(f"{name}_bytes")
     classify = {name: file.fresh(f"{prefix}_classify_{name}") for name in texts}
-    return CNames(prefix, file, members, _cells(program.cells), lengths, copies, classify)
+    cells = _cells(program.cells)
+    return CNames(prefix, file, members, cells, lengths, copies, classify, samples)
+
+
+def _member(one: Variable, structs: Mapping[str, Scope]) -> str:
+    """The member of a struct that a variable is; the time of a scope is its `at`."""
+    struct = structs["params" if one.param else one.home]
+    if one.home not in (Home.SAMPLE, *STATE_HOMES):
+        return struct.fresh(one.name)
+    own = one.name.removeprefix(f"{one.home}.")
+    return struct.fresh("at" if one.beside else own)
 
 
 def _cells(cells: Iterable[Cell]) -> dict[str, str]:

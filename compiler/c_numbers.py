@@ -16,6 +16,13 @@ def c_type(width: int, *, mask: bool) -> str:
     return f"uint{width}_t" if mask else f"int{width}_t"
 
 
+def member_type(width: int, size: int, lo: int) -> str:
+    """The type of a cell of the state: that of its width, or of its bytes and its sign where they are fewer."""
+    if 8 * size in (0, width):
+        return c_type(width, mask=False)
+    return f"{'' if lo < 0 else 'u'}int{8 * size}_t"
+
+
 def constant(value: int, width: int, *, mask: bool) -> str:
     """A constant of such a type; −1 of a mask is all its bits."""
     if mask:

@@ -16,11 +16,18 @@ from typing import Final, assert_never
 from govlang.compiler.c_expressions import CHEAP, Expressions, bracketed, cost
 from govlang.compiler.c_first import First, Lookup, firsts
 from govlang.compiler.c_names import CNames, Scope, comment
-from govlang.compiler.c_numbers import c_type, constant
+from govlang.compiler.c_numbers import c_type, constant, member_type
+from govlang.compiler.edge_state import NOW
 from govlang.compiler.program import (
+    KIND,
+    Cell,
     Condition,
     Decide,
+    End,
     Gather,
+    Home,
+    Keep,
+    Let,
     Load,
     Mark,
     Number,
@@ -45,6 +52,11 @@ from govlang.compiler.steps_terms import width
 
 _INDENT: Final = "    "
 
+_TIMED: Final = frozenset(
+    {"kind", "sample", "shared", "state", "next_shared", "next_state", "now", "deadline"}
+)
+"""The arguments that a policy over time has beside those of others."""
+
 
 class Statements:
     """Prints the statements of a program; `called` are the kinds of the helpers that they call."""
@@ -60,8 +72,13 @@ class Statements:
         self._declared: set[Slot] = set()
         self._because = {rule.id: rule.because for rule in program.policy.rules}
         self._scope = Scope(names.file, {"request", "params", "outcome"})
-        slots = program.slots
-        self._locals = {s.name: self._scope.fresh(s.name.removeprefix("step.")) for s in slots}
+        self._locals: dict[str, str] = {}
+        if program.policy.time is not None:
+            self._scope.taken |= _TIMED
+            self._locals = {KIND.name: "kind", NOW: "now"}
+        for slot in program.slots:
+            if slot.name not in self._locals:
+                self._locals[slot.name] = self._scope.fresh(slot.name.removeprefix("step."))
         self._helpers = helpers
         self._firsts_at = firsts(program.body)
         self.lookups = {one.slot: self._lookup(one) for one in self._firsts_at.values()}
@@ -128,8 +145,15 @@ class Statements:
         match one:
             case Load():
                 yield from self._load(one)
-            case Refuse(condition=condition, number=number):
-                yield from self._refused(self._test(condition), number)
+            case Refuse(condition=condition, number=number, answer=answer):
+                yield from self._refused(self._test(condition), number, answer)
+            case End(condition=condition):
+                test = self._test(condition)
+                yield from (*self._before(), f"if ({test}) {{", f"{_INDENT}return 0;", "}")
+            case Let(slot=slot, value=value):
+                yield from self._let(slot, value)
+            case Keep(condition=condition, stores=stores):
+                yield from self._keep(condition, stores)
             case Start(slot=slot, value=value):
                 if slot in self._read and slot not in self.lookups:
                     yield from self._start(slot, value)
@@ -165,6 +189,32 @@ class Statements:
         text = self._expressions.value(value, mask=slot.mask)
         yield from (*self._before(), self._set(slot, text))
 
+    def _let(self, slot: Slot, value: Value) -> Iterator[str]:
+        text = self._narrowed(value, slot.width, c_type(slot.width, mask=slot.mask))
+        yield from (*self._before(), self._set(slot, text))
+
+    def _narrowed(self, value: Value, bits: int, kind: str) -> str:
+        """A value of perhaps more bits in a type that holds it."""
+        text = self._expressions.value(value)
+        same = width(value) == bits and kind == c_type(bits, mask=False)
+        return text if same else f"({kind}){bracketed(text)}"
+
+    def _keep(
+        self, condition: Condition, stores: Sequence[tuple[Variable, Value]]
+    ) -> Iterator[str]:
+        """The state gets values, where the step writes."""
+        lines = []
+        for one, value in stores:
+            kind = member_type(one.width, one.bytes, one.lo)
+            text = self._narrowed(value, one.width, kind)
+            lines.append(f"next_{one.home}->{self._names.members[one.name]} = {text};")
+        if not isinstance(condition, Truth):
+            test = self._test(condition)
+            lines = [f"if ({test}) {{", *(f"{_INDENT}{line}" for line in lines), "}"]
+        yield from (*self._before(), "if (next_state != NULL) {")
+        yield from (f"{_INDENT}{line}" for line in lines)
+        yield "}"
+
     def _set(self, slot: Slot, text: str) -> str:
         """A slot gets a value; the first one declares it, where it is always the first."""
         name = self._locals[slot.name]
@@ -189,7 +239,13 @@ class Statements:
         text = self._expressions.value(one.value, mask=cell.mask)
         if width(one.value) > cell.width:
             text = f"({c_type(cell.width, mask=cell.mask)}){bracketed(text)}"
-        yield from (*self._before(), f"outcome->{self._names.cells[cell.name]} = {text};")
+        yield from (*self._before(), f"{self._place(cell)} = {text};")
+
+    def _place(self, cell: Cell) -> str:
+        """Where a cell is stored."""
+        if cell.name in self._names.cells:
+            return f"outcome->{self._names.cells[cell.name]}"
+        return f"*{cell.name.removeprefix('out.')}"
 
     # --- gathering ---------------------------------------------------------------------------------
 
@@ -233,20 +289,26 @@ class Statements:
         outside = _outside(one, name)
         if outside is None and load.slot not in self._read:
             return
-        struct = "params" if one.param else "request"
-        text = f"{struct}->{self._names.members[one.name]}"
-        if one.has:
+        if one.home is not Home.NOW:
+            struct = "params" if one.param else str(one.home)
+            text = f"{struct}->{self._names.members[one.name]}"
             has = [self._locals[self._program.variables[index].name] for index in one.has]
-            test = " & ".join(has)
-            absent = constant(one.absent, one.width, mask=one.mask)
-            text = f"({f'({test})' if len(has) > 1 else test} != 0) ? {text} : {absent}"
-        yield self._set(load.slot, text)
+            has += [] if load.asked is None else [self._locals[load.asked.name]]
+            if has:
+                test = " & ".join(has)
+                absent = constant(one.absent, one.width, mask=one.mask)
+                text = f"({f'({test})' if len(has) > 1 else test} != 0) ? {text} : {absent}"
+            yield self._set(load.slot, text)
         if outside is not None:
-            yield from self._refused(outside, load.number)
+            yield from self._refused(outside, load.number, load.answer)
 
-    def _refused(self, test: str, number: int) -> Iterator[str]:
+    def _refused(self, test: str, number: int, answer: int) -> Iterator[str]:
         yield from (*self._before(), f"if ({test}) {{")
-        yield from (f"{_INDENT}return {self._refuse}(outcome, {number}, -1);", "}")
+        if self._program.silent:
+            yield f"{_INDENT}return {answer};"
+        else:
+            yield f"{_INDENT}return {self._refuse}(outcome, {number}, {answer});"
+        yield "}"
 
     def _when(self, one: When) -> Iterator[str]:
         test = self._test(one.condition)
@@ -289,10 +351,20 @@ def _outside(one: Variable, name: str) -> str | None:
         shown = constant(outside, one.width, mask=True)
         zero = constant(0, one.width, mask=True)
         return f"({name} & {shown}) != {zero}" if outside else None
-    least, most = -(1 << one.width - 1), (1 << one.width - 1) - 1
+    least, most = _ends(one)
     tests = [f"{name} < {constant(one.lo, one.width, mask=False)}"] if one.lo > least else []
     if one.hi < most:
         tests.append(f"{name} > {constant(one.hi, one.width, mask=False)}")
-    if len(tests) > 1:
-        return f"({tests[0]}) || ({tests[1]})"
-    return tests[0] if tests else None
+    whole = " || ".join(map(bracketed, tests)) if len(tests) > 1 else "".join(tests)
+    others = [f"{name} != {constant(value, one.width, mask=False)}" for value in one.beside]
+    if whole and others:
+        return " && ".join(map(bracketed, (whole, *others)))
+    return whole or None
+
+
+def _ends(one: Variable) -> tuple[int, int]:
+    """What a variable can hold: all that its type has."""
+    if one.lo >= 0 and 0 < 8 * one.bytes < one.width:
+        return 0, (1 << 8 * one.bytes) - 1
+    bits = 8 * one.bytes if one.bytes else one.width
+    return -(1 << bits - 1), (1 << bits - 1) - 1

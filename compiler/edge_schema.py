@@ -8,11 +8,19 @@ gives the same bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import rfc8785
 
 from govlang.compiler import ir
+from govlang.compiler.edge_state import (
+    BoardScope,
+    board_scopes,
+    is_freshness,
+    state_bytes,
+    state_definition,
+)
 from govlang.compiler.interface import classified, compared, duties, parameters, remedies, targets
 from govlang.compiler.text_classes import TextClasses
 
@@ -31,6 +39,7 @@ _ANYWHERE: Final[dict[str, Any]] = {
     "dos": [],
     "remedies": [],
     "same": [],
+    "time": None,
 }
 _OF_FIELD: Final[dict[str, Any]] = {
     "kind": "number",
@@ -69,6 +78,7 @@ def schema_json(policy: ir.Policy, classes: Mapping[str, TextClasses], snapshot:
         "dos": [_do(policy, one) for one in duties(policy)],
         "remedies": [_remedy(one) for one in remedies(policy)],
         "same": [list(pair) for pair in compared(policy)],
+        "time": None if policy.time is None else _time(policy, policy.time),
     }
     return rfc8785.dumps(_without(whole, _ANYWHERE))
 
@@ -102,6 +112,55 @@ def _field(one: ir.Field, columns: int = 0) -> dict[str, Any]:
     if one.is_text:
         members["max"] = one.max_bytes
     return _without(members, _OF_FIELD)
+
+
+# --- over time -----------------------------------------------------------------------------------
+
+
+def _time(policy: ir.Policy, time: ir.Time) -> dict[str, Any]:
+    """What a host reports, and what it keeps."""
+    whole = {
+        "key": time.key,
+        "longest_ms": _integer(time.longest_ms),
+        "state_bytes": state_bytes(policy),
+        "definition": state_definition(policy),
+        "scopes": [_scope(time, scope) for scope in board_scopes(time)],
+        "samples": [_sample(one) for one in time.samples],
+    }
+    return _without(whole, {"key": None, "samples": []})
+
+
+def _scope(time: ir.Time, scope: BoardScope) -> dict[str, Any]:
+    cells = [_cell(time, cell) for cell in scope.cells]
+    return {"name": scope.name.value} | ({"cells": cells} if cells else {})
+
+
+def _cell(time: ir.Time, cell: ir.Cell) -> dict[str, Any]:
+    own = {
+        "bytes": cell.bytes,
+        "initial": _integer(cell.initial),
+        "cap": None if cell.cap is None else _integer(cell.cap),
+        "freshness": is_freshness(time, cell),
+    }
+    field = {k: v for k, v in _field(cell.field).items() if k != "origin"}
+    return field | _without(own, {"initial": 0, "cap": None, "freshness": False})
+
+
+def _sample(one: ir.SampleType) -> dict[str, Any]:
+    """An event or a signal; its fields are called as hosts write them."""
+    prefix = f"${one.name}." if one.kind is ir.SampleKind.EVENT else "$"
+    fields = [_field(replace(own, name=own.name.removeprefix(prefix))) for own in one.fields]
+    whole = {
+        "name": one.name,
+        "event": one.kind is ir.SampleKind.EVENT,
+        "shared": one.shared,
+        "fields": [{k: v for k, v in own.items() if k != "origin"} for own in fields],
+        "permit": one.permit,
+    }
+    return _without(whole, {"event": True, "shared": False, "fields": [], "permit": None})
+
+
+# --- rules ---------------------------------------------------------------------------------------
 
 
 def _action(one: ir.Action) -> dict[str, Any]:

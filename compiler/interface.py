@@ -13,33 +13,27 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from govlang.compiler import ir
-from govlang.compiler.obligations import decimal
+from govlang.compiler.edge_fields import described, value_of, width
+from govlang.compiler.edge_state import time_variables
 from govlang.compiler.program import Cell, Variable
 from govlang.compiler.text_classes import TextClasses
 
 WORD: Final = 32
 """Bits of a word of `out.limited`, `out.dos` and `out.remedies`."""
 
-_MEMBERS_32: Final = 31
-"""Members of a set whose mask leaves room, in 32 bits, for a value that is no set."""
-
-_NARROW: Final = (-(2**31), 2**31 - 2)
-"""Domains inside these need 32 bits, the unset value included."""
-
-_SHOWN: Final = 8
-"""The most members that a comment names."""
-
-
 # --- what rules read -------------------------------------------------------------------------------
 
 
 def conditions(policy: ir.Policy) -> Iterator[ir.BoolExpr]:
-    """Every condition that a decision depends on: of rules, of their expressions, of assumptions."""
+    """Every condition that a step depends on: of rules, of their expressions, of assumptions, of updates."""
     for rule in policy.rules:
         yield rule.condition
         for expr in ir.rule_expressions(rule):
             yield from (p.condition for p in ir.int_parts(expr) if isinstance(p, ir.Choose))
     yield from (assumption.condition for assumption in policy.assumptions)
+    for update in policy.time.updates if policy.time else ():
+        yield update.condition
+        yield from (p.condition for p in ir.int_parts(update.value) if isinstance(p, ir.Choose))
 
 
 def classified(policy: ir.Policy) -> frozenset[str]:
@@ -89,7 +83,7 @@ def parameters(policy: ir.Policy, do: ir.Do) -> tuple[ir.Field, ...]:
 
 
 def variables(policy: ir.Policy, classes: Mapping[str, TextClasses]) -> tuple[Variable, ...]:
-    """The variables of a policy: fields, pairs of texts, parameters."""
+    """The variables of a policy: fields, pairs of texts, parameters; then what it needs over time."""
     read = classified(policy)
     found: list[Variable] = []
     has: dict[str, int] = {}
@@ -100,7 +94,7 @@ def variables(policy: ir.Policy, classes: Mapping[str, TextClasses]) -> tuple[Va
             found.append(Variable(f"has.{one.name}", 32, 0, 1, 2, comment=comment))
         present = _present(has, one.name)
         if not one.is_text:
-            found.append(_value(one, one.name, present))
+            found.append(value_of(one, one.name, present))
         elif one.name in read:
             found += _classes(classes[one.name], present)
     for pair in compared(policy):
@@ -109,42 +103,12 @@ def variables(policy: ir.Policy, classes: Mapping[str, TextClasses]) -> tuple[Va
         found.append(
             Variable(f"same.{pair[0]}.{pair[1]}", 32, 0, 1, 2, False, False, present, 0, comment)
         )
-    return (*found, *(_param(param) for param in policy.params))
+    found += (_param(param) for param in policy.params)
+    return (*found, *(time_variables(policy.time) if policy.time else ()))
 
 
 def _present(has: Mapping[str, int], *names: str) -> tuple[int, ...]:
     return tuple(has[name] for name in names if name in has)
-
-
-def width(field: ir.Field) -> int:
-    """The bits of a variable that holds a field which is no text."""
-    if field.kind is ir.Kind.SET:
-        return 32 if len(field.members) <= _MEMBERS_32 else 64
-    return 32 if _NARROW[0] <= field.lo and field.hi <= _NARROW[1] else 64
-
-
-def _value(field: ir.Field, name: str, has: tuple[int, ...]) -> Variable:
-    return Variable(
-        name,
-        width(field),
-        field.lo,
-        field.hi,
-        0 if field.name == ir.APPROVED else _unset(field),
-        field.kind is ir.Kind.SET,
-        False,
-        has,
-        field.lo,
-        described(field),
-    )
-
-
-def _unset(field: ir.Field) -> int:
-    """The value of a variable that nobody has set: outside the domain, if there is such a value."""
-    if field.kind is ir.Kind.SET:
-        return -1 if len(field.members) < ir.SET_MEMBERS_MAX else 0
-    if field.hi < ir.INT64_MAX:
-        return field.hi + 1
-    return field.lo - 1 if field.lo > ir.INT64_MIN else 0
 
 
 def _param(param: ir.Param) -> Variable:
@@ -224,36 +188,3 @@ def _remedies(policy: ir.Policy) -> Iterator[Cell]:
                 field = policy.field(name)
                 is_set = field.kind is ir.Kind.SET
                 yield Cell(f"out.remedy.{number}.{name}", 64, 0, is_set, described(field))
-
-
-# --- for people ------------------------------------------------------------------------------------
-
-
-def described(field: ir.Field) -> str:
-    """What the integers of a field mean: unit, scale, members."""
-    match field.kind:
-        case ir.Kind.ENUM:
-            return _listed(f"{i} {member}" for i, member in enumerate(field.members[: _SHOWN + 1]))
-        case ir.Kind.SET:
-            return _listed(f"bit {i} {m}" for i, m in enumerate(field.members[: _SHOWN + 1]))
-        case ir.Kind.BOOL:
-            return "0 false, 1 true"
-        case ir.Kind.TIME:
-            return "ms since 1970 (UTC)"
-        case ir.Kind.DURATION:
-            return "ms"
-        case _:
-            return _scale(field)
-
-
-def _listed(parts: Iterator[str]) -> str:
-    found = list(parts)
-    return ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
-
-
-def _scale(field: ir.Field) -> str:
-    unit = f" {field.unit}" if field.unit else ""
-    ends = f"{decimal(field.lo, field)}..{decimal(field.hi, field)}{unit}"
-    if (field.step_num, field.step_den) == (1, 1):
-        return ends
-    return f"{ends} in steps of {decimal(1, field)}{unit}"

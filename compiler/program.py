@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from govlang.compiler import ir
 from govlang.compiler.ir import ArithOp, CompareOp, Ranges, SetOp
@@ -19,9 +20,22 @@ from govlang.compiler.ir import ArithOp, CompareOp, Ranges, SetOp
 # --- the outside ---------------------------------------------------------------------------------
 
 
+class Home(StrEnum):
+    """Where a host keeps a variable: the request (or the parameters), a sample, a scope of the state."""
+
+    REQUEST = "request"
+    NOW = "now"
+    SAMPLE = "sample"
+    SHARED = "shared"
+    STATE = "state"
+
+
+STATE_HOMES: Final = (Home.SHARED, Home.STATE)
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable of the request or a parameter, in the order of docs/edge.md.
+    """A variable of the request, a parameter, or one of a policy over time, in the order of docs/edge.md.
 
     `width` is 32 or 64; a mask has lo = 0 and hi = all its members; `comment` is for people: unit and scale.
     """
@@ -37,6 +51,11 @@ class Variable:
     """The variables that say whether this one counts; where one is 0 it is read as `absent`, unchecked."""
     absent: int = 0
     comment: str = ""
+    home: Home = Home.REQUEST
+    bytes: int = 0
+    """Of a cell of the state: how many it takes; 0 of others."""
+    beside: tuple[int, ...] = ()
+    """Values outside lo..hi that it may have too: the ends of its width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +136,20 @@ class Unpacked:
     top: int | None = None
 
 
-Value = Number | Read | Arith | FloorDiv | Choose | Unpacked
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """`since >= cap - slot ? cap : slot + since`, in the width of both slots; `since` is at least 0.
+
+    `still`: a value below 0 stays as it is.
+    """
+
+    slot: Slot
+    since: Slot
+    cap: int
+    still: bool
+
+
+Value = Number | Read | Arith | FloorDiv | Choose | Unpacked | Grown
 
 # --- conditions ----------------------------------------------------------------------------------
 
@@ -198,6 +230,15 @@ Condition = Truth | Inside | MaskTest | Compare | Flag | Bit | Both | Either | N
 
 # --- statements ----------------------------------------------------------------------------------
 
+INVALID: Final = -1
+"""The answer to an invalid request."""
+
+DAMAGED: Final = -3
+"""The answer where the state is none."""
+
+UNCALLED: Final = -4
+"""The answer to an event without what must come before it."""
+
 
 class Way(StrEnum):
     """How a gathering slot takes a value: it keeps the smaller, the larger, or the last one."""
@@ -209,11 +250,16 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A variable is read into its slot and the step refused (`out.invalid` = `number`) outside its domain."""
+    """A variable is read into its slot and the step refused (`out.invalid` = `number`) outside its domain.
+
+    `asked` is a flag: where it is 0 the variable is read as `absent`, unchecked.
+    """
 
     slot: Slot
     variable: Variable
     number: int
+    asked: Slot | None = None
+    answer: int = INVALID
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +268,7 @@ class Refuse:
 
     condition: Condition
     number: int
+    answer: int = INVALID
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +332,36 @@ class Store:
     value: Value
 
 
-Statement = Load | Refuse | Start | Decide | Gather | Mark | When | Switch | Store
+@dataclass(frozen=True, slots=True)
+class Let:
+    """A slot gets its only value, which fits it even where it is computed in more bits; it lies in `domain`."""
+
+    slot: Slot
+    value: Value
+    domain: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """If the step writes, and the condition holds, variables of the state get values, which fit them as in `Let`."""
+
+    condition: Condition
+    stores: tuple[tuple[Variable, Value], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """If the condition holds the step ends with the answer 0 and the outcome of a refused step."""
+
+    condition: Condition
+
+
+Statement = (
+    Load | Refuse | Start | Decide | Gather | Mark | When | Switch | Store | Let | Keep | End
+)
+
+KIND: Final = Slot("step.kind", 32)
+"""The slot of the kind of a sample, which a step over time is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,3 +375,7 @@ class Program:
     body: tuple[Statement, ...]
     refused: tuple[tuple[Slot, int], ...] = ()
     """Slots with the values from which the last stores make the outcome of a refused step; (): not known."""
+    timed: bool = False
+    """It takes samples: their kind is given, and whether the state is written."""
+    silent: bool = False
+    """A refused step stores nothing."""

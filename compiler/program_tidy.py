@@ -41,6 +41,7 @@ from govlang.compiler.program_walk import (
     all_writes,
     condition_reads,
     fixed_slots,
+    needed_flags,
     reads,
     value_reads,
     with_flags,
@@ -78,18 +79,18 @@ def _starts(body: Body) -> dict[Slot, int]:
 
 def _without_twins(body: Body) -> Body:
     """A flag that says what another one says is left out."""
-    fixed = fixed_slots(body)
+    fixed, needed = fixed_slots(body), needed_flags(body)
     instead: dict[Slot, Condition] = {}
     first: dict[Condition, Slot] = {}
     kept: list[Statement] = []
     for before in body:
         one = with_flags(before, instead)
         if isinstance(one, Decide) and fixed.issuperset((one.slot, *reads(one))):
-            if isinstance(one.condition, Flag):
+            if isinstance(one.condition, Flag) and one.slot not in needed:
                 instead[one.slot] = one.condition
                 continue
             twin = first.setdefault(one.condition, one.slot)
-            if twin != one.slot:
+            if twin != one.slot and one.slot not in needed:
                 instead[one.slot] = Flag(twin)
                 continue
         kept.append(one)
@@ -99,12 +100,13 @@ def _without_twins(body: Body) -> Body:
 def _without_single(body: Body) -> Body:
     """A flag that is asked for once is tested where it is asked for."""
     fixed, asked = fixed_slots(body), Counter(all_reads(body))
+    needed = needed_flags(body)
     instead: dict[Slot, Condition] = {}
     kept: list[Statement] = []
     for before in body:
         one = with_flags(before, instead)
         movable = isinstance(one, Decide) and fixed.issuperset((one.slot, *reads(one)))
-        if isinstance(one, Decide) and movable and asked[one.slot] == 1:
+        if isinstance(one, Decide) and movable and asked[one.slot] == 1 and one.slot not in needed:
             instead[one.slot] = one.condition
         else:
             kept.append(one)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from govlang.compiler.program import (
+    KIND,
     Arith,
     Bit,
     Both,
@@ -20,10 +21,14 @@ from govlang.compiler.program import (
     Condition,
     Decide,
     Either,
+    End,
     Flag,
     FloorDiv,
     Gather,
+    Grown,
     Inside,
+    Keep,
+    Let,
     Load,
     Mark,
     MaskTest,
@@ -52,6 +57,8 @@ def value_reads(value: Value) -> Iterator[Slot]:
             return
         case Read(slot=slot) | Unpacked(slot=slot):
             yield slot
+        case Grown(slot=slot, since=since):
+            yield from (slot, since)
         case Arith(left=left, right=right):
             yield from value_reads(left)
             yield from value_reads(right)
@@ -87,7 +94,7 @@ def condition_reads(condition: Condition) -> Iterator[Slot]:
 def computes(part: Value | Condition) -> bool:
     """Whether there is arithmetic in a value or a condition."""
     match part:
-        case Arith() | FloorDiv():
+        case Arith() | FloorDiv() | Grown():
             return True
         case Choose(condition=condition, then=then, otherwise=otherwise):
             return any(map(computes, (condition, then, otherwise)))
@@ -106,12 +113,18 @@ def computes(part: Value | Condition) -> bool:
 def reads(statement: Statement) -> Iterator[Slot]:
     """The slots of a statement and those inside it; what a slot gathers onto does not count."""
     match statement:
-        case Load():
-            return
+        case Load(asked=asked):
+            yield from () if asked is None else (asked,)
         case Refuse(condition=condition) | Decide(condition=condition) | Mark(condition=condition):
             yield from condition_reads(condition)
-        case Start(value=value) | Store(value=value):
+        case End(condition=condition):
+            yield from condition_reads(condition)
+        case Start(value=value) | Store(value=value) | Let(value=value):
             yield from value_reads(value)
+        case Keep(condition=condition, stores=stores):
+            yield from condition_reads(condition)
+            for _, value in stores:
+                yield from value_reads(value)
         case Gather(condition=condition, value=value):
             yield from condition_reads(condition)
             yield from value_reads(value)
@@ -135,7 +148,7 @@ def all_reads(statements: Iterable[Statement]) -> Iterator[Slot]:
 def writes(statement: Statement) -> Iterator[Slot]:
     """The slots that a statement, or one inside it, sets."""
     match statement:
-        case Load(slot=slot) | Start(slot=slot) | Decide(slot=slot):
+        case Load(slot=slot) | Start(slot=slot) | Decide(slot=slot) | Let(slot=slot):
             yield slot
         case Gather(slot=slot) | Mark(slot=slot):
             yield slot
@@ -144,7 +157,7 @@ def writes(statement: Statement) -> Iterator[Slot]:
         case Switch(parts=parts):
             for _, part in parts:
                 yield from all_writes(part)
-        case Refuse() | Store():
+        case Refuse() | Store() | Keep() | End():
             return
         case _:
             assert_never(statement)
@@ -159,8 +172,14 @@ def all_writes(statements: Iterable[Statement]) -> Iterator[Slot]:
 def fixed_slots(body: Sequence[Statement]) -> frozenset[Slot]:
     """The slots that are set once, in a line: variables, and flags that stay what they are."""
     written = Counter(all_writes(body))
-    loaded = (one.slot for one in body if isinstance(one, Load | Decide))
-    return frozenset(slot for slot in loaded if written[slot] == 1)
+    loaded = (one.slot for one in body if isinstance(one, Load | Decide | Let))
+    return frozenset((KIND, *(slot for slot in loaded if written[slot] == 1)))
+
+
+def needed_flags(body: Sequence[Statement]) -> frozenset[Slot]:
+    """The flags of which loads ask, so that no condition can stand for them."""
+    loads = (one for one in body if isinstance(one, Load))
+    return frozenset(one.asked for one in loads if one.asked is not None)
 
 
 # --- the same with other conditions --------------------------------------------------------------
@@ -173,10 +192,13 @@ def with_flags(statement: Statement, flags: Flags) -> Statement:
     match statement:
         case Load():
             return statement
-        case Refuse() | Decide() | Mark():
+        case Refuse() | Decide() | Mark() | End():
             return replace(statement, condition=in_condition(statement.condition, flags))
-        case Start() | Store():
+        case Start() | Store() | Let():
             return replace(statement, value=in_value(statement.value, flags))
+        case Keep(condition=condition, stores=stores):
+            kept = tuple((one, in_value(value, flags)) for one, value in stores)
+            return Keep(in_condition(condition, flags), kept)
         case Gather():
             condition = in_condition(statement.condition, flags)
             return replace(statement, condition=condition, value=in_value(statement.value, flags))
@@ -193,7 +215,7 @@ def with_flags(statement: Statement, flags: Flags) -> Statement:
 def in_value(value: Value, flags: Flags) -> Value:
     """The value, with what stands for a flag instead of it."""
     match value:
-        case Number() | Read() | Unpacked():
+        case Number() | Read() | Unpacked() | Grown():
             return value
         case Arith(op=op, left=left, right=right):
             return Arith(op, in_value(left, flags), in_value(right, flags))

@@ -10,38 +10,35 @@ long as the policy, up to a factor that does not depend on it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from govlang.compiler import interface, ir
-from govlang.compiler.diagram import CODE, build_diagram
 from govlang.compiler.program import Load, Program, Refuse, Slot, Statement, Variable
 from govlang.compiler.program_walk import all_reads, all_writes
 from govlang.compiler.steps_gather import Gathering, Slots
 from govlang.compiler.steps_logic import NO, negation
 from govlang.compiler.steps_outcome import Ending
-from govlang.compiler.steps_rules import Few, Many
+from govlang.compiler.steps_rules import rules_of
 from govlang.compiler.steps_settled import settled
 from govlang.compiler.steps_terms import Reading
+from govlang.compiler.steps_time import build_timed_program
 from govlang.compiler.terms import Space
 from govlang.compiler.text_classes import TextClasses
 
-FEW: Final = 24
-"""Rules that are tested one after another rather than told apart."""
-
 
 def build_program(policy: ir.Policy, classes: Mapping[str, TextClasses]) -> Program:
-    """The step of a policy."""
+    """The step of a policy.
+
+    Raises:
+        BoardError: it remembers what a board has no place for.
+    """
+    if policy.time is not None:
+        return build_timed_program(policy, policy.time, classes)
     variables = interface.variables(policy, classes)
     slots = Slots()
     read = {one.name: slots.variable(one) for one in variables}
     reading = Reading(Space(policy, classes), read)
     gathering = Gathering(policy, reading, slots)
-    rules: Few | Many
-    if len(policy.rules) <= FEW:
-        rules = Few(policy, reading, slots, gathering)
-    else:
-        diagram = build_diagram(policy, classes, CODE)
-        rules = Many(policy, reading, slots, gathering, diagram)
+    rules = rules_of(policy, classes, reading, slots, gathering)
     ending = Ending(policy, reading, slots, gathering)
     refused = ending.refused()
     found = (*gathering.starts(), *rules.statements(), *ending.statements())

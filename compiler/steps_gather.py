@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from govlang.compiler import interface, ir
+from govlang.compiler.edge_fields import width as field_width
 from govlang.compiler.intervals import Interval, interval, policy_ranges
 from govlang.compiler.ir import Effect, SetOp
 from govlang.compiler.program import (
@@ -250,9 +251,7 @@ class Gathering:
             own = [limit for limit in limits if limit.target == one.name]
             lows = [limit.lo for limit in own if limit.lo != ir.IntConst(one.lo)]
             highs = [limit.hi for limit in own if limit.hi != ir.IntConst(one.hi)]
-            bits = max(
-                [interface.width(one), *(width(self.reading.value(e)) for e in lows + highs)]
-            )
+            bits = max([field_width(one), *(width(self.reading.value(e)) for e in lows + highs)])
             yield Span(
                 number,
                 one,

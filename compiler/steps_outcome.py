@@ -23,6 +23,7 @@ from govlang.compiler.program import (
     Flag,
     Gather,
     Inside,
+    Let,
     Number,
     Slot,
     Start,
@@ -47,13 +48,23 @@ class Ending:
     """The end of a step."""
 
     def __init__(
-        self, policy: ir.Policy, reading: Reading, slots: Slots, gathering: Gathering
+        self,
+        policy: ir.Policy,
+        reading: Reading,
+        slots: Slots,
+        gathering: Gathering,
+        *,
+        fault: Condition = NO,
+        decided: Slot | None = None,
     ) -> None:
+        """`fault`: when the clock denies; `decided`: where the decision is kept for what comes behind it."""
         self._policy = policy
         self._reading = reading
         self._slots = slots
         self._gathering = gathering
         self._ranks = gathering.ranks
+        self._fault = fault
+        self._decided = decided
 
     def statements(self) -> Iterator[Statement]:
         """From ranks to cells."""
@@ -155,9 +166,11 @@ class Ending:
         denied, asks = self._slots.of("denied"), self._slots.of("asks")
         waits, approved = self._asked()
         allowed = chosen(approved, _effect(Effect.ALLOW), decision)
+        final = chosen(either((empty, self._fault)), _effect(Effect.DENY), allowed)
+        by_clock = Number(len(self._policy.rules) + 2, 32)
         first = {
-            "decision": chosen(empty, _effect(Effect.DENY), allowed),
-            "rule": rule,
+            "decision": final if self._decided is None else read(self._decided),
+            "rule": chosen(self._fault, by_clock, rule),
             "invalid": Number(-1, 32),
             **dict(self._person(Flag(asks))),
         }
@@ -165,10 +178,12 @@ class Ending:
             Store(cell, first.get(name) or self._cell(name, cell, Flag(denied)))
             for name, cell in self._gathering.cells.items()
         ]
+        if self._decided is not None:
+            yield Let(self._decided, final, (int(Effect.ALLOW), int(Effect.DENY)))
         if denied in all_reads(stores):
-            yield Decide(denied, either((self._denied(decision), empty)))
+            yield Decide(denied, either((self._denied(decision), empty, self._fault)))
         if asks in all_reads(stores):
-            yield Decide(asks, both((waits, negation(empty))))
+            yield Decide(asks, both((waits, negation(either((empty, self._fault))))))
         yield from stores
 
     def _asked(self) -> tuple[Condition, Condition]:
@@ -208,7 +223,7 @@ class Ending:
                 slot = span.lo if kind == "lo" else span.hi
                 return _kept(cell, denied, slot)
             case "dos" | "remedies":
-                return read(self._gathering.masks[name])
+                return chosen(self._fault, Number(0, 32), read(self._gathering.masks[name]))
             case "do" | "remedy":
                 return self._argument(kind, rest)
             case "limited" | "roles":
@@ -235,7 +250,8 @@ class Ending:
             asked = self._gathering.masks[f"remedies.{word}"]
         expr = interface.computed(value)
         assert expr is not None
-        return chosen(Bit(asked, bit), widened(self._reading.value(expr)), Number(0, 64))
+        is_asked = both((Bit(asked, bit), negation(self._fault)))
+        return chosen(is_asked, widened(self._reading.value(expr)), Number(0, 64))
 
 
 _HUMAN: Final = Effect.REQUIRE_HUMAN

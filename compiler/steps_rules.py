@@ -10,12 +10,13 @@ overridden gather behind the walk, overriders first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import Final
 
 from govlang.compiler import ir
+from govlang.compiler.diagram import CODE, build_diagram
 from govlang.compiler.interface import WORD
 from govlang.compiler.nodes import Diagram
 from govlang.compiler.program import (
@@ -35,6 +36,10 @@ from govlang.compiler.steps_gather import Gathering, Slots
 from govlang.compiler.steps_logic import NO, YES, both, either, negation
 from govlang.compiler.steps_terms import Reading
 from govlang.compiler.steps_walk import Walk, when
+from govlang.compiler.text_classes import TextClasses
+
+FEW: Final = 24
+"""Rules that are tested one after another rather than told apart."""
 
 OBLIGATIONS_INLINE: Final = 1
 """Statements behind a rule of a walk that are not worth a branch."""
@@ -49,6 +54,19 @@ def overriders(policy: ir.Policy) -> dict[int, frozenset[int]]:
             above.setdefault(number[name], set()).add(i)
     order = TopologicalSorter({k: sorted(v) for k, v in sorted(above.items())}).static_order()
     return {i: frozenset(above.get(i, ())) for i in order}
+
+
+def rules_of(
+    policy: ir.Policy,
+    classes: Mapping[str, TextClasses],
+    reading: Reading,
+    slots: Slots,
+    gathering: Gathering,
+) -> Few | Many:
+    """How the rules of a policy are found."""
+    if len(policy.rules) <= FEW:
+        return Few(policy, reading, slots, gathering)
+    return Many(policy, reading, slots, gathering, build_diagram(policy, classes, CODE))
 
 
 class Few:

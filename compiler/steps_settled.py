@@ -27,7 +27,9 @@ from govlang.compiler.program import (
     Flag,
     FloorDiv,
     Gather,
+    Grown,
     Inside,
+    Let,
     Mark,
     MaskTest,
     Negation,
@@ -76,7 +78,7 @@ def _needed(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
 
 def _statement(one: Statement, constants: Constants) -> Statement:
     match one:
-        case Start(value=value) | Store(value=value):
+        case Start(value=value) | Store(value=value) | Let(value=value):
             return replace(one, value=_value(value, constants))
         case Decide(condition=condition):
             return replace(one, condition=_condition(condition, constants))
@@ -94,7 +96,7 @@ def _value(value: Value, constants: Constants) -> Value:
         case Choose(condition=condition, then=then, otherwise=otherwise):
             found = _condition(condition, constants)
             return chosen(found, _value(then, constants), _value(otherwise, constants))
-        case Number() | Read() | Arith() | FloorDiv() | Unpacked():
+        case Number() | Read() | Arith() | FloorDiv() | Unpacked() | Grown():
             return value
         case _:
             assert_never(value)

@@ -9,7 +9,7 @@ numbers stay in 32 bits until they are computed with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -32,6 +32,7 @@ from govlang.compiler.program import (
     Condition,
     Flag,
     FloorDiv,
+    Grown,
     Inside,
     MaskTest,
     Negation,
@@ -60,6 +61,10 @@ class Reading:
 
     space: Space
     slots: Mapping[str, Slot]
+    decided: Slot | None = None
+    """Where the decision is, once it is known."""
+    quotients: Callable[[ir.FloorDiv, Value], Value] | None = None
+    """What stands for a quotient, where each is worked out once."""
 
     def slot(self, axis: Axis) -> Slot:
         """The slot that holds the word of an axis."""
@@ -136,10 +141,18 @@ class Reading:
                 optional = self.space.fields[name].optional
                 has = Axis(AxisKind.HAS, name)
                 return self.inside(has, ((1, 1),), known) if optional else YES
-            case ir.DecisionIn():
-                raise ValueError("a decision occurs in properties only")
+            case ir.DecisionIn(effects=effects):
+                return self._decision(effects)
             case _:
                 assert_never(condition)
+
+    def _decision(self, effects: frozenset[ir.Effect]) -> Condition:
+        if self.decided is None:
+            raise ValueError("a decision occurs in properties, and once it is known")
+        allowed = ranges_of(sorted(int(effect) for effect in effects))
+        if len(effects) in (0, len(ir.Effect)):
+            return Truth(bool(effects))
+        return Inside(self.decided, allowed, int(min(ir.Effect)), int(max(ir.Effect)))
 
     def _set_test(self, name: str, op: SetOp, mask: int) -> Condition:
         """A test of a set, which has no members that its field does not have."""
@@ -178,7 +191,8 @@ class Reading:
             case ir.Arith(op=op, left=left, right=right):
                 return Arith(op, widened(self.value(left)), widened(self.value(right)))
             case ir.FloorDiv(dividend=dividend, divisor=divisor):
-                return _quotient(widened(self.value(dividend)), divisor)
+                found = _quotient(widened(self.value(dividend)), divisor)
+                return found if self.quotients is None else self.quotients(expr, found)
             case ir.Choose(condition=condition, then=then, otherwise=otherwise):
                 return chosen(
                     self.condition(condition, {}), self.value(then), self.value(otherwise)
@@ -210,6 +224,8 @@ def width(value: Value) -> int:
             return 64
         case Unpacked():
             return 32
+        case Grown(slot=slot):
+            return slot.width
         case _:
             assert_never(value)
 
@@ -225,8 +241,8 @@ def widened(value: Value) -> Value:
             return Choose(condition, widened(then), widened(otherwise))
         case Arith() | FloorDiv():
             return value
-        case Unpacked():
-            raise ValueError("a rank is never widened")
+        case Unpacked() | Grown():
+            raise ValueError("a rank is never widened, nor what has just grown")
         case _:
             assert_never(value)
 

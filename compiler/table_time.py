@@ -31,7 +31,7 @@ from govlang.native.layout import (
 
 Row = dict[str, int]
 
-_WHOLE: Final = -1
+WHOLE: Final = -1
 """A point that stands for: more of the value is read than whether it has reached some points."""
 
 
@@ -42,7 +42,7 @@ def decision_column(columns: Columns) -> int | None:
 
 def memory_sections(schema: Schema, time: ir.Time, programs: Programs) -> dict[Section, list[Row]]:
     """Every section behind the nodes."""
-    return _Memory(schema, time, programs, _points(schema.policy, time)).sections()
+    return _Memory(schema, time, programs, change_points(schema.policy, time)).sections()
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class _Memory:
         own = sorted(point for point in found if 1 <= point <= cap)
         first = len(self.points)
         self.points += [{"value": point} for point in own]
-        return first if own else 0, len(own), _WHOLE in found
+        return first if own else 0, len(own), WHOLE in found
 
     def _scopes(self, cells: list[Row]) -> Iterator[Row]:
         first = 0
@@ -204,8 +204,8 @@ def _with_names(time: ir.Time, node: Any) -> Any:
 # --- points --------------------------------------------------------------------------------------
 
 
-def _points(policy: ir.Policy, time: ir.Time) -> dict[str, set[int]]:
-    """By column: the values from which on a condition on it may change; `_WHOLE` if that is not all.
+def change_points(policy: ir.Policy, time: ir.Time) -> dict[str, set[int]]:
+    """By column: the values from which on a condition on it may change; `WHOLE` if that is not all.
 
     Of cells only what a request or a tick looks at: what an event brings about is no matter of silence.
     """
@@ -281,7 +281,7 @@ def _carry_back(
 def _repeat(points: set[int], length: int, cap: int) -> None:
     """A time within panes: what happens in one happens in each."""
     if cap // length > 4096:
-        points.add(_WHOLE)
+        points.add(WHOLE)
         return
     own = {p for p in points if 0 <= p < length} | {0}
     points.update(start + p for start in range(0, cap + 1, length) for p in own)
@@ -293,11 +293,11 @@ def _compared(
     """The columns that a side of a comparison reads, each with its points."""
     match expr:
         case ir.FieldValue(name=name) if name in caps:
-            yield name, (_WHOLE,)
+            yield name, (WHOLE,)
         case ir.FloorDiv(dividend=ir.FieldValue(name=name), divisor=divisor) if name in caps:
             cap = caps[name] or 0
             few = divisor > 0 and 0 < cap // divisor <= 4096
-            yield name, range(divisor, cap + 1, divisor) if few else (_WHOLE,)
+            yield name, range(divisor, cap + 1, divisor) if few else (WHOLE,)
         case ir.Arith(left=left, right=right):
             yield from _compared(left, caps)
             yield from _compared(right, caps)

@@ -9,14 +9,16 @@ memory; `verifier/translation` proves the bytes equal to the policy without this
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
+from govlang.compiler import ir
 from govlang.compiler.edge_automata import TextScan, text_scans
 from govlang.compiler.edge_schema import schema_json
 from govlang.compiler.ir import Effect
 from govlang.compiler.program import Program
 from govlang.compiler.program_tidy import tidied
+from govlang.compiler.steps_deadline import DEADLINE
 from govlang.compiler.text_classes import TextClasses
 from govlang.compiler.wasm_binary import Global, Module, module_bytes
 from govlang.compiler.wasm_decide import decide_function
@@ -28,6 +30,7 @@ from govlang.compiler.wasm_scan import (
     length_name,
     memory,
 )
+from govlang.compiler.wasm_time import time_functions
 
 SCHEMA_SECTION: Final = "gov.schema"
 
@@ -43,7 +46,10 @@ def wasm_module(program: Program, classes: Mapping[str, TextClasses], snapshot: 
     shared = tuple(_globals(program, scans, layout))
     names = [name for name, _ in shared]
     number = {name: i for i, name in enumerate(names)}
-    functions = [decide_function(tidied(program), number)]
+    if policy.time is None:
+        functions = [decide_function(tidied(program), number)]
+    else:
+        functions = [*time_functions(program, policy.time, number)]
     if layout:
         functions += [classify_function(s, layout, number, program.variables) for s in scans]
     return module_bytes(
@@ -57,9 +63,13 @@ def wasm_module(program: Program, classes: Mapping[str, TextClasses], snapshot: 
     )
 
 
-def export_name(variable: str) -> str:
+TAKEN_OVER_TIME: Final = TAKEN | {"next_deadline", "state_ok", "tick"}
+"""Those of a policy over time."""
+
+
+def export_name(variable: str, taken: Collection[str] = TAKEN) -> str:
     """The name under which a variable is exported."""
-    return f"field.{variable}" if variable in TAKEN else variable
+    return f"field.{variable}" if variable in taken else variable
 
 
 def _globals(
@@ -67,10 +77,13 @@ def _globals(
 ) -> Iterator[tuple[str, Global]]:
     """Every global by the name that docs/edge.md gives it, in its order."""
     for one in program.variables:
-        yield one.name, Global(export_name(one.name), one.width, one.unset)
+        name = export_name(one.name, TAKEN_OVER_TIME if program.timed else TAKEN)
+        yield one.name, Global(name, one.width, one.unset)
     for cell in program.cells:
         first = int(Effect.DENY) if cell.name == "out.decision" else 0
         yield cell.name, Global(cell.name, cell.width, first)
+    if program.timed:
+        yield DEADLINE.name, Global(DEADLINE.name, DEADLINE.width, ir.INT64_MAX)
     for scan in scans:
         if scan.others:
             name = length_name(scan.field.name)

@@ -32,6 +32,7 @@ _NO_WIDTH: Final = {
     "br_if": 0x0D,
     "br_table": 0x0E,
     "return": 0x0F,
+    "call": 0x10,
     "drop": 0x1A,
     "select": 0x1B,
     "local.get": 0x20,

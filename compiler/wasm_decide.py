@@ -1,7 +1,8 @@
 """`decide` of a policy: a `program.Program`, statement by statement, as WebAssembly.
 
 In: a program and the numbers of the globals.  Out: a function without parameters that returns 0, or
-−1 where the step was refused.
+−1 where the step was refused; of a policy over time one that is given the kind of a sample and whether it
+writes, and has more answers.
 
 What always holds: every branch goes forward; the outcome's cells are written once on every way; a
 local is 0 before it is set, so that a slot which starts at 0 costs nothing.
@@ -15,11 +16,16 @@ from typing import Final, TypeGuard, assert_never
 
 from govlang.compiler.ir import CompareOp
 from govlang.compiler.program import (
+    KIND,
+    STATE_HOMES,
     Both,
     Compare,
     Condition,
     Decide,
+    End,
     Gather,
+    Keep,
+    Let,
     Load,
     Mark,
     Negation,
@@ -47,26 +53,33 @@ from govlang.compiler.wasm_values import Expressions, cost_of
 
 Part = tuple[tuple[int, ...], tuple[Statement, ...]]
 
-INVALID: Final = "out.invalid"
+CULPRIT: Final = "out.invalid"
 
 _CHEAP: Final = 10
 """Instructions up to which a value is worked out rather than jumped over."""
 
+_KIND, _KEEP = 0, 1  # the parameters of a step over time
+
 _APART: Final = 6
 """Cells up to which a refused step stores its outcome apart: a few bytes more, and valid ones meet nobody."""
 
-_REFUSED: Final = -1
 NOT_REFUSED: Final = -1
 """What `out.invalid` holds where a step was not refused."""
 
 
 def decide_function(program: Program, number: Mapping[str, int]) -> Function:
     """The function; `number` has the globals by the names of docs/edge.md."""
+    return function_of(program, number, "decide", ("decide", "commit"))
+
+
+def function_of(
+    program: Program, number: Mapping[str, int], name: str, exports: tuple[str, ...]
+) -> Function:
+    """A function that does what a program says; it has parameters where the program takes samples."""
     step = _Step(program, number)
     step.write()
-    return Function(
-        "decide", ("decide", "commit"), 0, tuple(step.code.locals), step.code.finished()
-    )
+    code = step.code
+    return Function(name, exports, code.params, tuple(code.locals), code.finished())
 
 
 class _Step:
@@ -75,12 +88,14 @@ class _Step:
     def __init__(self, program: Program, number: Mapping[str, int]) -> None:
         self.program = program
         self.number = number
-        self.code = Code()
+        self.code = Code(params=2 if program.timed else 0)
         self.places = {
             one.slot: Place(number[one.variable.name], one.slot.width, is_global=True)
             for one in program.body
-            if _stands(one)
+            if _stands(one, timed=program.timed)
         }
+        if program.timed:
+            self.places[KIND] = Place(_KIND, 32)
         narrow = sorted(program.slots, key=lambda slot: slot.width)  # stable: locals form two runs
         for slot in narrow:
             if slot not in self.places:
@@ -90,6 +105,9 @@ class _Step:
         self.loaded: dict[int, Slot] = {}
         self.known = dict.fromkeys(program.slots, 0)
         """What slots surely hold: a local is 0 before it is set."""
+        self.answers = sorted(_answers(program.body))
+        self.answer = 0
+        """What the local of the answer holds here, which is there where there are several."""
 
     def write(self) -> None:
         """The whole function but its last `end`."""
@@ -112,16 +130,25 @@ class _Step:
 
     def _with_own_stores(self, body: Sequence[Statement]) -> None:
         """A refused step stores its outcome apart."""
-        with self.code.block(result=32) as self.refused:
+        code = self.code
+        if len(self.answers) > 1:
+            self.local = code.new_local(32)
+        with code.block(result=32) as self.refused:
             self._statements(body)
-            self.code.const(0)
-            self.code.op("return")
-        self.code.op("global.set", self.number[INVALID])
-        for cell in self.program.cells:
-            if cell.name != INVALID:
-                self.code.const(cell.neutral, cell.width)
-                self.code.op("global.set", self.number[cell.name])
-        self.code.const(_REFUSED)
+            code.const(0)
+            code.op("return")
+        if self.program.silent:
+            code.op("drop")
+        else:
+            code.op("global.set", self.number[CULPRIT])
+            for cell in self.program.cells:
+                if cell.name != CULPRIT:
+                    code.const(cell.neutral, cell.width)
+                    code.op("global.set", self.number[cell.name])
+        if len(self.answers) > 1:
+            code.get(self.local)
+        else:
+            code.const(self.answers[0])
 
     def _with_common_stores(self, body: Sequence[Statement], stores: Sequence[Statement]) -> None:
         """A refused step comes to the stores with slots that give its outcome.
@@ -137,9 +164,9 @@ class _Step:
             code.branch("br", ready)
         which = code.new_local(32)
         code.tee(which)
-        code.op("global.set", self.number[INVALID])
+        code.op("global.set", self.number[CULPRIT])
         for one in stores:
-            if isinstance(one, Store) and one.cell.name != INVALID:
+            if isinstance(one, Store) and one.cell.name != CULPRIT:
                 self._statement(one)
         code.get(which)  # from here on: its sign, the other way round
         code.const(NOT_REFUSED)
@@ -148,6 +175,7 @@ class _Step:
         code.op("i32.shr_s")
 
     refused: Label
+    local: int
 
     # --- statements -----------------------------------------------------------------------------
 
@@ -157,12 +185,24 @@ class _Step:
 
     def _statement(self, one: Statement) -> None:
         match one:
-            case Load(slot=slot, variable=variable, number=number):
-                self._load(slot, variable, number)
+            case Load():
+                self._answering(one.answer)
+                self._load(one)
             case Refuse(condition=condition, number=number):
+                self._answering(one.answer)
                 self.code.const(number)
                 self.expressions.condition(condition)
                 self._refuse()
+            case End(condition=condition):
+                self._answering(0)
+                self.code.const(NOT_REFUSED)
+                self.expressions.condition(condition)
+                self._refuse()
+            case Let(slot=slot, value=value):
+                self.expressions.value(value, slot.width)
+                self._set(slot)
+            case Keep(condition=condition, stores=stores):
+                self._keep(condition, stores)
             case Start(slot=slot, value=value):
                 if not isinstance(value, Number):
                     self.expressions.value(value, slot.width)
@@ -197,22 +237,32 @@ class _Step:
         self.code.branch("br_if", self.refused)
         self.code.op("drop")
 
-    def _load(self, slot: Slot, variable: Variable, number: int) -> None:
+    def _answering(self, answer: int) -> None:
+        """From here on a refused step has this answer."""
+        if len(self.answers) > 1 and answer != self.answer:
+            self.code.const(answer)
+            self.code.set(self.local)
+            self.answer = answer
+
+    def _load(self, load: Load) -> None:
         """Read a variable, or what it is read as if it does not count, and check its domain."""
-        code, width = self.code, variable.width
-        span = variable.hi - variable.lo
-        self.loaded[number] = slot
+        code, slot, variable = self.code, load.slot, load.variable
+        width, span = variable.width, variable.hi - variable.lo
+        self.loaded[load.number] = slot
         checked = span < (1 << width) - 1
         if checked:
-            code.const(number)
-        if variable.has:
+            code.const(load.number)
+        flags = [self.loaded[has] for has in variable.has]
+        flags += [] if load.asked is None else [load.asked]
+        if not self.places[slot].is_global:
             code.op("global.get", self.number[variable.name])
-            code.const(variable.absent, width)
-            for i, has in enumerate(variable.has):
-                code.push(self.places[self.loaded[has]])
-                if i:
-                    code.op("i32.and")
-            code.op("select")
+            if flags:
+                code.const(variable.absent, width)
+                for i, flag in enumerate(flags):
+                    code.push(self.places[flag])
+                    if i:
+                        code.op("i32.and")
+                code.op("select")
             self._set(slot)
         if checked:
             code.push(self.places[slot])
@@ -221,7 +271,24 @@ class _Step:
                 code.op(f"i{width}.sub")
             code.const(span, width)
             code.op(f"i{width}.gt_u")
+            for value in variable.beside:
+                code.push(self.places[slot])
+                code.const(value, width)
+                code.op(f"i{width}.ne")
+                code.op("i32.and")
             self._refuse()
+
+    def _keep(self, condition: Condition, stores: Sequence[tuple[Variable, Value]]) -> None:
+        """The state gets values, where the step writes."""
+        code = self.code
+        code.get(_KEEP)
+        if condition != Truth(True):
+            self.expressions.condition(condition, strict=True)
+            code.op("i32.and")
+        with code.block("if"):
+            for variable, value in stores:
+                self.expressions.value(value, variable.width)
+                code.op("global.set", self.number[variable.name])
 
     # --- gathering ------------------------------------------------------------------------------
 
@@ -340,9 +407,17 @@ class _Step:
         self.known = after
 
 
-def _stands(one: Statement) -> TypeGuard[Load]:
+def _stands(one: Statement, *, timed: bool) -> TypeGuard[Load]:
     """Whether a variable is read as it stands, so that it need not be kept."""
-    return isinstance(one, Load) and not one.variable.has
+    if not isinstance(one, Load) or one.variable.has or one.asked is not None:
+        return False
+    return not (timed and one.variable.home in STATE_HOMES)  # the step will set it
+
+
+def _answers(body: Sequence[Statement]) -> set[int]:
+    """What a refused step can answer."""
+    ends = (one for one in body if isinstance(one, Load | Refuse | End))
+    return {0 if isinstance(one, End) else one.answer for one in ends}
 
 
 def _is_plain_store(one: Statement) -> bool:

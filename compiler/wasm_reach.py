@@ -16,6 +16,8 @@ from govlang.compiler.program import (
     Arith,
     Choose,
     FloorDiv,
+    Grown,
+    Let,
     Load,
     Number,
     Read,
@@ -47,6 +49,9 @@ class Reach:
                 return _inside(self._domain(slot))
             case Unpacked():
                 return _NARROW
+            case Grown(slot=slot, cap=cap):
+                lo, hi = self._domain(slot)
+                return _inside((min(lo, 0), max(hi, cap))) if slot.width == 32 else None
             case FloorDiv(dividend=dividend, divisor=divisor):
                 found = self.narrow(dividend) if _inside((divisor, divisor)) else None
                 return found and divided(found, divisor)
@@ -68,9 +73,14 @@ class Reach:
 
 
 def domains(body: Iterable[Statement]) -> dict[Slot, Interval]:
-    """The domains of the variables that a step reads."""
-    loads = (one for one in body if isinstance(one, Load))
-    return {one.slot: (one.variable.lo, one.variable.hi) for one in loads}
+    """The domains of the variables that a step reads, and of what it makes of them."""
+    found: dict[Slot, Interval] = {}
+    for one in body:
+        if isinstance(one, Load) and not one.variable.beside:
+            found[one.slot] = one.variable.lo, one.variable.hi
+        elif isinstance(one, Let) and one.domain is not None:
+            found[one.slot] = one.domain
+    return found
 
 
 def _inside(found: Interval) -> Interval | None:

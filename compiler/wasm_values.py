@@ -24,6 +24,7 @@ from govlang.compiler.program import (
     Either,
     Flag,
     FloorDiv,
+    Grown,
     Inside,
     MaskTest,
     Negation,
@@ -98,6 +99,9 @@ class Expressions:
             case Unpacked():
                 self._unpacked(value)
                 self._resize(32, width)
+            case Grown(slot=slot):
+                self._grown(value)
+                self._resize(slot.width, width)
             case _:
                 assert_never(value)
 
@@ -155,6 +159,27 @@ class Expressions:
             code.op(f"i{width}.lt_s")
             self._resize(32, width, signed=False)
             code.op(f"i{width}.sub")
+
+    def _grown(self, value: Grown) -> None:
+        code, width = self.code, value.slot.width
+        slot, since = self.places[value.slot], self.places[value.since]
+        if value.still:
+            code.push(slot)
+        code.const(value.cap, width)
+        code.push(slot)
+        code.push(since)
+        code.op(f"i{width}.add")
+        code.push(since)
+        code.const(value.cap, width)
+        code.push(slot)
+        code.op(f"i{width}.sub")
+        code.op(f"i{width}.ge_s")
+        code.op("select")
+        if value.still:
+            code.push(slot)
+            code.const(0, width)
+            code.op(f"i{width}.lt_s")
+            code.op("select")
 
     def _unpacked(self, value: Unpacked) -> None:
         code = self.code
@@ -282,6 +307,8 @@ def cost_of(value: Value) -> int:
             return 1
         case Unpacked():
             return 4
+        case Grown(still=still):
+            return 10 + 5 * still
         case Arith(left=left, right=right):
             return 2 + cost_of(left) + cost_of(right)
         case FloorDiv(dividend=dividend):

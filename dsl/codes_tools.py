@@ -320,6 +320,13 @@ COMMAND: dict[str, Page] = {
         "gov build p.gov -o out --emit c, where p.gov has `rule r when restart within 5 min deny`",
         "Leave out what is named; for C let the host compute the fact and pass it in as a field `from runtime`.",
     ),
+    "GOV716": Page(
+        "a board has no place for what the policy keeps",
+        "C and WebAssembly keep what is shared and the state of one key: a board is one drone, one valve, one "
+        "agent. Cells that are kept by another field (`per F`) need a store of many keys.",
+        "gov build --emit c p.gov, where p.gov has `count(deletion per resource) in 10 min >= 2`",
+        "Decide this rule in the service (`gov build --emit table`), or keep it by the key or `shared`.",
+    ),
 }
 
 TOOLS: dict[str, Page] = {**BUNDLES, **EVIDENCE, **EXCHANGE, **COMMAND}

@@ -14,21 +14,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from govlang.native.container import BUNDLE_BYTES_MAX
-from govlang.native.errors import ArtefactError, BundleError, CodedError
+from govlang.native.errors import ArtefactError, BundleError, CodedError, TableError
+from govlang.native.layout import TIME_MAX, UNKNOWN
 from govlang.native.request import InvalidFieldError, read_request
 from govlang.runtime.bundle import Bundle, check_signer, read_bundle
 from govlang.runtime.clock import clock_fields, why_unread
 from govlang.runtime.decision import DECISIONS, Decision, as_json
 from govlang.runtime.edge_engine import Engine, export_name, scanned
+from govlang.runtime.edge_memory import DEADLINE, NOW, TAKEN, UNCALLED, read_step, restored, save
 from govlang.runtime.edge_outcome import Answer, gather
 from govlang.runtime.edge_schema import TEXT_KINDS, EdgeSchema, read_schema
+from govlang.runtime.edge_schema_time import EdgeTime
 from govlang.runtime.json_request import DuplicateKeyError, read_json
+from govlang.runtime.memory import clock_ms, unusable
 from govlang.runtime.obligations import Obligation
 from govlang.runtime.parameters import read_params
 
@@ -36,6 +40,9 @@ _PART: Final = "policy.wasm"
 _WASM: Final = b"\0asm"
 _DEFAULT: Final = "default"
 _INVALID: Final = "invalid_request"
+_CLOCK: Final = "clock_fault"
+_FULL: Final = "state_full"
+_CULPRIT: Final = "out.invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class EdgeOutcome:
     reason: str
     obligations: tuple[Obligation, ...]
     policy_snapshot: str
+    next_deadline_ms: int | None = None
+    """Of a `commit` over time: when something can change without a sample; None: never."""
 
     def to_dict(self) -> dict[str, Any]:
         """The outcome as `Outcome.to_dict` has it, without what a module does not tell."""
@@ -62,8 +71,10 @@ class EdgeOutcome:
 class EdgePolicy:
     """A policy that decides as its WebAssembly module does."""
 
-    def __init__(self, module: bytes, params: Mapping[str, Any] | None = None) -> None:
-        """Load a module.
+    def __init__(
+        self, module: bytes, params: Mapping[str, Any] | None = None, *, key: str | None = None
+    ) -> None:
+        """Load a module; `key`: whose state it keeps, without it that of the first sample it takes in.
 
         Raises:
             ArtefactError: GOV416 it is no module that `gov build` writes.
@@ -75,6 +86,7 @@ class EdgePolicy:
         self._engine: Final = Engine(module, self.schema)
         self._scanned: Final = scanned(self.schema)
         self._lock: Final = threading.Lock()
+        self._key = key
         declared = {one.name: one for one in self.schema.params}
         for name, steps in read_params(declared, params or {}).items():
             self._engine.write(f"param.{name}", steps)
@@ -86,17 +98,19 @@ class EdgePolicy:
         *,
         params: Mapping[str, Any] | None = None,
         public_key: bytes | None = None,
+        key: str | None = None,
     ) -> Self:
         """A policy from a bundle or a bare module: a path, the bytes, or a bundle that is open already.
 
         `params` are numbers in the declared units; what is left out has its default.  With
-        `public_key` (PEM) only a bundle that is signed by it is taken.
+        `public_key` (PEM) only a bundle that is signed by it is taken.  `key` is whose state the module keeps.
 
         Raises:
             CodedError: the file cannot be read or does not add up.
         """
         opened = _opened(source, public_key)
-        policy = cls(_module_of(opened) if isinstance(opened, Bundle) else opened, params)
+        module = _module_of(opened) if isinstance(opened, Bundle) else opened
+        policy = cls(module, params, key=key)
         if isinstance(opened, Bundle):
             schema = policy.schema
             named = (schema.policy, schema.version, schema.snapshot)
@@ -110,20 +124,128 @@ class EdgePolicy:
         now_ms: int | None = None,
         runtime: Mapping[str, Any] | None = None,
     ) -> EdgeOutcome:
-        """The outcome of a request; `runtime` is the host's part of it."""
-        by_clock = self.schema.time_zone is not None
-        wrong = _misgiven(request, runtime, now_ms if by_clock else None)
+        """The outcome of a request, a question; `runtime` is the host's part of it.
+
+        Without `now_ms` a policy over time is asked by the host's clock.
+        """
+        return self._asked("decide", request, now_ms, runtime)
+
+    def commit(
+        self,
+        request: Mapping[str, Any],
+        *,
+        now_ms: int | None = None,
+        runtime: Mapping[str, Any] | None = None,
+    ) -> EdgeOutcome:
+        """The outcome of a request that is carried out if it may: a policy over time remembers it."""
+        return self._asked("commit", request, now_ms, runtime)
+
+    def _asked(self, function: str, request: Any, now_ms: int | None, runtime: Any) -> EdgeOutcome:
+        over_time = self.schema.time is not None
+        reads_clock = over_time or self.schema.time_zone is not None
+        wrong = _misgiven(request, runtime, now_ms if reads_clock else None)
         if wrong is not None:
             return self._refused(wrong)
-        given = dict(runtime or {})
-        if self.schema.time_zone is not None and now_ms is not None:
-            given = clock_fields(self.schema.fields, self.schema.time_zone, now_ms) | given
-        try:
-            values = read_request(self.schema.fields, request, given)
-        except InvalidFieldError as error:
-            return self._refused(why_unread(error, self.schema.fields))
         with self._lock:
-            return self._decided(values)
+            now = clock_ms() if over_time and now_ms is None else now_ms
+            if over_time and now is not None and abs(now) > TIME_MAX:
+                return self._refused("`now_ms` lies beyond what can be counted")
+            given = dict(runtime or {})
+            if self.schema.time_zone is not None and now is not None:
+                given = clock_fields(self.schema.fields, self.schema.time_zone, now) | given
+            try:
+                values = read_request(self.schema.fields, request, given)
+            except InvalidFieldError as error:
+                return self._refused(why_unread(error, self.schema.fields))
+            if self.schema.time is None:
+                return self._decided("decide", values)
+            assert now is not None
+            return self._decided_over_time(self.schema.time, function, values, now)
+
+    # --- over time -------------------------------------------------------------------------------
+
+    def _decided_over_time(
+        self, time: EdgeTime, function: str, values: Mapping[str, int | str], now_ms: int
+    ) -> EdgeOutcome:
+        key = None if time.key is None else str(values[time.key])
+        if self._is_other(key):
+            return self._closed(_FULL, "there is no room to remember another key")
+        self._engine.write(NOW, now_ms)
+        outcome = self._decided(function, values)
+        if function != "commit" or outcome.rule_id == _INVALID:
+            return outcome
+        self._key = self._key if key is None else key
+        return replace(outcome, next_deadline_ms=self._deadline())
+
+    def observe(self, step: Mapping[str, Any]) -> int | None:
+        """Take in a step of a trace that is no request; without `at_ms` it is of now.
+
+        Returns the next time, in ms, at which something can change without a sample; None: never.
+
+        Raises:
+            TableError: GOV415 the policy declares no such event or signal, or a value does not fit · GOV417 an event
+                that must come after another, of which there was none · GOV418 it is about another key.
+        """
+        time = self.schema.time
+        if time is None:
+            raise unusable("the policy remembers nothing")
+        read = read_step(time, step)
+        with self._lock:
+            if self._is_other(read.key):
+                raise TableError(
+                    "GOV418",
+                    f"`{read.function.partition('.')[2] or 'tick'}` is about a key for which there is no room",
+                    "a module keeps one key: load one for each",
+                )
+            for name, value in read.variables.items():
+                self._engine.write(name, value)
+            self._engine.write(NOW, clock_ms() if read.at_ms is None else read.at_ms)
+            answer = self._engine.run(read.function)
+            if answer == TAKEN:
+                self._key = self._key if read.key is None else read.key
+                return self._deadline()
+        if answer == UNCALLED:
+            raise TableError(
+                "GOV417",
+                f"`{read.function.partition('.')[2]}` comes after nothing that calls for it",
+                "report what must come before it first; each of those permits one",
+            )
+        raise unusable(f"the step cannot be taken in: {self._why(self._engine.read(_CULPRIT))}")
+
+    def save(self, *, now_ms: int | None = None) -> bytes:
+        """What the module remembers, as bytes that the C of the policy reads too (docs/edge.md)."""
+        with self._lock:
+            now = clock_ms() if now_ms is None else now_ms
+            return save(self.schema.time, self._engine, now) if self.schema.time else b""
+
+    def restore(
+        self, blob: bytes, *, downtime_ms: int | None = None, now_ms: int | None = None
+    ) -> None:
+        """Go on from what `save` gave, of this policy or of a version whose cells mean the same.
+
+        `downtime_ms`: how long ago that was.  Where nobody knows, the next sample is a clock fault and no signal is
+        fresh.
+
+        Raises:
+            TableError: GOV419, it is the state of another policy or does not add up; nothing has changed then.
+        """
+        if self.schema.time is None:
+            return
+        with self._lock:
+            now = clock_ms() if now_ms is None else now_ms
+            for name, value in restored(self.schema.time, blob, now, downtime_ms).items():
+                self._engine.write(name, value)
+
+    def _is_other(self, key: str | None) -> bool:
+        """Whether a sample is about another key than that whose state the module keeps."""
+        return key is not None and self._key is not None and key != self._key
+
+    def _deadline(self) -> int | None:
+        """The next deadline behind a sample; the lock is held."""
+        if self._engine.run("next_deadline") != TAKEN:
+            raise ArtefactError("function `next_deadline`", "refuses a state that it was given")
+        found = self._engine.read(DEADLINE)
+        return None if found == UNKNOWN else found
 
     def decide_json(
         self,
@@ -143,7 +265,7 @@ class EdgePolicy:
             return self._refused(str(error))
         return self.decide(read, now_ms=now_ms, runtime=runtime)
 
-    def _decided(self, values: Mapping[str, int | str]) -> EdgeOutcome:
+    def _decided(self, function: str, values: Mapping[str, int | str]) -> EdgeOutcome:
         """The module's answer; the lock is held."""
         for name, value in self._variables(values):
             self._engine.write(name, value)
@@ -152,8 +274,8 @@ class EdgePolicy:
                 continue
             if self._engine.classify(one.name, str(values[one.name]).encode()) != 0:
                 return self._refused(f"`{one.name}` is not valid")
-        if self._engine.decide() != 0:
-            return self._refused(self._why(self._engine.read("out.invalid")))
+        if self._engine.run(function) != TAKEN:
+            return self._refused(self._why(self._engine.read(_CULPRIT)))
         return self._answered(values)
 
     def _variables(self, values: Mapping[str, int | str]) -> Iterator[tuple[str, int]]:
@@ -164,11 +286,13 @@ class EdgePolicy:
             if one.kind not in TEXT_KINDS:
                 value = values.get(one.name, one.lo)
                 assert isinstance(value, int)
-                yield export_name(one.name), value
+                yield export_name(self.schema, one.name), value
 
     def _answered(self, values: Mapping[str, int | str]) -> EdgeOutcome:
         effect, number = self._engine.read("out.decision"), self._engine.read("out.rule")
         rules = self.schema.rules
+        if number == len(rules) + 2 and self.schema.time is not None:
+            return self._closed(_CLOCK, "the clock went back")
         if not (0 <= effect < len(DECISIONS) and 0 <= number <= len(rules)):
             raise ArtefactError("function `decide`", f"gave decision {effect} by rule {number}")
         name, reason = rules[number] if number < len(rules) else (_DEFAULT, "")
@@ -186,7 +310,10 @@ class EdgePolicy:
         return "cannot be read"
 
     def _refused(self, reason: str) -> EdgeOutcome:
-        return EdgeOutcome(Decision.DENY, _INVALID, reason, (), self.schema.snapshot)
+        return self._closed(_INVALID, reason)
+
+    def _closed(self, rule_id: str, reason: str) -> EdgeOutcome:
+        return EdgeOutcome(Decision.DENY, rule_id, reason, (), self.schema.snapshot)
 
 
 def _misgiven(request: Any, runtime: Any, now_ms: Any) -> str | None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from govlang.native.errors import ArtefactError
 from govlang.runtime.edge_schema import TEXT_KINDS, Argument, EdgeField, EdgeSchema
+from govlang.runtime.edge_schema_time import EdgeTime
 
 NOTHING: Final = -1
 """What `out.retry` and `out.expires` hold where there is none."""
@@ -24,6 +25,7 @@ _WORD: Final = 32
 _NARROW: Final = (-(2**31), 2**31 - 2)
 _MEMBERS_32: Final = 31
 _TAKEN: Final = frozenset({"decide", "commit", "memory", "text"})
+_TAKEN_OVER_TIME: Final = _TAKEN | {"tick", "state_ok", "next_deadline"}
 _OPTIONAL: Final = (("out.roles", 64), ("out.expires", 64), ("out.retry", 64))
 """Cells that stand there if some rule has a use for them, which the schema does not tell."""
 
@@ -31,9 +33,10 @@ _OPTIONAL: Final = (("out.roles", 64), ("out.expires", 64), ("out.retry", 64))
 # --- what a module of a schema exports -----------------------------------------------------------
 
 
-def export_name(field: str) -> str:
+def export_name(schema: EdgeSchema, field: str) -> str:
     """The name under which a field's variable is exported."""
-    return f"field.{field}" if field in _TAKEN else field
+    taken = _TAKEN if schema.time is None else _TAKEN_OVER_TIME
+    return f"field.{field}" if field in taken else field
 
 
 def scanned(schema: EdgeSchema) -> tuple[EdgeField, ...]:
@@ -48,10 +51,24 @@ def variables(schema: EdgeSchema) -> Iterator[tuple[str, int]]:
         if one.optional:
             yield f"has.{one.name}", 32
         if one.kind not in TEXT_KINDS:
-            yield export_name(one.name), _width(one)
+            yield export_name(schema, one.name), _width(one)
         yield from ((f"class.{one.name}.{part}", 32) for part in range(one.classes))
     yield from ((f"same.{a}.{b}", 32) for a, b in schema.same)
     yield from ((f"param.{one.name}", _width(one)) for one in schema.params)
+    if schema.time is not None:
+        yield from _over_time(schema.time)
+
+
+def _over_time(time: EdgeTime) -> Iterator[tuple[str, int]]:
+    """The variables of samples and of the state."""
+    yield "clock.now", 64
+    for sample in time.samples:
+        own = (one for one in sample.fields if one.kind not in TEXT_KINDS)
+        yield from ((sample.variable(one), _width(one)) for one in own)
+    for scope in time.scopes:
+        yield f"clock.{scope}", 64
+        own_cells = (cell for cell in time.cells if cell.scope == scope)
+        yield from ((cell.name, _width(cell.field)) for cell in own_cells)
 
 
 def cells(schema: EdgeSchema) -> Iterator[tuple[str, int]]:
@@ -68,6 +85,14 @@ def cells(schema: EdgeSchema) -> Iterator[tuple[str, int]]:
     yield from _words("out.remedies", len(schema.remedies))
     for number, remedy in enumerate(schema.remedies):
         yield from _computed(f"out.remedy.{number}", remedy.values)
+    if schema.time is not None:
+        yield "out.deadline", 64
+
+
+def functions(time: EdgeTime) -> tuple[str, ...]:
+    """What a module over time exports beside `decide`."""
+    samples = (one.function for one in time.samples)
+    return ("commit", "tick", *samples, "state_ok", "next_deadline")
 
 
 def _width(one: EdgeField) -> int:
@@ -113,7 +138,7 @@ class Engine:
         self._memories: Final = dict(_only(exports, wasmtime.Memory))
         self._widths: Final = {name: self._width(one) for name, one in self._globals.items()}
         self._check_globals(schema)
-        self._check_functions(scanned(schema))
+        self._check_functions(schema)
         self.variables: Final = tuple(name for name, _ in variables(schema))
 
     def write(self, name: str, value: int) -> None:
@@ -134,9 +159,9 @@ class Engine:
         self._memories["memory"].write(self._store, text, at)
         return self._call(f"classify.{field}", at, len(text))
 
-    def decide(self) -> int:
-        """Take a decision: 0, or −1 for an invalid request."""
-        return self._call("decide")
+    def run(self, function: str) -> int:
+        """What a function without arguments answers: 0, or −1 for an invalid request (docs/edge.md has more)."""
+        return self._call(function)
 
     def _call(self, name: str, *arguments: int) -> int:
         try:
@@ -166,8 +191,10 @@ class Engine:
             if name != "text" and not one.type(self._store).mutable:
                 raise ArtefactError(f"export `{name}`", "cannot be written")
 
-    def _check_functions(self, texts: tuple[EdgeField, ...]) -> None:
+    def _check_functions(self, schema: EdgeSchema) -> None:
+        texts = scanned(schema)
         wanted = {"decide": 0} | {f"classify.{one.name}": 2 for one in texts}
+        wanted |= dict.fromkeys(functions(schema.time) if schema.time else (), 0)
         for name, count in wanted.items():
             signature = (["i32"] * count, ["i32"])
             if name not in self._functions or self._signature(name) != signature:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from govlang.native.errors import ArtefactError
+from govlang.runtime.edge_schema_time import EdgeTime, read_time
 
 SCHEMA_VERSION: Final = 1
 TEXT_KINDS: Final = frozenset({"text", "path", "key"})
@@ -97,6 +98,7 @@ class EdgeSchema:
     duties: tuple[Duty, ...]
     remedies: tuple[Remedy, ...]
     same: tuple[tuple[str, str], ...]
+    time: EdgeTime | None
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -177,6 +179,7 @@ def _schema(plain: Mapping[str, Any]) -> EdgeSchema:
             for one in plain.get("remedies", ())
         ),
         same=tuple((_text(a), _text(b)) for a, b in plain.get("same", ())),
+        time=read_time(plain["time"], _field) if "time" in plain else None,
     )
 
 

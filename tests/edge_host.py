@@ -14,6 +14,7 @@ from govlang.compiler import interface, ir
 from govlang.compiler.interpret import DEFAULT_RULE, INVALID_REQUEST, Outcome
 from govlang.compiler.obligations import argument, decimal
 from govlang.compiler.program import Variable
+from govlang.compiler.step import CLOCK_FAULT_RULE
 from govlang.compiler.text_classes import TextClasses
 
 Values = Mapping[str, int | str]
@@ -75,7 +76,7 @@ def broken(rng: random.Random, one: Variable) -> int | None:
 
 def rule_name(policy: ir.Policy, cells: Mapping[str, int]) -> str:
     """The name of the deciding rule."""
-    names = (*(rule.id for rule in policy.rules), DEFAULT_RULE, INVALID_REQUEST)
+    names = (*(rule.id for rule in policy.rules), DEFAULT_RULE, INVALID_REQUEST, CLOCK_FAULT_RULE)
     return names[cells["out.rule"]]
 
 

@@ -8,7 +8,7 @@
 import { createInterface } from "node:readline";
 
 import { clockOf } from "../runtime/js/clock.mjs";
-import { ModuleError, Policy } from "../runtime/js/govlang.mjs";
+import { ModuleError, Policy, StateError } from "../runtime/js/govlang.mjs";
 import { quotient } from "../runtime/js/numbers.mjs";
 import { InvalidField, readValue } from "../runtime/js/request.mjs";
 import { readSchema } from "../runtime/js/schema.mjs";
@@ -61,12 +61,36 @@ function readings({ read, module }) {
   });
 }
 
+// {"trace": [STEP …], "module"}: a STEP is {"commit" or "decide": request, "nowMs"}, {"observe": step}, {"save": nowMs}
+// or {"restore": base64, "nowMs", "downtimeMs"}.
+async function traced({ trace, module, params = {}, key = null }) {
+  const policy = await Policy.load(bytes(module), { params, key });
+  return trace.map((step) => {
+    try {
+      return tracedStep(policy, step);
+    } catch (error) {
+      if (error instanceof StateError) return { code: error.code, message: error.message };
+      throw error;
+    }
+  });
+}
+
+function tracedStep(policy, step) {
+  const { nowMs, downtimeMs } = step;
+  if ("commit" in step) return policy.commit(step.commit, { nowMs });
+  if ("decide" in step) return policy.decide(step.decide, { nowMs });
+  if ("observe" in step) return policy.observe(step.observe);
+  if ("save" in step) return Buffer.from(policy.save({ nowMs: step.save })).toString("base64");
+  return policy.restore(new Uint8Array(bytes(step.restore)), { nowMs, downtimeMs }) ?? null;
+}
+
 function times({ clock, module }) {
   const fields = clockOf(readSchema(new WebAssembly.Module(bytes(module))));
   return clock.map((nowMs) => fields(nowMs));
 }
 
 function answer(job) {
+  if ("trace" in job) return traced(job);
   if ("decide" in job) return decisions(job);
   if ("load" in job) return loaded(job);
   if ("divide" in job) return job.divide.map(([top, bottom]) => quotient(BigInt(top), BigInt(bottom)));

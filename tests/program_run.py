@@ -7,10 +7,12 @@ stays in 64 bits, values fit the slots and cells that take them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import assert_never
 
 from govlang.compiler.interpret import arithmetic, compare, set_test
 from govlang.compiler.program import (
+    KIND,
     Arith,
     Bit,
     Both,
@@ -19,10 +21,14 @@ from govlang.compiler.program import (
     Condition,
     Decide,
     Either,
+    End,
     Flag,
     FloorDiv,
     Gather,
+    Grown,
     Inside,
+    Keep,
+    Let,
     Load,
     Mark,
     MaskTest,
@@ -39,6 +45,7 @@ from govlang.compiler.program import (
     Truth,
     Unpacked,
     Value,
+    Variable,
     Way,
     When,
 )
@@ -48,16 +55,43 @@ class RefusedError(Exception):
     """The step is refused by a variable or an assumption."""
 
 
+class EndedError(Exception):
+    """The step has ended without an outcome."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a step over time came to: its answer, the cells of the outcome, the state behind it."""
+
+    answer: int
+    cells: dict[str, int]
+    state: dict[str, int]
+
+
 def run(program: Program, variables: Mapping[str, int]) -> dict[str, int]:
     """The cells of the outcome; masks as they are, whatever their sign was."""
-    step = _Step(program, variables)
+    return run_sample(program, variables).cells
+
+
+def run_sample(
+    program: Program, variables: Mapping[str, int], kind: int = 0, *, keep: bool = True
+) -> Done:
+    """What a step does; of a policy over time with a sample of a kind."""
+    step = _Step(program, variables, keep=keep)
+    if program.policy.time is not None:
+        step.slots[KIND] = kind
+    neutral = {cell.name: cell.neutral for cell in program.cells}
     try:
         step.take(program.body)
     except RefusedError as refused:
-        neutral = {cell.name: cell.neutral for cell in program.cells}
-        return neutral | {"out.invalid": int(refused.args[0])}
+        number, answer = refused.args
+        assert not step.state
+        cells = {} if program.silent else neutral | {"out.invalid": int(number)}
+        return Done(int(answer), cells, {})
+    except EndedError:
+        return Done(0, neutral | {"out.invalid": -1}, step.state)
     assert step.cells.keys() == {cell.name for cell in program.cells}
-    return step.cells
+    return Done(0, step.cells, step.state)
 
 
 def fits(value: int, width: int, *, mask: bool) -> bool:
@@ -65,8 +99,12 @@ def fits(value: int, width: int, *, mask: bool) -> bool:
 
 
 class _Step:
-    def __init__(self, program: Program, variables: Mapping[str, int]) -> None:
+    def __init__(
+        self, program: Program, variables: Mapping[str, int], *, keep: bool = True
+    ) -> None:
         self.program = program
+        self.keep = keep
+        self.state: dict[str, int] = {}
         self.variables = variables
         self.slots: dict[Slot, int] = {}
         self.cells: dict[str, int] = {}
@@ -85,9 +123,21 @@ class _Step:
             case Load(slot=slot):
                 self.load(one)
                 assert slot.name == one.variable.name
-            case Refuse(condition=condition, number=number):
+            case Refuse(condition=condition, number=number, answer=answer):
                 if self.holds(condition):
-                    raise RefusedError(number)
+                    raise RefusedError(number, answer)
+            case End(condition=condition):
+                if self.holds(condition):
+                    raise EndedError
+            case Let(slot=slot, value=value, domain=domain):
+                assert slot not in self.slots
+                assert self.width(value) >= slot.width
+                self.set(slot, self.any_width(value))
+                assert domain is None or domain[0] <= self.slots[slot] <= domain[1], one
+            case Keep(condition=condition, stores=stores):
+                found = {one.name: self.kept(one, value) for one, value in stores}
+                if self.keep and self.holds(condition):
+                    self.state |= found
             case Start(slot=slot, value=value):
                 assert slot not in self.slots
                 self.set(slot, self.value(value, slot.width))
@@ -125,16 +175,23 @@ class _Step:
         one = load.variable
         assert self.program.variables[load.number] == one
         present = all(self.slots[self.variable(index)] for index in one.has)
+        present = present and (load.asked is None or self.slots[load.asked] == 1)
         value = self.variables[one.name] if present else one.absent
         if one.mask and value < 0:
             value += 2**one.width
-        if not one.lo <= value <= one.hi or (one.mask and value & ~one.hi):
-            raise RefusedError(load.number)
+        inside = one.lo <= value <= one.hi or value in one.beside
+        if not inside or (one.mask and value & ~one.hi):
+            raise RefusedError(load.number, load.answer)
         self.set(load.slot, value)
 
     def variable(self, index: int) -> Slot:
         one = self.program.variables[index]
         return Slot(one.name, one.width, one.mask)
+
+    def kept(self, one: Variable, value: Value) -> int:
+        found = self.any_width(value)
+        assert one.lo <= found <= one.hi, (one, found)
+        return found
 
     # --- values ----------------------------------------------------------------------------------
 
@@ -148,6 +205,9 @@ class _Step:
                 return value.width
             case Arith() | FloorDiv():
                 return 64
+            case Grown(slot=slot, since=since):
+                assert slot.width == since.width
+                return slot.width
             case Choose(then=then, otherwise=otherwise):
                 assert self.width(then) == self.width(otherwise)
                 return self.width(then)
@@ -173,6 +233,11 @@ class _Step:
                 return self.value(dividend, 64) // divisor
             case Choose(condition=condition, then=then, otherwise=otherwise):
                 return self.any_width(then if self.holds(condition) else otherwise)
+            case Grown(slot=slot, since=since, cap=cap, still=still):
+                value_, passed = self.slots[slot], self.slots[since]
+                assert passed >= 0
+                assert value_ >= 0 or still
+                return value_ if value_ < 0 else min(cap, value_ + passed)
             case Unpacked(slot=slot, shift=shift, mask=mask, top=top):
                 assert slot.width == 32
                 assert self.slots[slot] >= 0

@@ -59,16 +59,35 @@ def ranges_without(value: int, lo: int, hi: int) -> ir.Ranges:
     return tuple(dict.fromkeys((a, b) for a, b in ends if a <= b))
 
 
-def random_time_policy(rng: random.Random) -> ir.Policy:
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Whose state is kept: scopes, the key, and whether some samples are shared."""
+
+    scopes: tuple[str, ...] = SCOPES
+    key: str | None = KEY.name
+    shared: bool = True
+
+
+EVERYWHERE = Keeping()
+BOARDS = (
+    Keeping((ir.SHARED, KEY.name)),
+    Keeping((KEY.name,), shared=False),
+    Keeping((ir.SHARED,), key=None),
+)
+"""What a board can keep."""
+
+
+def random_time_policy(rng: random.Random, keeping: Keeping = EVERYWHERE) -> ir.Policy:
     """A policy that remembers."""
     base = random_policy(rng, Shape(fields=4, rules=6, depth=2))
-    return _Maker(rng, replace(base, fields=(*base.fields, KEY, OTHER))).policy()
+    return _Maker(rng, replace(base, fields=(*base.fields, KEY, OTHER)), keeping).policy()
 
 
 @dataclass(slots=True)
 class _Maker:
     rng: random.Random
     base: ir.Policy
+    keeping: Keeping
     memory: Memory = field(default_factory=Memory)
     read: list[tuple[str, ir.BoolExpr]] = field(default_factory=list)
     """Conditions over cells, each with the scope of its cells."""
@@ -78,7 +97,7 @@ class _Maker:
 
     def policy(self) -> ir.Policy:
         rng = self.rng
-        for scope in SCOPES:
+        for scope in self.keeping.scopes:
             if rng.random() < 0.7:
                 self.scope(scope)
         self.permit()
@@ -86,8 +105,8 @@ class _Maker:
         time = ir.Time(
             (*cells, *self.cells),
             (*updates, *self.extra),
-            SAMPLES,
-            KEY.name,
+            tuple(replace(s, shared=s.shared and self.keeping.shared) for s in SAMPLES),
+            self.keeping.key,
             2**40,
             tuple(one for one in (ir.GAP_FIELD, ir.FAULT_FIELD) if rng.random() < 0.3),
             rules_read_clock=rng.random() < 0.3,
@@ -259,14 +278,15 @@ class _Maker:
 
     def permit(self) -> None:
         here = ir.FieldValue(PERMIT)
-        self.cells.append(ir.Cell(ir.cell_field(PERMIT, 0, 3), KEY.name, 0))
+        home = self.keeping.scopes[-1] if OTHER.name not in self.keeping.scopes else KEY.name
+        self.cells.append(ir.Cell(ir.cell_field(PERMIT, 0, 3), home, 0))
         more = ir.Arith(ArithOp.LEAST, ir.Arith(ArithOp.ADD, here, ir.IntConst(1)), ir.IntConst(3))
         spent = ir.conjunction((sampled("r"), ir.InRanges(PERMIT, ((1, 3),))))
         self.extra += [
             ir.Update(Stage.TAKE, PERMIT, sampled("d"), more),
             ir.Update(Stage.TAKE, PERMIT, spent, ir.Arith(ArithOp.SUB, here, ir.IntConst(1))),
         ]
-        self.read.append((KEY.name, ir.InRanges(PERMIT, ((1, 3),))))
+        self.read.append((home, ir.InRanges(PERMIT, ((1, 3),))))
 
     # --- rules -----------------------------------------------------------------------------------
 
@@ -296,6 +316,7 @@ class Histories:
 
     policy: ir.Policy
     rng: random.Random
+    keys: tuple[str, ...] = KEYS
     requests: Requests = field(init=False)
 
     def __post_init__(self) -> None:
@@ -325,8 +346,12 @@ class Histories:
 
     def sample(self, at: int) -> Sample:
         rng = self.rng
-        who = rng.choice(KEYS)
+        who = rng.choice(self.keys)
+        assert self.policy.time is not None
+        keyed = self.policy.time.key is not None
         match rng.randrange(9):
+            case 0 if len(self.keys) == 1:
+                return Tick(at, who if keyed else None)
             case 0:
                 return Tick(at, rng.choice((None, who)))
             case 1 | 2 | 3 | 4:
@@ -334,9 +359,9 @@ class Histories:
                 values |= {KEY.name: who, OTHER.name: rng.choice(KEYS)}
                 return Request(values, at)
             case _:
-                one = rng.choice(SAMPLES)
+                one = rng.choice(self.policy.time.samples)
                 carried = {f.name: self.carried(f) for f in one.fields}
-                return Report(one.name, carried, at, None if one.shared else who)
+                return Report(one.name, carried, at, who if keyed and not one.shared else None)
 
     def carried(self, one: ir.Field) -> int | str:
         return self.rng.choice(KEYS) if one.is_text else self.rng.randint(one.lo, one.hi)

@@ -27,6 +27,7 @@ from govlang.compiler.text_classes import TextClasses, classify_fields
 from govlang.compiler.wasm import export_name, wasm_module
 
 SNAPSHOT = "sha256:" + "0" * 64
+TOLD = ("out.", "state.", "shared.", "clock.")
 RUNNER = Path(__file__).parent / "wasm_runner.mjs"
 
 
@@ -165,7 +166,7 @@ def _called(
     cells = {
         name: one.value(store)
         for name, one in exports.items()
-        if isinstance(one, wasmtime.Global) and name.startswith("out.")
+        if isinstance(one, wasmtime.Global) and name.startswith(TOLD)
     }
     return Answer(result, cells)
 

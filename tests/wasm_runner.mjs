@@ -2,7 +2,7 @@
 //
 // A job is {"module": base64, "steps": [STEP …]}, done in order on one instance. A STEP is
 // ["set", global, "integer"], ["write", address, base64] or ["call", function, argument …]. A call answers with
-// {"result": n, "out": {cell: "integer"}}, anything else with null; what was thrown answers with {"trap": message}.
+// {"result": n, "out": {cell: "integer"}} (over time: with the state), anything else with null; what was thrown answers with {"trap": message}.
 import { createInterface } from "node:readline";
 
 const bytes = (text) => Buffer.from(text, "base64");
@@ -10,7 +10,7 @@ const bytes = (text) => Buffer.from(text, "base64");
 function cells(exports) {
   const found = {};
   for (const [name, one] of Object.entries(exports)) {
-    if (name.startsWith("out.")) found[name] = String(one.value);
+    if (/^(out|state|shared|clock)\./.test(name)) found[name] = String(one.value);
   }
   return found;
 }

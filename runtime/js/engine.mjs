@@ -7,13 +7,14 @@
 import { ModuleError, isText } from "./schema.mjs";
 
 const TAKEN = ["decide", "commit", "memory", "text"];
+const TAKEN_OVER_TIME = [...TAKEN, "tick", "state_ok", "next_deadline"];
 const OPTIONAL = ["out.roles", "out.expires", "out.retry"]; // there if some rule has a use for them
 const WORD = 32;
 const encoder = new TextEncoder();
 
 /** The name under which a field's variable is exported. */
-export function exportName(field) {
-  return TAKEN.includes(field) ? `field.${field}` : field;
+export function exportName(schema, field) {
+  return (schema.time === null ? TAKEN : TAKEN_OVER_TIME).includes(field) ? `field.${field}` : field;
 }
 
 /** The texts whose bytes the module wants to see. */
@@ -26,11 +27,27 @@ export function scanned(schema) {
 function* variables(schema) {
   for (const one of schema.fields) {
     if (one.optional) yield [`has.${one.name}`, 32];
-    if (!isText(one)) yield [exportName(one.name), widthOf(one)];
+    if (!isText(one)) yield [exportName(schema, one.name), widthOf(one)];
     for (let part = 0; part < one.classes; part += 1) yield [`class.${one.name}.${part}`, 32];
   }
   for (const pair of schema.same) yield [`same.${pair.join(".")}`, 32];
   for (const one of schema.params) yield [`param.${one.name}`, widthOf(one)];
+  if (schema.time !== null) yield* overTime(schema.time);
+}
+
+/** The variables of samples and of the state. */
+function* overTime(time) {
+  yield ["clock.now", 64];
+  for (const one of time.samples.flatMap((sample) => sample.fields)) if (!isText(one)) yield [one.variable, widthOf(one)];
+  for (const scope of time.scopes) {
+    yield [`clock.${scope}`, 64];
+    for (const cell of time.cells) if (cell.scope === scope) yield [cell.name, widthOf(cell.field)];
+  }
+}
+
+/** What a module over time exports beside `decide`. */
+function functions(time) {
+  return ["commit", "tick", ...time.samples.map((one) => one.function), "state_ok", "next_deadline"];
 }
 
 /** Every cell of the outcome with its width. */
@@ -43,6 +60,7 @@ function* cells(schema) {
   for (const name of OPTIONAL) yield [name, 64];
   yield* words("out.remedies", schema.remedies.length);
   for (const [number, one] of schema.remedies.entries()) yield* computed(`out.remedy.${number}`, one.values);
+  if (schema.time !== null) yield ["out.deadline", 64];
 }
 
 function widthOf(one) {
@@ -84,7 +102,7 @@ export class Engine {
     }
     const texts = scanned(schema);
     this.#checkGlobals(schema, texts);
-    this.#checkFunctions(texts);
+    this.#checkFunctions(schema, texts);
     this.variables = [...variables(schema)].map(([name]) => name);
   }
 
@@ -108,9 +126,9 @@ export class Engine {
     return this.#call(`classify.${field}`, at, bytes.length);
   }
 
-  /** Take a decision: 0, or −1 for an invalid request. */
-  decide() {
-    return this.#call("decide");
+  /** What a function without arguments answers: 0, or −1 for an invalid request (docs/edge.md has more). */
+  run(name) {
+    return this.#call(name);
   }
 
   #call(name, ...given) {
@@ -153,8 +171,9 @@ export class Engine {
     }
   }
 
-  #checkFunctions(texts) {
-    for (const name of ["decide", ...texts.map((one) => `classify.${one.name}`)]) {
+  #checkFunctions(schema, texts) {
+    const remembering = schema.time === null ? [] : functions(schema.time);
+    for (const name of ["decide", ...remembering, ...texts.map((one) => `classify.${one.name}`)]) {
       if (typeof this.#exports[name] !== "function") throw new ModuleError(`the module has no function \`${name}\``);
     }
     const longest = Math.max(0, ...texts.map((one) => one.max));

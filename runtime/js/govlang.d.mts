@@ -19,7 +19,16 @@ export interface Outcome {
   reason: string;
   obligations: Obligation[];
   policy_snapshot: string;
+  /** Of a `commit` over time: when something can change without a sample; null: never. */
+  next_deadline_ms?: number | bigint | null;
 }
+
+/** A step of a trace that is no request; without `at_ms` it is of now. `key` is whose it is, where it is not shared. */
+export type Step = { at_ms?: number | bigint; key?: string | Record<string, string> } & (
+  | { event: string; fields?: Record<string, unknown> }
+  | { signal: string; value: unknown }
+  | { tick: unknown }
+);
 
 /** A field of the request or a parameter; `lo` and `hi` count steps of `stepNum / stepDen` of the unit. */
 export interface Field {
@@ -57,10 +66,29 @@ export interface Schema {
   /** What limits limit: fields of the request and outputs. */
   targets: Field[];
   roles: string[];
+  /** What a policy over time remembers and is told; null of another. */
+  time: Time | null;
+}
+
+/** What a policy over time keeps for the one key of its module, and the events and signals that it takes in. */
+export interface Time {
+  key: string | null;
+  longestMs: bigint;
+  stateBytes: number;
+  /** What the cells mean: a saved state is taken by an equal one only. */
+  definition: string;
+  scopes: ("shared" | "state")[];
+  cells: { field: Field; scope: string; name: string; bytes: number; initial: bigint; cap: bigint | null; freshness: boolean }[];
+  samples: { name: string; event: boolean; shared: boolean; fields: Field[]; function: string }[];
 }
 
 /** The bytes are no module that `gov build` writes, or it does what no such module does. */
 export class ModuleError extends TypeError {}
+
+/** A step, or a saved state, that cannot be used; nothing has changed then. `code` is its page in `gov help`. */
+export class StateError extends RangeError {
+  readonly code: "GOV415" | "GOV417" | "GOV418" | "GOV419";
+}
 
 export class Policy {
   private constructor();
@@ -69,14 +97,14 @@ export class Policy {
   /** The policy in the bytes of a module, or in a module that is compiled already.
    *
    * Rejects with a ModuleError if it is no module that `gov build` writes, with a RangeError for a parameter that is
-   * unknown or out of range.
+   * unknown or out of range. `key` is whose state a policy over time keeps; without it, that of the first sample.
    */
   static load(
     source: BufferSource | WebAssembly.Module,
-    options?: { params?: Record<string, unknown> },
+    options?: { params?: Record<string, unknown>; key?: string | null },
   ): Promise<Policy>;
 
-  /** The outcome of a request; `runtime` is the host's part of it, `nowMs` the time since 1970 in ms (UTC).
+  /** The outcome of a request, a question; `runtime` is the host's part of it, `nowMs` the time since 1970 in ms (UTC).
    *
    * What cannot be read is an outcome (deny by `invalid_request`), never an exception.
    */
@@ -84,4 +112,19 @@ export class Policy {
     request: Record<string, unknown>,
     options?: { runtime?: Record<string, unknown> | null; nowMs?: number | bigint | null },
   ): Outcome;
+
+  /** The outcome of a request that is carried out if it may; a policy over time remembers it. */
+  commit(
+    request: Record<string, unknown>,
+    options?: { runtime?: Record<string, unknown> | null; nowMs?: number | bigint | null },
+  ): Outcome;
+
+  /** Takes in a step that is no request; gives the next deadline in ms, null for never. Throws a StateError. */
+  observe(step: Step): number | bigint | null;
+
+  /** What the module remembers, as bytes. */
+  save(options?: { nowMs?: number | bigint }): Uint8Array;
+
+  /** Goes on from saved bytes; `downtimeMs` is how long ago they were saved, null where nobody knows. Throws a StateError. */
+  restore(bytes: Uint8Array, options?: { downtimeMs?: number | bigint | null; nowMs?: number | bigint }): void;
 }

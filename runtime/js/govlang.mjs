@@ -7,11 +7,13 @@
 
 import { clockOf } from "./clock.mjs";
 import { Engine, exportName, scanned } from "./engine.mjs";
-import { gather } from "./outcome.mjs";
+import { gather, plain } from "./outcome.mjs";
 import { InvalidField, readRequest, readValue } from "./request.mjs";
 import { ModuleError, isText, readSchema } from "./schema.mjs";
+import { ANSWER, DEADLINE, NOW, StateError, UNKNOWN, isTime, readStep, restored, save } from "./time.mjs";
 
 export { ModuleError } from "./schema.mjs";
+export { StateError } from "./time.mjs";
 
 const DECISIONS = ["allow", "limit", "throttle", "require_human", "deny"];
 
@@ -20,10 +22,12 @@ export class Policy {
   #engine;
   #clock;
   #scanned;
+  #key;
 
   /** Use `Policy.load`. */
-  constructor(engine, schema) {
+  constructor(engine, schema, key = null) {
     this.schema = schema;
+    this.#key = key;
     this.#engine = engine;
     this.#scanned = scanned(schema);
     try {
@@ -36,30 +40,108 @@ export class Policy {
   /** The policy in the bytes of a module, or in a module that is compiled already.
    *
    * Rejects with a ModuleError if it is no module that `gov build` writes, with a RangeError for a parameter that is
-   * unknown or out of range.
+   * unknown or out of range. `key` is whose state a policy over time keeps; without it, that of the first sample.
    */
-  static async load(source, { params = {} } = {}) {
+  static async load(source, { params = {}, key = null } = {}) {
     const module = source instanceof WebAssembly.Module ? source : await compiled(source);
     const schema = readSchema(module);
-    const policy = new Policy(await Engine.start(module, schema), schema);
+    const policy = new Policy(await Engine.start(module, schema), schema, key);
     for (const [name, raw] of Object.entries(params)) policy.#setParam(name, raw);
     return policy;
   }
 
-  /** The outcome of a request; `runtime` is the host's part of it, `nowMs` the time since 1970 in ms (UTC). */
-  decide(request, { runtime, nowMs = null } = {}) {
+  /** The outcome of a request, a question; `runtime` is the host's part of it, `nowMs` the time since 1970 in ms (UTC).
+   *
+   * A policy over time is asked by the clock of this machine where `nowMs` is not given.
+   */
+  decide(request, options) {
+    return this.#asked("decide", request, options);
+  }
+
+  /** The outcome of a request that is carried out if it may; a policy over time remembers it. */
+  commit(request, options) {
+    return this.#asked("commit", request, options);
+  }
+
+  #asked(name, request, { runtime, nowMs = null } = {}) {
+    const { time, timeZone } = this.schema;
+    const now = time !== null && nowMs === null ? Date.now() : nowMs;
     let values;
     try {
-      const wrong = misgiven(request, runtime, this.schema.timeZone === null ? null : nowMs);
+      const wrong = misgiven(request, runtime, timeZone === null && time === null ? null : now);
       if (wrong !== null) return this.#refused(wrong);
-      const clock = nowMs === null ? {} : this.#clock(nowMs);
+      const clock = now === null ? {} : this.#clock(now);
       values = readRequest(this.schema.fields, request, { ...clock, ...runtime });
     } catch (error) {
       if (error instanceof InvalidField) return this.#refused(this.#unreadable(error));
       return this.#refused("cannot be read"); // a getter or a proxy of the caller's threw
     }
-    return this.#decided(values);
+    return time === null ? this.#decided("decide", values) : this.#decidedOverTime(name, values, now);
   }
+
+  /* --- over time --- */
+
+  #decidedOverTime(name, values, now) {
+    if (!isTime(now)) return this.#refused("`nowMs` lies beyond what can be counted");
+    const key = this.schema.time.key === null ? null : values.get(this.schema.time.key);
+    if (this.#isOther(key)) return this.#closed("state_full", "there is no room to remember another key");
+    this.#engine.write(NOW, BigInt(now));
+    const outcome = this.#decided(name, values);
+    if (name !== "commit" || outcome.rule_id === "invalid_request") return outcome;
+    this.#key = key ?? this.#key;
+    return { ...outcome, next_deadline_ms: this.#deadline() };
+  }
+
+  /** Take in a step of a trace that is no request (an event, a signal, a tick); without `at_ms` it is of now.
+   *
+   * Gives the next time at which something can change without a sample, null for never; throws a StateError.
+   */
+  observe(step) {
+    const { time } = this.schema;
+    if (time === null) throw new StateError("GOV415", "the policy remembers nothing");
+    const read = readStep(time, step);
+    const named = read.function.replace(/^(event|signal)\./, "");
+    if (this.#isOther(read.key)) throw new StateError("GOV418", `\`${named}\` is about a key for which there is no room`);
+    for (const [name, value] of read.variables) this.#engine.write(name, value);
+    this.#engine.write(NOW, read.atMs ?? BigInt(Date.now()));
+    const answer = this.#engine.run(read.function);
+    if (answer === ANSWER.uncalled) throw new StateError("GOV417", `\`${named}\` comes after nothing that calls for it`);
+    if (answer !== ANSWER.taken) {
+      throw new StateError("GOV415", `the step cannot be taken in: ${this.#why(Number(this.#engine.read("out.invalid")))}`);
+    }
+    this.#key = read.key ?? this.#key;
+    return this.#deadline();
+  }
+
+  /** What the module remembers, as bytes that the C of the policy reads too (docs/edge.md). */
+  save({ nowMs = Date.now() } = {}) {
+    const { time } = this.schema;
+    return time === null ? new Uint8Array(0) : save(time, (name) => this.#engine.read(name), BigInt(nowMs));
+  }
+
+  /** Go on from what `save` gave; `downtimeMs` is how long ago that was, null where nobody knows.
+   *
+   * Throws a StateError if it is the state of another policy or does not add up; nothing has changed then.
+   */
+  restore(bytes, { downtimeMs = null, nowMs = Date.now() } = {}) {
+    const { time } = this.schema;
+    if (time === null) return;
+    const found = restored(time, bytes, BigInt(nowMs), downtimeMs === null ? null : BigInt(downtimeMs));
+    for (const [name, value] of found) this.#engine.write(name, value);
+  }
+
+  /** Whether a sample is about another key than that whose state the module keeps. */
+  #isOther(key) {
+    return key !== null && this.#key !== null && key !== this.#key;
+  }
+
+  #deadline() {
+    if (this.#engine.run("next_deadline") !== ANSWER.taken) throw new ModuleError("the module refuses its own state");
+    const found = this.#engine.read(DEADLINE);
+    return found === UNKNOWN ? null : plain(found);
+  }
+
+  /* --- requests --- */
 
   #unreadable(error) {
     const byClock = this.schema.fields.some((one) => one.origin === "clock" && one.name === error.field);
@@ -67,13 +149,13 @@ export class Policy {
     return `${error.message}${hint}`;
   }
 
-  #decided(values) {
-    for (const [name, value] of this.#variables(values)) this.#engine.write(name, value);
-    for (const { name } of this.#scanned) {
-      if (!values.has(name)) continue;
-      if (this.#engine.classify(name, values.get(name)) !== 0) return this.#refused(`\`${name}\` is not valid`);
+  #decided(name, values) {
+    for (const [variable, value] of this.#variables(values)) this.#engine.write(variable, value);
+    for (const { name: text } of this.#scanned) {
+      if (!values.has(text)) continue;
+      if (this.#engine.classify(text, values.get(text)) !== 0) return this.#refused(`\`${text}\` is not valid`);
     }
-    if (this.#engine.decide() !== 0) return this.#refused(this.#why(Number(this.#engine.read("out.invalid"))));
+    if (this.#engine.run(name) !== ANSWER.taken) return this.#refused(this.#why(Number(this.#engine.read("out.invalid"))));
     return this.#answered(values);
   }
 
@@ -81,13 +163,14 @@ export class Policy {
   *#variables(values) {
     for (const one of this.schema.fields) {
       if (one.optional) yield [`has.${one.name}`, values.has(one.name) ? 1n : 0n];
-      if (!isText(one)) yield [exportName(one.name), values.get(one.name) ?? one.lo];
+      if (!isText(one)) yield [exportName(this.schema, one.name), values.get(one.name) ?? one.lo];
     }
   }
 
   #answered(values) {
     const [effect, number] = ["out.decision", "out.rule"].map((name) => Number(this.#engine.read(name)));
-    const { rules } = this.schema;
+    const { rules, time } = this.schema;
+    if (time !== null && number === rules.length + 2) return this.#closed("clock_fault", "the clock went back");
     const rule = number === rules.length ? ["default", ""] : rules[number];
     if (DECISIONS[effect] === undefined || rule === undefined) {
       throw new ModuleError(`the module gave decision ${effect} by rule ${number}`);
@@ -110,8 +193,11 @@ export class Policy {
   }
 
   #refused(reason) {
-    const policy_snapshot = this.schema.snapshot;
-    return { decision: "deny", rule_id: "invalid_request", reason, obligations: [], policy_snapshot };
+    return this.#closed("invalid_request", reason);
+  }
+
+  #closed(rule_id, reason) {
+    return { decision: "deny", rule_id, reason, obligations: [], policy_snapshot: this.schema.snapshot };
   }
 
   #setParam(name, raw) {

@@ -94,7 +94,8 @@ function inUnit(steps, field) {
   return top % field.stepDen === 0n ? plain(top / field.stepDen) : quotient(top, field.stepDen);
 }
 
-function plain(value) {
+/** A whole number as a number where a double holds it, else as a BigInt. */
+export function plain(value) {
   const safe = value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER;
   return safe ? Number(value) : value;
 }

@@ -3,6 +3,8 @@
  * What always holds: what is not of the documented form is refused with a ModuleError.
  */
 
+import { timeOf } from "./time.mjs";
+
 const VERSION = 1;
 const TEXT_KINDS = ["text", "path", "key"];
 const KINDS = [...TEXT_KINDS, "number", "enum", "set", "bool", "time", "duration"];
@@ -54,6 +56,7 @@ function schemaOf(plain) {
     remedies: list(plain.remedies).map((one) => ({ text: text(one.text), values: valuesOf(one.with, inputs) })),
     same: list(plain.same).map(([a, b]) => [text(a), text(b)]),
     roles: inputs.get("approved")?.members ?? [],
+    time: plain.time === undefined ? null : timeOf(plain.time, fieldOf),
   };
 }
 

@@ -14,7 +14,7 @@ from ir_strategies import Requests, all_requests, random_params, random_policy, 
 from program_run import run
 from tables import policy_of
 
-from govlang.compiler import interface, ir, steps
+from govlang.compiler import interface, ir, steps_rules
 from govlang.compiler.interpret import decide, default_params
 from govlang.compiler.program import Decide, Inside, Mark, MaskTest, Program, Switch, When
 from govlang.compiler.program_walk import all_reads
@@ -59,7 +59,7 @@ def test_a_step_decides_as_the_interpreter(batch: int) -> None:
 def test_rules_that_are_told_apart_decide_as_the_interpreter(
     batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "FEW", 0)
+    monkeypatch.setattr(steps_rules, "FEW", 0)
     for seed in range(1000 + batch * BATCH, 1000 + (batch + 1) * BATCH):
         agree(seed)
 
@@ -70,7 +70,7 @@ def test_rules_that_are_told_apart_decide_as_the_interpreter(
 def test_steps_decide_as_the_interpreter_on_many_policies(
     batch: int, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "FEW", few)
+    monkeypatch.setattr(steps_rules, "FEW", few)
     for seed in range(10_000 + batch * BATCH, 10_000 + (batch + 1) * BATCH):
         agree(seed, 100)
 
@@ -232,7 +232,7 @@ def test_every_cell_and_variable_of_the_interface_is_there() -> None:
 
 def test_what_rules_mark_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """C declares no slot that nothing reads; of rules that never fire one still marked that it stands."""
-    monkeypatch.setattr(steps, "FEW", 0)
+    monkeypatch.setattr(steps_rules, "FEW", 0)
     never = ir.InRanges("risk", ())
     names = ("a", "b")
     rules = tuple(

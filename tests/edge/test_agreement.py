@@ -17,7 +17,7 @@ from edge_trials import Trial, differences, trial, unproved
 from host_cases import CROWD, NAMESAKES
 from ir_strategies import Shape, random_policy, random_shape
 
-from govlang.compiler import ir, steps
+from govlang.compiler import ir, steps_rules
 from govlang.compiler.frontend import compile_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +74,7 @@ def test_many_random_policies_agree_everywhere_and_are_proved(seeds: range, tmp_
 def test_rules_that_are_told_apart_agree_everywhere_and_are_proved(
     seeds: range, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "FEW", 0)
+    monkeypatch.setattr(steps_rules, "FEW", 0)
     hold(trials(seeds, REQUESTS), tmp_path)
 
 
@@ -83,7 +83,7 @@ def test_rules_that_are_told_apart_agree_everywhere_and_are_proved(
 def test_many_rules_that_are_told_apart_agree_everywhere_and_are_proved(
     seeds: range, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "FEW", 0)
+    monkeypatch.setattr(steps_rules, "FEW", 0)
     hold(trials(seeds, LONG_REQUESTS), tmp_path)
 
 

@@ -44,7 +44,7 @@ def test_the_package_says_what_it_holds() -> None:
 
 
 USE = """\
-import { ModuleError, Policy, type Outcome, type Obligation } from "govlang";
+import { ModuleError, Policy, StateError, type Outcome, type Obligation } from "govlang";
 
 const policy: Policy = await Policy.load(new Uint8Array(0), { params: { heavy: 0.8 } });
 const compiled: Policy = await Policy.load(await WebAssembly.compile(new ArrayBuffer(8)));
@@ -59,6 +59,16 @@ function show(one: Obligation): string {
 }
 const fields: string[] = policy.schema.fields.map((one) => `${one.name} ${one.hi - one.lo} ${one.kind}`);
 const error: TypeError = new ModuleError("x");
+const kept: Policy = await Policy.load(new Uint8Array(0), { key: "d7" });
+const until: number | bigint | null = kept.observe({ event: "restart", key: { drone: "d7" }, at_ms: 3 });
+kept.observe({ signal: "voltage", value: 11.5, key: "d7" });
+kept.observe({ tick: true });
+const saved: Uint8Array = kept.save({ nowMs: 4 });
+kept.restore(saved, { downtimeMs: null, nowMs: 5n });
+const committed: Outcome = kept.commit({ drone: "d7" }, { nowMs: 6 });
+const cells: number[] = kept.schema.time!.cells.map((one) => one.bytes);
+const state: RangeError = new StateError("x");
+console.log(until, committed.next_deadline_ms, cells, state);
 console.log(told, outcome.obligations.map(show), fields, error, compiled.schema.params[0]!.stepDen);
 // @ts-expect-error a policy is loaded, not made
 new Policy();
@@ -68,6 +78,8 @@ Policy.load();
 outcome.ruleId;
 // @ts-expect-error times are numbers
 policy.decide({}, { nowMs: "3" });
+// @ts-expect-error a step is an event, a signal or a tick
+kept.observe({ at_ms: 3 });
 // @ts-expect-error there are five effects
 if (outcome.decision === "maybe") console.log(1);
 """
@@ -107,5 +119,6 @@ def test_what_is_declared_is_there() -> None:
     )
     exported, own, made = json.loads(done.stdout)
     assert set(exported) == classes
-    assert {*own, *made} >= {"decide", "load"}
-    assert {"decide", "load"} <= set(re.findall(r"^  (?:static )?(\w+)\(", declared, re.MULTILINE))
+    methods = {"decide", "commit", "observe", "save", "restore", "load"}
+    assert {*own, *made} >= methods
+    assert methods <= set(re.findall(r"^  (?:static )?(\w+)\(", declared, re.MULTILINE))

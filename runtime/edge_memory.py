@@ -1,0 +1,196 @@
+"""What a module remembers, from Python: steps that are no request, and the state as bytes.
+
+In: steps of a trace (contract: "A trace step"), blobs of `save`.  Out: a function of the module with its variables;
+blobs of docs/edge.md, which the C of the policy writes and reads too.
+
+What always holds: a step or a blob that cannot be used is a coded error, and the state is as it was.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from govlang.native.errors import TableError
+from govlang.native.layout import NEVER, TIME_MAX, UNKNOWN
+from govlang.native.request import InvalidFieldError, read_request
+from govlang.runtime.edge_schema_time import STATE_HEAD, EdgeSample, EdgeTime
+from govlang.runtime.memory import unusable
+
+if TYPE_CHECKING:
+    from govlang.runtime.edge_engine import Engine
+
+NOW: Final = "clock.now"
+DEADLINE: Final = "out.deadline"
+
+TAKEN, INVALID, DAMAGED, UNCALLED = 0, -1, -3, -4
+"""What a function of a module answers."""
+
+MAGIC: Final = b"govboard"
+MAJOR: Final = 1
+_HEAD: Final = struct.Struct("<8sHHIQq")
+_SUMMED_FROM: Final = 16
+
+
+# --- steps ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A step as the module takes it: the function, its variables, the time and whose it is."""
+
+    function: str
+    variables: Mapping[str, int]
+    at_ms: int | None
+    key: str | None
+
+
+def read_step(time: EdgeTime, step: Mapping[str, Any]) -> Reading:
+    """A step of a trace.
+
+    Raises:
+        TableError: GOV415, no such step, or a value that does not fit.
+    """
+    at_ms = step.get("at_ms")
+    if at_ms is not None and (type(at_ms) is not int or abs(at_ms) > TIME_MAX):
+        raise unusable("`at_ms` must be a whole number of milliseconds")
+    key = _key(time, step.get("key"))
+    match step:
+        case {"event": str(name)}:
+            sample, values = _sample(time, name, is_event=True), step.get("fields", {})
+        case {"signal": str(name), "value": value}:
+            sample, values = _sample(time, name, is_event=False), {name: value}
+        case {"tick": _}:
+            return Reading("tick", {}, at_ms, key)
+        case _:
+            raise unusable("the step is neither an event, nor a signal, nor a tick")
+    if (time.key is not None and not sample.is_shared) != (key is not None):
+        raise unusable(f"`{sample.name}` " + ("lacks its key" if key is None else "has no key"))
+    if not isinstance(values, Mapping):
+        raise unusable(f"the fields of `{sample.name}` must be an object")
+    try:
+        read = read_request(sample.fields, values, None)
+    except InvalidFieldError as error:
+        raise unusable(str(error)) from None
+    carried = {
+        sample.variable(one): int(read[one.name])
+        for one in sample.fields
+        if not isinstance(read[one.name], str)
+    }
+    return Reading(sample.function, carried, at_ms, key)
+
+
+def _key(time: EdgeTime, key: Any) -> str | None:
+    if isinstance(key, Mapping):
+        if set(key) != {time.key}:
+            raise unusable(f"the key must name `{time.key}` and nothing else")
+        key = key[time.key]
+    if key is not None and (not isinstance(key, str) or time.key is None):
+        raise unusable("the key must be a text" if time.key else "the policy has no key")
+    return key
+
+
+def _sample(time: EdgeTime, name: str, *, is_event: bool) -> EdgeSample:
+    for one in time.samples:
+        if one.name == name and one.is_event is is_event:
+            return one
+    raise unusable(f"the policy declares no {'event' if is_event else 'signal'} `{name}`")
+
+
+# --- the state as bytes --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A variable of the state among the bytes; `freshness` is the cap of the age of a signal's last sample."""
+
+    name: str
+    bytes: int
+    lo: int
+    hi: int
+    is_time: bool = False
+    freshness: int | None = None
+
+
+def places(time: EdgeTime) -> Iterator[Place]:
+    """Every variable of the state, in order."""
+    for scope in time.scopes:
+        yield Place(f"clock.{scope}", STATE_HEAD, -TIME_MAX, TIME_MAX, is_time=True)
+        for cell in time.cells:
+            if cell.scope == scope:
+                cap = cell.cap if cell.freshness else None
+                yield Place(cell.name, cell.bytes, cell.field.lo, cell.field.hi, freshness=cap)
+
+
+def save(time: EdgeTime, engine: Engine, now_ms: int) -> bytes:
+    """The state that the module holds."""
+    body = b"".join(
+        engine.read(one.name).to_bytes(one.bytes, "little", signed=one.lo < 0)
+        for one in places(time)
+    )
+    head = _HEAD.pack(MAGIC, MAJOR, 0, 0, int(time.definition, 16), now_ms)
+    blob = head + body
+    summed = zlib.crc32(blob[_SUMMED_FROM:]).to_bytes(4, "little")
+    return blob[: _SUMMED_FROM - 4] + summed + blob[_SUMMED_FROM:]
+
+
+def restored(time: EdgeTime, blob: bytes, now_ms: int, downtime_ms: int | None) -> dict[str, int]:
+    """The variables of a saved state, on the clock of now.
+
+    Raises:
+        TableError: GOV419, it is the state of another policy or does not add up.
+    """
+    try:
+        return _restored(time, bytes(blob), now_ms, downtime_ms)
+    except ValueError as error:
+        raise TableError(
+            "GOV419",
+            f"the saved state cannot be used: {error}",
+            "go on without it, or from another one",
+        ) from None
+
+
+def _restored(time: EdgeTime, blob: bytes, now_ms: int, downtime_ms: int | None) -> dict[str, int]:
+    if len(blob) != _HEAD.size + time.state_bytes:
+        raise ValueError("it is cut off, or the state of another policy")
+    magic, major, _, summed, definition, saved_ms = _HEAD.unpack_from(blob)
+    if magic != MAGIC:
+        raise ValueError("it is no saved state of a board")
+    if major != MAJOR:
+        raise ValueError("it has another major version of the format")
+    if summed != zlib.crc32(blob[_SUMMED_FROM:]):
+        raise ValueError("it is damaged")
+    if definition != int(time.definition, 16):
+        raise ValueError("its cells mean something else than those of this policy")
+    if abs(saved_ms) > TIME_MAX:
+        raise ValueError("it was saved at no time")
+    found: dict[str, int] = {}
+    at = _HEAD.size
+    for one in places(time):
+        value = int.from_bytes(blob[at : at + one.bytes], "little", signed=one.lo < 0)
+        at += one.bytes
+        if one.is_time:
+            value = _moved(value, now_ms - saved_ms, downtime_ms)
+        elif not one.lo <= value <= one.hi:
+            raise ValueError(f"`{one.name}` is out of range")
+        elif one.freshness is not None and downtime_ms is None:
+            value = one.freshness
+        found[one.name] = value
+    return found
+
+
+def _moved(at_ms: int, shift: int, downtime_ms: int | None) -> int:
+    """When the last sample was on the clock of now; unknown where nobody knows how long it is ago."""
+    if at_ms in (NEVER, UNKNOWN):
+        return at_ms
+    if abs(at_ms) > TIME_MAX:
+        raise ValueError("a time lies beyond what can be counted")
+    if downtime_ms is None:
+        return UNKNOWN
+    moved = at_ms + shift - downtime_ms
+    if abs(moved) > TIME_MAX:
+        raise ValueError("a time lies beyond what can be counted")
+    return moved

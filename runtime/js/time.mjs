@@ -1,0 +1,224 @@
+/* What a module remembers: the part of its schema about time, steps that are no request, the state as bytes.
+ *
+ * In: steps as JSON has them, bytes of `save` (docs/edge.md; the C of the policy writes and reads the same). Out: a
+ * function of the module with its variables; bytes; the variables of a saved state.
+ * What always holds: a step or bytes that cannot be used are a StateError, and the state is as it was.
+ */
+
+import { InvalidField, readRequest } from "./request.mjs";
+
+export const NOW = "clock.now";
+export const DEADLINE = "out.deadline";
+export const ANSWER = { taken: 0, invalid: -1, damaged: -3, uncalled: -4 };
+export const TIME_MAX = 2n ** 53n - 1n;
+export const NEVER = -(2n ** 63n);
+export const UNKNOWN = 2n ** 63n - 1n;
+
+const MAGIC = 0x6472616f62766f67n; // "govboard", little-endian
+const MAJOR = 1;
+const HEAD = 32;
+const TIME_BYTES = 8;
+const SUMMED_FROM = 16;
+
+/** A step, or a saved state, that cannot be used; `code` is its page in `gov help`. */
+export class StateError extends RangeError {
+  constructor(code, message) {
+    super(message);
+    this.name = "StateError";
+    this.code = code;
+  }
+}
+
+/* --- the schema --- */
+
+/** The member `time` of a schema; what is not of the documented form throws. */
+export function timeOf(plain, fieldOf) {
+  const scopes = plain.scopes.map((one) => one.name);
+  if (!["state", "shared,state"].includes(scopes.join())) throw new RangeError("no such scopes");
+  const cells = plain.scopes.flatMap((one) => (one.cells ?? []).map((cell) => cellOf(cell, one.name, fieldOf)));
+  const stateBytes = cells.reduce((sum, one) => sum + one.bytes, TIME_BYTES * scopes.length);
+  if (stateBytes !== plain.state_bytes) throw new RangeError("other bytes");
+  if (!/^[0-9a-f]{16}$/.test(plain.definition)) throw new RangeError("no definition");
+  return {
+    key: plain.key ?? null,
+    longestMs: BigInt(plain.longest_ms),
+    stateBytes,
+    definition: plain.definition,
+    scopes,
+    cells,
+    samples: (plain.samples ?? []).map((one) => sampleOf(one, fieldOf)),
+  };
+}
+
+function cellOf(plain, scope, fieldOf) {
+  const field = fieldOf(plain);
+  const { bytes, freshness = false } = plain;
+  const [initial, cap] = [BigInt(plain.initial ?? 0), plain.cap === undefined ? null : BigInt(plain.cap)];
+  if (![1, 2, 4, 8].includes(bytes) || initial < field.lo || initial > field.hi) throw new RangeError(field.name);
+  return { field, scope, name: `${scope}.${field.name}`, bytes, initial, cap, freshness };
+}
+
+function sampleOf({ name, event = true, shared = false, fields = [] }, fieldOf) {
+  if (typeof name !== "string" || (!event && fields.length !== 1)) throw new TypeError("no sample");
+  const variableOf = (field) => (event ? `sample.${name}.${field}` : `sample.${name}`);
+  const own = fields.map(fieldOf).map((field) => ({ ...field, variable: variableOf(field.name) }));
+  return { name, event, shared, fields: own, function: `${event ? "event" : "signal"}.${name}` };
+}
+
+/* --- steps --- */
+
+/** A step as the module takes it: the function, its variables, the time (null: now) and the key (null: none). */
+export function readStep(time, step) {
+  if (step === null || typeof step !== "object") throw unusable("the step must be an object");
+  const { at_ms: at = null } = step;
+  if (at !== null && !isTime(at)) throw unusable("`at_ms` must be a whole number of milliseconds");
+  const key = keyOf(time, step.key ?? null);
+  const atMs = at === null ? null : BigInt(at);
+  const isEvent = typeof step.event === "string";
+  if (!isEvent && (typeof step.signal !== "string" || step.value === undefined)) {
+    if (step.tick === undefined) throw unusable("the step is neither an event, nor a signal, nor a tick");
+    return { function: "tick", variables: [], atMs, key };
+  }
+  const sample = sampleNamed(time, isEvent ? step.event : step.signal, isEvent);
+  const own = time.key !== null && !sample.shared;
+  if (own !== (key !== null)) throw unusable(`\`${sample.name}\` ${own ? "lacks its key" : "has no key"}`);
+  return { function: sample.function, variables: carried(sample, step), atMs, key };
+}
+
+/** Whether something is a time of a sample. */
+export function isTime(value) {
+  const whole = typeof value === "bigint" || Number.isInteger(value);
+  return whole && BigInt(value) <= TIME_MAX && BigInt(value) >= -TIME_MAX;
+}
+
+function sampleNamed(time, name, isEvent) {
+  const found = time.samples.find((one) => one.name === name && one.event === isEvent);
+  if (found === undefined) throw unusable(`the policy declares no ${isEvent ? "event" : "signal"} \`${name}\``);
+  return found;
+}
+
+function carried(sample, { fields = {}, signal, value }) {
+  const given = sample.event ? fields : { [signal]: value };
+  if (given === null || typeof given !== "object" || Array.isArray(given)) {
+    throw unusable(`the fields of \`${sample.name}\` must be an object`);
+  }
+  try {
+    const values = readRequest(sample.fields, given, {});
+    return sample.fields.map((one) => [one.variable, values.get(one.name)]).filter(([, one]) => typeof one === "bigint");
+  } catch (error) {
+    if (error instanceof InvalidField) throw unusable(error.message);
+    throw error;
+  }
+}
+
+function keyOf(time, given) {
+  let key = given;
+  if (key !== null && typeof key === "object") {
+    const names = Object.keys(key);
+    if (names.length !== 1 || names[0] !== time.key) throw unusable(`the key must name \`${time.key}\` and nothing else`);
+    key = key[time.key];
+  }
+  if (key !== null && (typeof key !== "string" || time.key === null)) {
+    throw unusable(time.key === null ? "the policy has no key" : "the key must be a text");
+  }
+  return key;
+}
+
+function unusable(message) {
+  return new StateError("GOV415", message);
+}
+
+/* --- the state as bytes --- */
+
+/** Every variable of the state, in order. */
+export function* places(time) {
+  for (const scope of time.scopes) {
+    yield { name: `clock.${scope}`, bytes: TIME_BYTES, lo: -TIME_MAX, hi: TIME_MAX, isTime: true, fresh: null };
+    for (const cell of time.cells.filter((one) => one.scope === scope)) {
+      const { name, bytes, field, freshness, cap } = cell;
+      yield { name, bytes, lo: field.lo, hi: field.hi, isTime: false, fresh: freshness ? cap : null };
+    }
+  }
+}
+
+/** The state that a module holds; `read` gives a variable by name. */
+export function save(time, read, nowMs) {
+  const bytes = new Uint8Array(HEAD + time.stateBytes);
+  put(bytes, 0, 8, MAGIC);
+  put(bytes, 8, 4, BigInt(MAJOR));
+  put(bytes, 16, 8, BigInt(`0x${time.definition}`));
+  put(bytes, 24, 8, nowMs);
+  let at = HEAD;
+  for (const one of places(time)) {
+    put(bytes, at, one.bytes, read(one.name));
+    at += one.bytes;
+  }
+  put(bytes, 12, 4, BigInt(sum(bytes)));
+  return bytes;
+}
+
+/** The variables of a saved state on the clock of now; `downtimeMs` is null where nobody knows it. */
+export function restored(time, bytes, nowMs, downtimeMs) {
+  if (!(bytes instanceof Uint8Array) || bytes.length !== HEAD + time.stateBytes) {
+    throw damaged("it is cut off, or the state of another policy");
+  }
+  if (get(bytes, 0, 8) !== MAGIC) throw damaged("it is no saved state of a board");
+  if (get(bytes, 8, 2) !== BigInt(MAJOR)) throw damaged("it has another major version of the format");
+  if (get(bytes, 12, 4) !== BigInt(sum(bytes))) throw damaged("it is damaged");
+  if (get(bytes, 16, 8) !== BigInt(`0x${time.definition}`)) {
+    throw damaged("its cells mean something else than those of this policy");
+  }
+  const savedMs = BigInt.asIntN(64, get(bytes, 24, 8));
+  if (!isTime(savedMs)) throw damaged("it was saved at no time");
+  const found = new Map();
+  let at = HEAD;
+  for (const one of places(time)) {
+    const raw = get(bytes, at, one.bytes);
+    const value = one.lo < 0n ? BigInt.asIntN(8 * one.bytes, raw) : raw;
+    found.set(one.name, one.isTime ? moved(value, nowMs - savedMs, downtimeMs) : cell(one, value, downtimeMs));
+    at += one.bytes;
+  }
+  return found;
+}
+
+function cell(one, value, downtimeMs) {
+  if (value < one.lo || value > one.hi) throw damaged(`\`${one.name}\` is out of range`);
+  return downtimeMs === null && one.fresh !== null ? one.fresh : value;
+}
+
+function moved(atMs, shift, downtimeMs) {
+  if (atMs === NEVER || atMs === UNKNOWN) return atMs;
+  if (!isTime(atMs)) throw damaged("a time lies beyond what can be counted");
+  if (downtimeMs === null) return UNKNOWN;
+  const found = atMs + shift - downtimeMs;
+  if (!isTime(found)) throw damaged("a time lies beyond what can be counted");
+  return found;
+}
+
+function damaged(why) {
+  return new StateError("GOV419", `the saved state cannot be used: ${why}`);
+}
+
+function put(bytes, at, size, value) {
+  let rest = BigInt.asUintN(64, value);
+  for (let i = 0; i < size; i += 1) {
+    bytes[at + i] = Number(rest & 255n);
+    rest >>= 8n;
+  }
+}
+
+function get(bytes, at, size) {
+  let value = 0n;
+  for (let i = size - 1; i >= 0; i -= 1) value = (value << 8n) | BigInt(bytes[at + i]);
+  return value;
+}
+
+/** The CRC-32 of the bytes behind the sum. */
+function sum(bytes) {
+  let found = 0xffffffff;
+  for (const byte of bytes.subarray(SUMMED_FROM)) {
+    found ^= byte;
+    for (let bit = 0; bit < 8; bit += 1) found = found & 1 ? (found >>> 1) ^ 0xedb88320 : found >>> 1;
+  }
+  return ~found >>> 0;
+}
