@@ -315,16 +315,19 @@ COMMAND: dict[str, Page] = {
     "GOV715": Page(
         "rules over time where only rules over single requests are built yet",
         "A policy with cells (`gov explain --state` lists them) is checked, proved, built into a bundle with its "
-        "table, and run on that by `gov test` and `gov decide`. C, WebAssembly, JSON-Logic, SMT-LIB, coverage, "
-        "generated tests, benchmarks and comparisons with another version are for policies without.",
+        "table and, if a board can keep the cells, its module, and run by `gov test` and `gov decide`. C, "
+        "JSON-Logic, SMT-LIB, coverage, generated tests, benchmarks and comparisons with another version are for "
+        "policies without.",
         "gov build p.gov -o out --emit c, where p.gov has `rule r when restart within 5 min deny`",
-        "Leave out what is named; for C let the host compute the fact and pass it in as a field `from runtime`.",
+        "Leave out what is named; a board can run the module (`--emit wasm`), or its host computes the fact and "
+        "passes it in as a field `from runtime`.",
     ),
     "GOV716": Page(
         "a board has no place for what the policy keeps",
         "C and WebAssembly keep what is shared and the state of one key: a board is one drone, one valve, one "
-        "agent. Cells that are kept by another field (`per F`) need a store of many keys.",
-        "gov build --emit c p.gov, where p.gov has `count(deletion per resource) in 10 min >= 2`",
+        "agent. Cells that are kept by another field (`per F`) need a store of many keys, so `gov build` makes the "
+        "table only and says so.",
+        "gov build --emit wasm p.gov, where p.gov has `count(deletion per resource) in 10 min >= 2`",
         "Decide this rule in the service (`gov build --emit table`), or keep it by the key or `shared`.",
     ),
     "GOV717": Page(

@@ -48,7 +48,8 @@ def test_a_bundle_holds_the_table_and_says_what_is_kept(gov, fits, pool: Path, b
     assert report["state"] == KEPT
     again = gov("build", pool, "-o", built.parent)
     assert "10 bytes of state for all, 35 for each agent, 12 for each tool" in again.out
-    assert "note[GOV715]: the bundle holds no C and no WebAssembly" in again.out
+    assert "note[GOV716]: the bundle holds no C and no WebAssembly" in again.out
+    assert "keeps state per `tool`, a board only that of one key" in again.out
 
 
 def test_what_the_manifest_tells_of_the_state_is_what_the_table_keeps(built: Path) -> None:
@@ -96,7 +97,7 @@ def test_a_question_about_a_bundle_is_explained(gov, fits, built: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("artefact_name", ["c", "wasm", "jsonlogic", "smt2"])
+@pytest.mark.parametrize("artefact_name", ["c", "jsonlogic", "smt2"])
 def test_what_there_is_not_over_time_is_refused_before_anything_is_proved(
     gov, pool: Path, tmp_path: Path, artefact_name: str
 ) -> None:
@@ -104,6 +105,86 @@ def test_what_there_is_not_over_time_is_refused_before_anything_is_proved(
     assert ran.code == 2
     assert "GOV715" in ran.err
     assert not (tmp_path / "out").exists()
+
+
+# --- boards --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def board(gov, pool: Path, tmp_path: Path) -> Path:
+    """The bundle of the same policy without what is kept by another field than its key."""
+    path = tmp_path / "board.gov"
+    lines = pool.read_text("utf-8").splitlines()
+    path.write_text("\n".join(one for one in lines if "wiped" not in one), encoding="utf-8")
+    ran = gov("build", path, "-o", tmp_path / "board", "--emit", "wasm")
+    assert ran.code == 0, ran.out
+    assert "note[GOV715]: the bundle holds no C" in ran.out
+    return tmp_path / "board" / "pool-1.0.0.govb"
+
+
+def test_a_board_gets_a_module_that_is_proved(gov, fits, board: Path) -> None:
+    bundle = load_bundle(board)
+    parts = ["core.json", "manifest.json", "policy.gov", "policy.wasm", "table.bin"]
+    assert sorted(bundle.parts) == parts
+    assert (board.parent / "pool-1.0.0.wasm").read_bytes() == bundle.parts["policy.wasm"]
+    plain = json.loads(bundle.parts["manifest.json"])
+    fits("manifest", plain)
+    assert plain["state_bytes"] > 0
+    assert plain["worst_case"]["instructions"] > 0
+    ran = gov("verify", "--no-cache", "--format", "json", board)
+    assert ran.code == 0, ran.out
+    proved = {one["property"] for one in ran.json["proved"]}
+    named = ("refusals", "ranges", "defined", "outcome", "state", "state_ok", "next_deadline")
+    assert proved >= {f"WebAssembly: {one}" for one in named}
+
+
+def test_a_module_that_forgets_is_refuted_with_a_state_and_a_sample(gov, board: Path) -> None:
+    """The way of the restart is made one of the failure, in a bundle whose hashes are right."""
+    bundle = load_bundle(board)
+    module = bundle.parts["policy.wasm"]
+    first = b"\x41\x02\x41\x01\x10\x00\x0b"
+    assert module.count(first) == 1
+    changed = module.replace(first, b"\x41\x03\x41\x01\x10\x00\x0b")
+    board.write_bytes(with_module(bundle, changed))
+    ran = gov("verify", "--no-cache", board)
+    assert ran.code == 2
+    assert "GOV416" in ran.out + ran.err
+
+
+def test_a_module_of_another_policy_is_refuted(gov, pool: Path, board: Path) -> None:
+    """A module in which a restart counts for six seconds: its name is right, its step is not."""
+    other = board.parent / "other.gov"
+    lines = [one for one in pool.read_text("utf-8").splitlines() if "wiped" not in one]
+    other.write_text("\n".join(lines).replace("restart within 5 s", "restart within 6 s"), "utf-8")
+    folder = board.parent / "other"
+    text = other.read_text("utf-8")
+    other.write_text(text.partition('test "a restart')[0], "utf-8")
+    assert gov("build", other, "-o", folder, "--emit", "wasm").code == 0
+    module = load_bundle(folder / "pool-1.0.0.govb").parts["policy.wasm"]
+    ours, theirs = (load_bundle(one).snapshot for one in (board, folder / "pool-1.0.0.govb"))
+    named = module.replace(theirs.encode(), ours.encode())
+    board.write_bytes(with_module(load_bundle(board), named))
+    ran = gov("verify", "--no-cache", "--format", "json", board)
+    assert ran.code == 1, ran.out
+    (finding,) = (one for one in ran.json["findings"] if one["code"] == "GOV307")
+    assert "the WebAssembly differs from the policy" in finding["message"]
+
+
+def test_a_module_is_refused_where_cells_are_kept_by_another_field(
+    gov, pool: Path, tmp_path: Path
+) -> None:
+    ran = gov("build", pool, "-o", tmp_path / "out", "--emit", "wasm")
+    assert ran.code == 2
+    assert "GOV716" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def with_module(bundle: Bundle, module: bytes) -> bytes:
+    """A bundle with another module, its hash as it should be."""
+    known = {**bundle.manifest.artefacts, "policy.wasm": artefact(module)}
+    manifest = bundle.manifest.model_copy(update={"artefacts": known})
+    parts = {**bundle.parts, "policy.wasm": module, "manifest.json": manifest_bytes(manifest)}
+    return pack(parts)
 
 
 # --- forged --------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def boxes_of(tree: Tree, domain: Domain) -> list[Box]:
     Raises:
         TooManyBoxesError: there would be too many.
     """
-    domain.deadline.check()
+    domain.deadline.raise_if_over()
     match tree[0]:
         case "true":
             return [{}]
@@ -80,7 +80,7 @@ def covered(box: Box, others: Sequence[Box], domain: Domain, pieces_max: int = _
     """
     pending = [box]
     for other in others:
-        domain.deadline.check()
+        domain.deadline.raise_if_over()
         pieces: list[Box] = []
         for piece in pending:
             pieces += _outside(piece, other, domain)

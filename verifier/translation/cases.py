@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from govlang.compiler import ir
 from govlang.verifier.translation.deadline import NEVER, Deadline
 from govlang.verifier.translation.edge_interface import Interface, Variable
 from govlang.verifier.translation.integers import const
@@ -33,11 +34,14 @@ class Case:
     members: list[int]
     checked: int
     start: Path = FREE
+    kind: int = ir.REQUEST
 
     def variable(self, name: str, path: Path) -> Tree:
         """The value of a variable where the path is taken."""
-        number = next(i for i, one in enumerate(self.interface.variables) if one.name == name)
+        number = self.interface.number(name)
         one = self.interface.variables[number]
+        if not one.counts(self.kind):
+            return self.words.load(len(self.interface.variables) + number)
         if number >= self.checked or not one.present:
             return self.words.load(number)
         condition = path.simplified(self.present(one), self.words.domain)
@@ -64,8 +68,14 @@ def _case(
     bits: Sequence[int],
     checked: int,
     deadline: Deadline,
+    kind: int = ir.REQUEST,
 ) -> Case:
     variables = interface.variables
+    own = [
+        spans if one.counts(kind) or one.is_set else ((one.absent, one.absent),)
+        for one, spans in zip(variables, own, strict=True)
+    ]
+    bits = [count if one.counts(kind) else 0 for one, count in zip(variables, bits, strict=True)]
     spans = [*own, *map(_free, variables)]
     members = [*bits, *(one.width if one.is_set else 0 for one in variables)]
     domain = Domain(spans, members, deadline)
@@ -73,9 +83,10 @@ def _case(
     absent = {
         number: (_present(one, domain), const(one.absent))
         for number, one in enumerate(variables[:checked])
-        if one.present
+        if one.present and one.counts(kind)
     }
-    return Case(interface, Words(domain, widths, absent=absent), spans, members, checked)
+    words = Words(domain, widths, absent=absent)
+    return Case(interface, words, spans, members, checked, kind=kind)
 
 
 def valid_case(
@@ -83,14 +94,28 @@ def valid_case(
     own: Sequence[Spans | None],
     bits: Sequence[int],
     deadline: Deadline = NEVER,
+    kind: int = ir.REQUEST,
 ) -> Case:
     """Every variable lies in its domain, which is given, or counts for nothing."""
-    return _case(interface, own, bits, len(interface.variables), deadline)
+    return _case(interface, own, bits, len(interface.variables), deadline, kind)
 
 
-def invalid_case(interface: Interface, number: int, deadline: Deadline = NEVER) -> Case | None:
-    """A variable counts and lies outside its domain, the ones before it do not; None if none can."""
+def domains(interface: Interface) -> tuple[list[Spans | None], list[int]]:
+    """The domains of all variables, and the members of those that are sets."""
+    listed = interface.variables
+    return [_domain(one) for one in listed], [_members(one) if one.is_set else 0 for one in listed]
+
+
+def invalid_case(
+    interface: Interface, number: int, deadline: Deadline = NEVER, kind: int = ir.REQUEST
+) -> Case | None:
+    """A variable counts and lies outside its domain, the ones before it do not; None if none can.
+
+    `kind` is that of the sample.
+    """
     one = interface.variables[number]
+    if not one.counts(kind):
+        return None
     own = [_domain(v) if i < number else _free(v) for i, v in enumerate(interface.variables)]
     for place in one.present:
         own[place] = ((1, 1),)
@@ -99,14 +124,14 @@ def invalid_case(interface: Interface, number: int, deadline: Deadline = NEVER) 
         for i, v in enumerate(interface.variables)
     ]
     if not one.is_set:
-        own[number] = minus((full(one.width),), ((one.column.lo, one.column.hi),))
-        return _case(interface, own, bits, number, deadline) if own[number] else None
-    case = _case(interface, own, bits, number, deadline)
+        own[number] = minus((full(one.width),), one.domain)
+        return _case(interface, own, bits, number, deadline, kind) if own[number] else None
+    case = _case(interface, own, bits, number, deadline, kind)
     strange = case.words.domain.any_of(number, (1 << one.width) - (1 << _members(one)))
     start = FREE.narrowed(strange, case.words.domain)
     if start is None:
         return None
-    return Case(interface, case.words, case.spans, case.members, number, start)
+    return Case(interface, case.words, case.spans, case.members, number, start, kind)
 
 
 def _members(one: Variable) -> int:
@@ -114,4 +139,4 @@ def _members(one: Variable) -> int:
 
 
 def _domain(one: Variable) -> Spans | None:
-    return None if one.is_set else ((one.column.lo, one.column.hi),)
+    return None if one.is_set else one.domain

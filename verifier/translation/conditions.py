@@ -183,7 +183,7 @@ class Conditions(Integers):
 
     def chosen(self, condition: Tree, a: Tree, b: Tree) -> Tree:
         """`a` if the condition holds, else `b`."""
-        self.domain.deadline.check()
+        self.domain.deadline.raise_if_over()
         if condition in (TRUE, FALSE):
             return a if condition == TRUE else b
         other = self.domain.neg(condition)

@@ -41,7 +41,7 @@ class Deadline:
             raise OutOfTimeError
         return left
 
-    def check(self) -> None:
+    def raise_if_over(self) -> None:
         """Look at the clock.
 
         Raises:

@@ -33,16 +33,23 @@ def first_stray(interface: Interface, variables: Mapping[str, int]) -> int | Non
 def _is_inside(one: Variable, value: int) -> bool:
     if one.is_set:
         value = unsigned(value, one.width)
-    return one.column.lo <= value <= one.column.hi
+    if one.is_set:
+        return one.column.lo <= value <= one.column.hi
+    return any(lo <= value <= hi for lo, hi in one.domain)
 
 
 def refused(policy: ir.Policy, interface: Interface, number: int) -> Answer:
     """The outcome of an invalid request."""
+    return -1, neutral(interface) | {
+        "out.rule": len(policy.rules) + 1,
+        "out.invalid": number,
+    }
+
+
+def neutral(interface: Interface) -> dict[str, int]:
+    """The outcome of a deny that asks for nothing."""
     cells = {cell.name: cell.neutral for cell in interface.cells}
-    cells["out.decision"] = int(Effect.DENY)
-    cells["out.rule"] = len(policy.rules) + 1
-    cells["out.invalid"] = number
-    return -1, cells
+    return cells | {"out.decision": int(Effect.DENY), "out.invalid": -1}
 
 
 def expected_answer(

@@ -11,15 +11,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from govlang.compiler import ir
 from govlang.native.layout import ColumnKind
 from govlang.verifier.translation.decode import Column
+from govlang.verifier.translation.edge_time import (
+    DAMAGED,
+    NEVER,
+    NOW,
+    TIME_MAX,
+    UNKNOWN,
+    Scope,
+    carried,
+    scopes_of,
+)
 from govlang.verifier.translation.machine import Artefact
 from govlang.verifier.translation.source import conditions_read
+from govlang.verifier.translation.tree import Spans, unite
 
 _WORD: Final = 32
+
+
+class Home(Enum):
+    """Whose a variable is: of some samples, of every one, of the state."""
+
+    SAMPLE = "sample"
+    ALWAYS = "always"
+    STATE = "state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +55,25 @@ class Variable:
     unset: int
     present: tuple[int, ...] = ()
     absent: int = 0
+    home: Home = Home.ALWAYS
+    kind: int = ir.REQUEST
+    """The kind of the samples that bring it, where not all do."""
+    beside: Spans = ()
+    """Values of its domain beside that of the column."""
+
+    @property
+    def domain(self) -> Spans:
+        """What it may hold; not of a set."""
+        return unite(((self.column.lo, self.column.hi),), self.beside)
+
+    def counts(self, kind: int) -> bool:
+        """Whether samples of a kind bring it."""
+        return self.home is not Home.SAMPLE or self.kind == kind
+
+    @property
+    def refusal(self) -> int:
+        """The answer where it is the first one outside its domain."""
+        return DAMAGED if self.home is Home.STATE else -1
 
     @property
     def is_set(self) -> bool:
@@ -71,6 +110,15 @@ class Interface:
     remedies: tuple[ir.Remedy, ...]
     do_values: tuple[Computed, ...]
     remedy_values: tuple[Computed, ...]
+    scopes: tuple[Scope, ...] = ()
+    """What a board keeps, of a policy over time."""
+
+    def number(self, name: str) -> int:
+        """The number of a variable; KeyError if there is none."""
+        for number, one in enumerate(self.variables):
+            if one.name == name:
+                return number
+        raise KeyError(name)
 
 
 def edge_interface(
@@ -86,8 +134,9 @@ def edge_interface(
     do_values = tuple(_do_values(policy, duties))
     remedy_values = tuple(_remedy_values(remedies))
     targets = tuple(policy.target(name) for name in names)
+    scopes = () if policy.time is None else scopes_of(policy.time)
     return Interface(
-        tuple(_Variables(policy, classes, empty).listed()),
+        (*_Variables(policy, classes, empty).listed(), *_of_time(policy.time, scopes)),
         (
             OutcomeCell("out.decision", 32, int(ir.Effect.DENY)),
             OutcomeCell("out.rule", 32, len(policy.rules) + 1),
@@ -104,7 +153,38 @@ def edge_interface(
         remedies,
         do_values,
         remedy_values,
+        scopes,
     )
+
+
+def _of_time(time: ir.Time | None, scopes: tuple[Scope, ...]) -> Iterator[Variable]:
+    """The variables behind the parameters: the sample, then the state."""
+    if time is None:
+        return
+    yield Variable(NOW, 64, Column(ColumnKind.SAMPLE, 0, 0, -TIME_MAX, TIME_MAX), TIME_MAX + 1)
+    for kind, name, one in carried(time):
+        column = Column(_kind(one, ColumnKind.CARRIED), 0, 0, one.lo, one.hi)
+        unset = _unset(one)
+        yield Variable(name, _width(one), column, unset, absent=one.lo, home=Home.SAMPLE, kind=kind)
+    beside = ((NEVER, NEVER), (UNKNOWN, UNKNOWN))
+    clock = Column(ColumnKind.CELL, 0, 0, -TIME_MAX, TIME_MAX)
+    for scope in scopes:
+        yield Variable(scope.at, 64, clock, NEVER, home=Home.STATE, beside=beside)
+        for cell in scope.cells:
+            column = Column(_kind(cell.field, ColumnKind.CELL), 0, 0, cell.field.lo, cell.field.hi)
+            name = scope.variable(cell)
+            yield Variable(name, _width(cell.field), column, cell.initial, home=Home.STATE)
+
+
+def _kind(one: ir.Field, kind: ColumnKind) -> ColumnKind:
+    return ColumnKind.SET if one.kind is ir.Kind.SET else kind
+
+
+def variables_before_time(interface: Interface) -> tuple[Variable, ...]:
+    """The variables of requests and the parameters."""
+    behind = {Home.SAMPLE, Home.ALWAYS}
+    end = next((i for i, one in enumerate(interface.variables) if one.name == NOW), None)
+    return tuple(one for one in interface.variables[:end] if one.home in behind)
 
 
 # --- variables -----------------------------------------------------------------------------------
@@ -129,7 +209,7 @@ class _Variables:
             if one.optional:
                 self.has[one.name] = len(self.found)
                 column = Column(ColumnKind.HAS, number, 0, 0, 1)
-                self.found.append(Variable(f"has.{one.name}", 32, column, 2))
+                self.found.append(Variable(f"has.{one.name}", 32, column, 2, home=Home.SAMPLE))
             if not one.is_text:
                 self._field(one, number)
             elif one.name in matched:
@@ -151,7 +231,10 @@ class _Variables:
         column = Column(kind, number, 0, one.lo, one.hi)
         unset = 0 if one.name == ir.APPROVED else _unset(one)
         present = self._present(one.name)
-        self.found.append(Variable(one.name, _width(one), column, unset, present, one.lo))
+        absent = 0 if one.kind is ir.Kind.SET else one.lo
+        self.found.append(
+            Variable(one.name, _width(one), column, unset, present, absent, Home.SAMPLE)
+        )
 
     def _classes(self, one: ir.Field, number: int) -> None:
         k = 0
@@ -159,13 +242,15 @@ class _Variables:
             count = self.classes[name]
             column = Column(ColumnKind.CLASS, number, k, 0, count - 1)
             present = self._present(one.name)
-            self.found.append(Variable(name, 32, column, count, present, self.empty[name]))
+            empty = self.empty[name]
+            self.found.append(Variable(name, 32, column, count, present, empty, Home.SAMPLE))
             k += 1
 
     def _pair(self, left: str, right: str) -> None:
         column = Column(ColumnKind.EQUAL, self.number[left], self.number[right], 0, 1)
         present = self._present(left, right)
-        self.found.append(Variable(f"same.{left}.{right}", 32, column, 2, present))
+        name = f"same.{left}.{right}"
+        self.found.append(Variable(name, 32, column, 2, present, home=Home.SAMPLE))
 
 
 def _width(one: ir.Field) -> int:

@@ -213,7 +213,7 @@ class Guards(Canonical):
 
     def _met(self, box: Box, others: Sequence[Box]) -> list[Box]:
         """What a box shares with each of some others."""
-        self.words.domain.deadline.check()
+        self.words.domain.deadline.raise_if_over()
         met = (meet_boxes(box, other) for other in others)
         return [one for one in met if one is not None]
 

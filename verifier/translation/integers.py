@@ -144,7 +144,7 @@ class Integers(Ranges, ABC):
     def _is_plain(self, tree: Tree) -> bool:
         """Constants and tables, chosen between."""
         if tree[0] == "if":
-            self.domain.deadline.check()
+            self.domain.deadline.raise_if_over()
             return self._is_plain(tree[2]) and self._is_plain(tree[3])
         return tree[0] in ("const", "map", "truth")
 

@@ -233,6 +233,23 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class Timed:
+    """What an artefact over time has beside: its step, and what a host asks of a state.
+
+    `step` has the locals `kind` and `keep`, which its callers set; each way into it sets them to constants, as
+    docs/edge.md says.  `state` are the variables that it may store, `ways` the functions of events and signals.
+    """
+
+    step: Function
+    kind: str
+    keep: str
+    state_ok: Function
+    next_deadline: Function
+    state: tuple[str, ...]
+    ways: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Artefact:
     """A decoded module, or a C file with its header.
 
@@ -255,3 +272,5 @@ class Artefact:
     """Variables and cells whose type has no sign (C only)."""
     comments: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """The comment behind each member and constant of the header, and its line (C only)."""
+    time: Timed | None = None
+    """Of a policy over time; `decide` is the step then, as a question."""

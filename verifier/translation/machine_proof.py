@@ -14,13 +14,12 @@ were run on both sides, or with a part of the artefact that differs for all of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from time import perf_counter
-from typing import Any
 
 from govlang.compiler import ir
 from govlang.verifier.smtlib import Watch
@@ -33,22 +32,27 @@ from govlang.verifier.translation.edge_interface import (
     Interface,
     edge_interface,
     interface_mismatches,
+    variables_before_time,
 )
-from govlang.verifier.translation.gathered import UNSET, Gathered
+from govlang.verifier.translation.edge_time import NoBoardError
 from govlang.verifier.translation.guards import Guards
-from govlang.verifier.translation.integers import const
 from govlang.verifier.translation.machine import Artefact
+from govlang.verifier.translation.machine_pairs import Doubt, Pair, claims_of, pairs_of
 from govlang.verifier.translation.machine_solve import MachineSolver, Rules
 from govlang.verifier.translation.machine_witness import Difference, MachineWitnesses, Run
 from govlang.verifier.translation.meaning import Meaning, normal_condition
 from govlang.verifier.translation.paths import FREE, Path
 from govlang.verifier.translation.proof import ArtefactProof, EdgeRefutation, Obligation, Verdict
-from govlang.verifier.translation.reading import Plain, Reader
+from govlang.verifier.translation.reading import Plain
 from govlang.verifier.translation.scan_proof import class_counts, prove_scans
 from govlang.verifier.translation.schema_read import schema_mismatches
 from govlang.verifier.translation.solve import Answer
 from govlang.verifier.translation.source import Layout
 from govlang.verifier.translation.symbolic import Leaf, Symbolic
+from govlang.verifier.translation.time_deadline import points_of
+from govlang.verifier.translation.time_decode import Memory
+from govlang.verifier.translation.time_machine import TimedProof
+from govlang.verifier.translation.time_machine_witness import TimedRun, TimedWitnesses
 from govlang.verifier.translation.tree import FALSE, TRUE, Tree
 from govlang.verifier.translation.words import OddCodeError
 
@@ -63,16 +67,19 @@ def prove_artefact(
     limit_s: float | None = None,
     run: Run | None = None,
     watch: Watch | None = None,
+    memory: Memory | None = None,
+    taken: TimedRun | None = None,
 ) -> ArtefactProof:
     """Prove that an artefact (`what`: "C" or "WebAssembly") decides as `policy` says.
 
     `timeout_s` bounds each question to the solver, `limit_s` the whole proof, by default `deadline.LIMIT_S`
     or the time of some questions, whichever is more; `run` is the real engine, which is asked before
-    anything is called refuted.
+    anything is called refuted.  `memory` is what the table of a policy over time says of its state: the next
+    deadline goes by its points; `taken` is the real engine of such a policy.
     """
     start = perf_counter()
     deadline = deadline_after(limit_s, timeout_s)
-    proof = _Proof(policy, artefact, what, snapshot, timeout_s, deadline, run, watch)
+    proof = _Proof(policy, artefact, what, snapshot, timeout_s, deadline, run, watch, memory, taken)
     refutation = proof.run()
     verdict = Verdict.PROVED
     if refutation is not None:
@@ -93,19 +100,6 @@ def artefact_interface(policy: ir.Policy, artefact: Artefact) -> Interface:
     return edge_interface(policy, class_counts(artefact.scans), empty)
 
 
-Pair = tuple[Tree, Tree]
-
-
-@dataclass(frozen=True, slots=True)
-class _Doubt:
-    """Something that was not proved: claims that a request must satisfy to show it, or a variable."""
-
-    what: str
-    solver: MachineSolver | None = None
-    claims: tuple[Any, ...] = ()
-    variable: int | None = None
-
-
 @dataclass(slots=True)
 class _Proof:
     policy: ir.Policy
@@ -116,9 +110,12 @@ class _Proof:
     deadline: Deadline
     engine: Run | None
     watch: Watch | None
+    memory: Memory | None = None
+    taken: TimedRun | None = None
+    timed: TimedProof | None = None
     obligations: list[Obligation] = field(default_factory=list)
     bare: list[str] = field(default_factory=list)
-    doubts: list[_Doubt] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
     interface: Interface = field(init=False)
     layout: Layout = field(init=False)
     guards: Guards = field(init=False)
@@ -136,13 +133,16 @@ class _Proof:
         if not self.bare:
             self.layout = Layout(
                 self.policy,
-                [one.column for one in self.interface.variables],
+                [one.column for one in variables_before_time(self.interface)],
                 scans.texts,
                 deadline=self.deadline,
             )
             try:
-                self._refusals()
-                self._step()
+                if self.policy.time is None:
+                    self._refusals()
+                    self._step()
+                else:
+                    self._over_time()
             except OutOfTimeError:
                 self._report("meaning", "none", 1, (self.deadline.told,))
         if all(one.verdict is Verdict.PROVED for one in self.obligations):
@@ -153,7 +153,11 @@ class _Proof:
 
     def _interface(self) -> None:
         scans = self.artefact.scans
-        self.interface = artefact_interface(self.policy, self.artefact)
+        try:
+            self.interface = artefact_interface(self.policy, self.artefact)
+        except NoBoardError as error:
+            self._compare("interface", iter((str(error),)))
+            return
         self._compare("interface", interface_mismatches(self.interface, self.artefact))
         if self.what == "C":
             named = constant_mismatches(self.policy, self.artefact)
@@ -188,7 +192,7 @@ class _Proof:
             count += 1
             if self._differing(case, Plain(case.words), case.start, number):
                 failed.append(one.name)
-                self.doubts.append(_Doubt(f"`{one.name}` outside its domain", variable=number))
+                self.doubts.append(Doubt(f"`{one.name}` outside its domain", variable=number))
         self._report("refusals", "symbolic run", count, failed)
 
     def _differing(
@@ -210,7 +214,7 @@ class _Proof:
             where = domain.conj([leaf.path.tree(domain), *leaf.given])
             found += (
                 (where, pair)
-                for pair in _pairs(leaf, reader, returned, cells)
+                for pair in pairs_of(leaf, reader, returned, cells)
                 if pair[0] != pair[1]
             )
         return [(where, pair) for where, pair in found if where != FALSE]
@@ -301,10 +305,10 @@ class _Proof:
             return True
         for rules in Rules:
             solver = self._solver(rules)
-            if solver.answer(_claims(solver, condition, pair)) is Answer.NONE:
+            if solver.answer(claims_of(solver, condition, pair)) is Answer.NONE:
                 return True
         spelt = self._solver(Rules.SPELT)
-        self.doubts.append(_Doubt(what, spelt, tuple(_claims(spelt, condition, pair))))
+        self.doubts.append(Doubt(what, spelt, tuple(claims_of(spelt, condition, pair))))
         return False
 
     def _defined(self, step: Symbolic) -> None:
@@ -322,18 +326,40 @@ class _Proof:
         domain = self.guards.words.domain
         for leaf in leaves:
             where = domain.conj([leaf.path.tree(domain), *leaf.given])
-            pairs = _pairs(leaf, self.guards, 0, expected)
+            pairs = pairs_of(leaf, self.guards, 0, expected)
             for name, (ours, theirs) in zip(["what is returned", *expected], pairs, strict=True):
                 if ours != theirs and not self._impossible(name, where, (ours, theirs)):
                     wrong.append(name)
         count = len(self.policy.rules) + len(expected) + 1
         self._report("outcome", "boxes, normal form, solver", count, wrong)
 
+    def _over_time(self) -> None:
+        """The same of a policy over time, whose step has more ways into it."""
+        if self.memory is None:
+            self._report("next_deadline", "none", 1, ("there is no table to tell the points",))
+            return
+        proof = TimedProof(
+            self.policy,
+            self.artefact,
+            self.interface,
+            self.layout,
+            self.timeout_s,
+            self.deadline,
+            self.watch,
+            points_of(self.memory),
+        )
+        self.timed = proof
+        self.obligations += proof.run()
+
     # --- refutation ------------------------------------------------------------------------------
 
     def _refutation(self) -> EdgeRefutation | None:
         if self.bare:
             return EdgeRefutation(self.bare[0])
+        if self.policy.time is not None:
+            doubts = () if self.timed is None else self.timed.doubts
+            tries = TimedWitnesses(self.policy, self.interface, self.artefact, self.taken)
+            return tries.of_doubts(doubts[:_DOUBTS_MAX])
         witnesses = MachineWitnesses(self.policy, self.interface, self.artefact, self.engine)
         for what, found in self._attempts(witnesses):
             if found is not None:
@@ -353,24 +379,6 @@ class _Proof:
 
 
 _DOUBTS_MAX = 12
-
-
-def _pairs(
-    leaf: Leaf, reader: Reader, returned: int, cells: Mapping[str, int | Tree]
-) -> list[Pair]:
-    """What is to be returned and stored, each with what is."""
-    found = [(const(returned), leaf.returned)]
-    for name, wanted in cells.items():
-        value = leaf.cells.get(name, UNSET)
-        tree = reader.read(value, leaf.path) if isinstance(value, Gathered) else value
-        found.append((const(wanted) if isinstance(wanted, int) else wanted, tree))
-    return found
-
-
-def _claims(solver: MachineSolver, condition: Tree, pair: Pair | None) -> list[Any]:
-    if pair is None or UNSET in pair:
-        return [solver.condition(condition)]
-    return [solver.condition(condition), solver.unequal(*pair)]
 
 
 def _refuted(what: str, found: Difference) -> EdgeRefutation:

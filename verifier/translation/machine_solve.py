@@ -82,6 +82,9 @@ class MachineSolver(Solver):
         else:
             word = self.words[number] = z3.Int(f"w{number}")
             self.solver.add(z3.Or(*(z3.And(lo <= word, word <= hi) for lo, hi in spans)))
+            cuts = self.guards.cuts
+            if self.rules is Rules.SPELT and cuts is not None and number in cuts.defined:
+                self.solver.add(word == self.integer(cuts.defined[number]))
 
     def _meet_first(self, number: int, conditions: Sequence[Tree]) -> None:
         word = self.words[number] = z3.Int(f"first{number}")

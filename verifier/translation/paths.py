@@ -116,7 +116,7 @@ class Path:
 
     def excludes(self, other: Path, domain: Domain) -> bool:
         """Whether the other path is never taken where this one is, as far as their words tell."""
-        domain.deadline.check()
+        domain.deadline.raise_if_over()
         boxes = (s for c, s in self.box.items() if c in other.box and not meet(s, other.box[c]))
         if next(boxes, None) is not None:
             return True

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Final, Protocol
 
+from govlang.verifier.translation.cuts import Cuts
 from govlang.verifier.translation.gathered import UNSET, Gathered, Value, Way
 from govlang.verifier.translation.paths import Path
 from govlang.verifier.translation.spans import Span
@@ -44,6 +45,12 @@ class Reader(Protocol):
     def first(self, pairs: Pairs, start: Tree) -> Tree:
         """The value of the first condition that holds, else the start: all of them constants."""
 
+    def known(self, value: Tree) -> Tree:
+        """The same integer, by the name that the policy's side has for it if that has one."""
+
+    def settled_integer(self, value: Tree) -> Tree:
+        """The same where every request comes; the solver may be asked."""
+
 
 @dataclass(slots=True)
 class Plain:
@@ -63,6 +70,14 @@ class Plain:
         if self.impossible(condition):
             return FALSE
         return TRUE if self.impossible(self.words.domain.neg(condition)) else condition
+
+    def known(self, value: Tree) -> Tree:
+        """The integer itself."""
+        return value
+
+    def settled_integer(self, value: Tree) -> Tree:
+        """The integer itself."""
+        return value
 
     def first(self, pairs: Pairs, start: Tree) -> Tree:
         """The value of the first condition that holds, else the start."""
@@ -107,6 +122,7 @@ class Canonical(ABC):
     members: list[int]
     firsts: dict[int, tuple[Tree, ...]] = field(default_factory=dict)
     gathers: dict[Tree, tuple[Way, Tree, Pairs]] = field(default_factory=dict)
+    cuts: Cuts | None = None
     _columns: dict[tuple[Tree, ...], int] = field(default_factory=dict)
     _names: dict[tuple[Way, Tree, Pairs], Tree] = field(default_factory=dict)
 
@@ -117,6 +133,14 @@ class Canonical(ABC):
     def settled(self, condition: Tree) -> Tree:
         """The condition itself."""
         return condition
+
+    def known(self, value: Tree) -> Tree:
+        """The integer, by its column if it has one."""
+        return value if self.cuts is None else self.cuts.known(value)
+
+    def settled_integer(self, value: Tree) -> Tree:
+        """The same, the solver being asked."""
+        return value if self.cuts is None else self.cuts.settled(value)
 
     @abstractmethod
     def is_raw(self, path: Path) -> bool:

@@ -201,7 +201,7 @@ class Walks:
         """
         ways: dict[int, list[Way]] = {0: [{}]}
         for number, node in read_nodes(words):
-            self.domain.deadline.check()
+            self.domain.deadline.raise_if_over()
             own = ways.pop(number, [])
             if len(own) > WAYS_MAX:
                 raise TooManyWaysError

@@ -18,6 +18,7 @@ import rfc8785
 
 from govlang.compiler import ir
 from govlang.verifier.translation.records import Mismatch
+from govlang.verifier.translation.schema_time import time_member
 from govlang.verifier.translation.source import conditions_read
 
 _SAFE: Final = 2**53
@@ -30,6 +31,9 @@ _PARTS: Final = {
     "outputs": "output",
     "actions": "action",
     "args": "argument",
+    "scopes": "scope",
+    "cells": "cell",
+    "samples": "sample",
     "rules": "rule",
     "assumptions": "assumption",
     "limits": "target",
@@ -102,6 +106,7 @@ def schema_of(policy: ir.Policy, snapshot: str, columns: Mapping[str, int]) -> d
             ("dos", [_do(policy, one) for one in _distinct_dos(policy)], []),
             ("remedies", [_remedy(one) for one in _distinct_remedies(policy)], []),
             ("same", _compared(policy), []),
+            ("time", _time(policy), None),
         )
     )
 
@@ -181,6 +186,12 @@ def _argument(value: ir.ArgValue) -> dict[str, Any]:
             return {"value": _number(number)}
         case _:
             return {}  # computed: a cell of the outcome has it
+
+
+def _time(policy: ir.Policy) -> dict[str, Any] | None:
+    if policy.time is None:
+        return None
+    return time_member(policy, policy.time, _number, _field, _unless)
 
 
 def _compared(policy: ir.Policy) -> list[list[str]]:

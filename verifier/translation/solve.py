@@ -84,11 +84,16 @@ class Solver:
         """At a request its fields are valid; at another sample they are absent, all texts the empty one."""
         fields, kind = self.layout.policy.fields, self.layout.value.get(ir.SAMPLE)
         valid = [claim for one in fields for claim in self._valid(one)]
-        if kind is None or self.layout.domain.spans[kind] == ((ir.REQUEST, ir.REQUEST),):
+        if (
+            kind is None
+            or kind >= len(self.layout.columns)
+            or self.layout.domain.spans[kind] == ((ir.REQUEST, ir.REQUEST),)
+        ):
             self.solver.add(*valid)
             return
         absent = [claim for one in fields for claim in self._absent(one)]
         absent += [self.words[column] == 1 for column in self.layout.equal.values()]
+        assert kind is not None
         asked = self.words[kind] == ir.REQUEST
         self.solver.add(z3.If(asked, z3.And(*valid), z3.And(*absent)))
         time = self.layout.policy.time

@@ -11,7 +11,7 @@ this is said once for all that comes behind it (`given`), and stands in no path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -79,6 +79,8 @@ class Symbolic:
     undefined: list[Undefined] = field(default_factory=list)
     given: list[Tree] = field(default_factory=list)
     at: str = ""
+    stored: Mapping[str, Tree] = field(default_factory=dict)
+    """What cells hold before they are stored, of those that hold something."""
 
     def run(self, function: machine.Function) -> None:
         """Run the function; its ways and faults are found in `leaves` and `undefined`."""
@@ -86,7 +88,7 @@ class Symbolic:
             name: const(function.initial[name]) if name in function.initial else UNSET
             for name in function.locals
         }
-        if self._block(function.body, _State(start, {}), self.start):
+        if self._block(function.body, _State(start, dict(self.stored)), self.start):
             self._doubt(self.start, TRUE)
 
     # --- statements ------------------------------------------------------------------------------
@@ -110,7 +112,7 @@ class Symbolic:
         self, statement: Statement, state: _State, path: Path
     ) -> Sequence[Statement] | None:
         """Run a statement; what is left to be run in the same state, None if nothing comes behind."""
-        self.words.domain.deadline.check()
+        self.words.domain.deadline.raise_if_over()
         match statement:
             case machine.Set(name=name, value=value):
                 state.locals[name] = self._set(name, value, state, path)
@@ -299,14 +301,19 @@ class Symbolic:
         if isinstance(expr, machine.Local) and isinstance(state.locals[expr.name], Gathered):
             return state.locals[expr.name]
         value = self.value(expr, state, path)
-        if is_set and value[0] == "truth" and path is self.start:
-            return self.words.number(self.reader.named(value[1]))
+        if is_set and path is self.start:
+            value = self.reader.settled_integer(value)
+            if value[0] == "truth":
+                return self.words.number(self.reader.named(value[1]))
         return value
 
     # --- expressions -----------------------------------------------------------------------------
 
     def value(self, expr: Expr, state: _State, path: Path) -> Tree:
         """The value of an expression, as a signed integer of its width."""
+        return self.reader.known(self._value(expr, state, path))
+
+    def _value(self, expr: Expr, state: _State, path: Path) -> Tree:
         match expr:
             case machine.Const(value=number):
                 return const(number)
@@ -364,7 +371,7 @@ class Symbolic:
         return self.words.chosen(condition, a, self.value(expr.otherwise, state, otherwise))
 
     def _read(self, value: Value, path: Path) -> Tree:
-        tree = self.reader.read(value, path) if isinstance(value, Gathered) else value
+        tree = self._gathered(value, path) if isinstance(value, Gathered) else value
         while tree[0] == "if":
             condition = path.simplified(tree[1], self.words.domain)
             if condition not in (TRUE, FALSE):
@@ -373,6 +380,10 @@ class Symbolic:
         if tree[0] == "truth":
             tree = self.words.number(path.simplified(tree[1], self.words.domain))
         return self._set_value(tree, path)
+
+    def _gathered(self, value: Gathered, path: Path) -> Tree:
+        tree = self.reader.read(value, path)
+        return self.reader.settled_integer(tree) if path is self.start else tree
 
     def _set_value(self, tree: Tree, path: Path) -> Tree:
         """A value that was set on every way here; else that is a fault."""

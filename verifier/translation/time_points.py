@@ -143,7 +143,7 @@ class Silence:
             yield others | {column: others[column]._replace(fixed=False) for column in drifting}
             return
         for chosen in product(*(self.intervals[column] for column in drifting)):
-            self.domain.deadline.check()
+            self.domain.deadline.raise_if_over()
             yield others | dict(zip(drifting, chosen, strict=True))
 
     def _still(self, column: int) -> Drift:

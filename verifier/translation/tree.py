@@ -129,7 +129,7 @@ class Domain:
 
     def node(self, *parts: Any) -> Tree:
         """The tree with these parts: one object, however often it is made."""
-        self.deadline.check()
+        self.deadline.raise_if_over()
         known = self._known.get(parts)
         if known is None:
             known = self._known[parts] = Node(parts)

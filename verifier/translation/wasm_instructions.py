@@ -14,7 +14,7 @@ from typing import Final
 
 from govlang.verifier.translation.machine import Op, Test
 from govlang.verifier.translation.wasm_bytes import Reader, refusal
-from govlang.verifier.translation.wasm_sections import STEP, Body, Global
+from govlang.verifier.translation.wasm_sections import Body, Global
 
 
 class Code(IntEnum):
@@ -120,8 +120,10 @@ class Instruction:
     args: tuple[int, ...] = ()
 
 
-def read_instructions(body: Body, globals_: Sequence[Global]) -> tuple[Instruction, ...]:
-    """The instructions of a function, its last `end` included.
+def read_instructions(
+    body: Body, globals_: Sequence[Global], *, scan: bool = False
+) -> tuple[Instruction, ...]:
+    """The instructions of a function, its last `end` included; only the `scan` of a text has a loop and memory.
 
     Raises:
         ArtefactError: GOV416, an instruction that docs/edge.md does not have, or that does not fit.
@@ -131,7 +133,7 @@ def read_instructions(body: Body, globals_: Sequence[Global]) -> tuple[Instructi
     checker = _Checker(body, globals_)
     found: list[Instruction] = []
     while checker.frames:
-        one = _instruction(reader, scan=body.type != STEP)
+        one = _instruction(reader, scan=scan)
         checker.take(one, found[-1] if found else None)
         found.append(one)
     reader.finish()

@@ -38,6 +38,8 @@ class Cells:
 
     variables: Mapping[int, tuple[str, int]]
     outcome: Mapping[int, tuple[str, int]]
+    kept: frozenset[int] = frozenset()
+    """The variables that it may set, too, and never reads behind that."""
 
 
 class Operands:
@@ -49,6 +51,7 @@ class Operands:
         self.stack: list[Operand] = []
         self.floor = 0  # operands below it belong to blocks further out
         self.offset = 0  # where the instruction stands that is taken in
+        self.stored: set[int] = set()
         self._made = 0
 
     @property
@@ -141,13 +144,19 @@ class Operands:
     def _cell(self, one: Instruction, strand: Strand) -> None:
         number = one.args[0]
         if one.code == Code.GLOBAL_SET:
-            if number not in self.cells.outcome:
+            if number in self.cells.kept:
+                self.stored.add(number)
+                name, _ = self.cells.variables[number]
+            elif number in self.cells.outcome:
+                name, _ = self.cells.outcome[number]
+            else:
                 raise refusal(one.at, f"a step sets the global {number}, which is no outcome")
-            name, _ = self.cells.outcome[number]
             strand.statements.append(machine.Store(name, self.stack.pop().value, self.at))
             return
         if number not in self.cells.variables:
             raise refusal(one.at, f"a step reads the global {number}, which is no variable")
+        if number in self.stored:
+            raise refusal(one.at, f"a step reads the global {number} behind where it sets it")
         name, width = self.cells.variables[number]
         self.push(machine.Cell(width, name))
 

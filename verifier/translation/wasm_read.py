@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
 
 from govlang.verifier.translation import machine
+from govlang.verifier.translation.edge_time import NOW
 from govlang.verifier.translation.wasm_bytes import refusal
 from govlang.verifier.translation.wasm_instructions import read_instructions
 from govlang.verifier.translation.wasm_lift import lift
 from govlang.verifier.translation.wasm_memory import Scanned, check_copies, read_automata
-from govlang.verifier.translation.wasm_names import Named, name_parts
-from govlang.verifier.translation.wasm_operands import Cells
+from govlang.verifier.translation.wasm_names import DEADLINE, Named, name_parts
+from govlang.verifier.translation.wasm_operands import Cells, local_name
 from govlang.verifier.translation.wasm_scan import Globals, read_scan
 from govlang.verifier.translation.wasm_sections import PAGE, Module, read_module
 from govlang.verifier.translation.wasm_steps import count_steps
@@ -34,6 +37,8 @@ def read_wasm(data: bytes) -> machine.Artefact:
     module = read_module(data)
     _check_name(module)
     named = name_parts(module)
+    if named.is_timed:
+        return _timed(module, named)
     step = module.bodies[named.step]
     instructions = read_instructions(step, module.globals)
     cells = Cells(_cells(module, named.variables), _cells(module, named.outcome))
@@ -47,6 +52,44 @@ def read_wasm(data: bytes) -> machine.Artefact:
         module.schema,
         count_steps(instructions).once,
     )
+
+
+def _timed(module: Module, named: Named) -> machine.Artefact:
+    """The module of a policy over time."""
+    kept = frozenset(named.variables[name] for name in named.state)
+    variables = _cells(module, named.variables)
+    outcome = Cells(variables, _cells(module, named.outcome), kept)
+    step, bound = _lifted(module, named.step, outcome)
+    state = {number: own for number, own in variables.items() if number in kept}
+    state_ok, _ = _lifted(module, named.state_ok, Cells(state, {}))
+    now = named.variables[NOW]
+    asked = {now: variables[now], **state}
+    deadline = {named.deadline: (DEADLINE, 64)}
+    next_deadline, _ = _lifted(module, named.next_deadline, Cells(asked, deadline))
+    kind, keep = (local_name(number) for number in range(2))
+    time = machine.Timed(step, kind, keep, state_ok, next_deadline, named.state, named.ways)
+    return machine.Artefact(
+        _widths(module, named.variables),
+        {name: module.globals[number].initial for name, number in named.variables.items()},
+        _widths(module, named.outcome),
+        replace(step, initial={**step.initial, kind: 0, keep: 0}),
+        _scans(module, named),
+        {},
+        module.schema,
+        bound + _CALL,
+        time=time,
+    )
+
+
+def _lifted(module: Module, number: int, cells: Cells) -> tuple[machine.Function, int]:
+    """A function, and how many instructions it runs at most."""
+    body = module.bodies[number]
+    instructions = read_instructions(body, module.globals)
+    return lift(instructions, body.locals, cells), count_steps(instructions).once
+
+
+_CALL: Final = 4
+"""The instructions from a host into the step."""
 
 
 def _cells(module: Module, numbers: Mapping[str, int]) -> dict[int, tuple[str, int]]:
@@ -79,7 +122,7 @@ def _scans(module: Module, named: Named) -> dict[str, machine.Scan]:
     found, bounds = {}, {}
     for name, number in named.scans.items():
         body = module.bodies[number]
-        instructions = read_instructions(body, module.globals)
+        instructions = read_instructions(body, module.globals, scan=True)
         globals_ = _globals(module, named, name, pairs)
         found[name] = read_scan(instructions, len(body.locals), module.pages * PAGE, globals_)
         bounds[name] = count_steps(instructions)

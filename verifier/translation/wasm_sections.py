@@ -58,6 +58,8 @@ class Type:
 
 STEP: Final = Type((), 32)
 SCAN: Final = Type((32, 32), 32)
+TIMED_STEP: Final = SCAN
+"""The step of a policy over time takes the kind of a sample, and whether it writes."""
 
 
 @dataclass(frozen=True, slots=True)

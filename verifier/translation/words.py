@@ -202,6 +202,8 @@ class Words(Conditions):
         if op is Op.SHL:
             fits = self.within(a, ((0, full(width)[1] >> count),)) if exact else TRUE
             return self._shifted_left(width, a, count), self.domain.neg(fits)
+        if op is Op.SHR_U and a[0] == "const":
+            return const(signed((a[1] & (1 << width) - 1) >> count, width)), FALSE
         bits = self._bits_of_mask(a, width)
         if bits is not None and (op is Op.SHR_U or width - 1 not in bits):
             left = {bit - count: c for bit, c in bits.items() if bit >= count}

@@ -20,6 +20,7 @@ from govlang.cli.compiled import (
     SOURCE,
     Compiled,
     compile_edge,
+    compile_module,
     compile_policy,
     over_time,
 )
@@ -32,7 +33,7 @@ from govlang.cli.verification import verified
 from govlang.compiler.bundle import Contents, bundle_bytes, state
 from govlang.compiler.checked import Checked
 from govlang.compiler.imports import Program
-from govlang.compiler.ir import Policy
+from govlang.compiler.ir import SHARED, Policy, Time
 from govlang.compiler.lower import lower_policy
 from govlang.dsl.diagnostics import GovError
 from govlang.native import layout
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 """A version that can stand in the name of a file, on any system."""
 
-REQUESTS_ONLY: Final = ("c", "wasm", "jsonlogic", "smt2")
+REQUESTS_ONLY: Final = ("c", "jsonlogic", "smt2")
 """Artefacts of policies without rules over time."""
 
 
@@ -95,7 +96,7 @@ def build(
     report, no_looser = _held_against(against, report, policy, compiled, options)
     report = prove_table(report, policy, compiled.table, compiled.snapshot, options)
     edge = _edge(policy, compiled, emits)
-    if not edge:
+    if not edge or policy.time is not None:
         report |= {"findings": [*report["findings"], _left_out(policy)]}
     report, edge = _with_edge(report, policy, edge, compiled, options, emits)
     bundle = b""
@@ -132,7 +133,7 @@ def _with_edge(
     emits: tuple[str, ...],
 ) -> tuple[Report, dict[str, bytes]]:
     """The report with the proofs for the edge; what nobody asked for is left out where it is undecided."""
-    proved = prove_edge(report, policy, edge, compiled.snapshot, options)
+    proved = prove_edge(report, policy, edge, compiled.snapshot, options, table=compiled.table)
     asked = bool({"c", "wasm"} & set(emits))
     if asked or (report["status"], proved["status"]) != ("proved", "undecided"):
         return proved, edge
@@ -158,7 +159,7 @@ def _check_emits(policy: Policy, emits: tuple[str, ...]) -> None:
 def _edge(policy: Policy, compiled: Compiled, emits: tuple[str, ...]) -> dict[str, bytes]:
     """The parts for boards and browsers, if the policy is not too large for them or they are asked for."""
     if policy.time is not None:
-        return {}
+        return _timed_edge(policy, policy.time, compiled, emits)
     small = len(policy.rules) <= EDGE_RULES_MAX
     wanted = {MODULE: small or "wasm" in emits, SOURCE: small or "c" in emits}
     if not any(wanted.values()):
@@ -168,18 +169,59 @@ def _edge(policy: Policy, compiled: Compiled, emits: tuple[str, ...]) -> dict[st
     return {name: part for name, part in parts.items() if wanted[name]}
 
 
+def _timed_edge(
+    policy: Policy, time: Time, compiled: Compiled, emits: tuple[str, ...]
+) -> dict[str, bytes]:
+    """The module of a policy over time, if a board can keep what it remembers.
+
+    Raises:
+        CodedError: GOV716 it is asked for, and no board can.
+    """
+    fields, asked = _elsewhere(time), "wasm" in emits
+    if asked and fields:
+        message = f"`{policy.name}` keeps state per {fields}, a board only that of one key"
+        raise CodedError("GOV716", message, "decide this in the service (`gov build --emit table`)")
+    if fields or (len(policy.rules) > EDGE_RULES_MAX and not asked):
+        return {}
+    return {MODULE: compile_module(policy, compiled.snapshot)}
+
+
+def _elsewhere(time: Time) -> str:
+    """The fields of which a policy keeps cells each, beside its key; empty if there are none."""
+    found = {cell.scope for cell in time.cells} - {SHARED, time.key or SHARED}
+    return ", ".join(f"`{one}`" for one in sorted(found))
+
+
 def _left_out(policy: Policy) -> Finding:
-    """Why a bundle holds no C and no WebAssembly; a large policy gets them only on demand."""
+    """Why a bundle lacks C or WebAssembly; a large policy gets them only on demand."""
     if policy.time is not None:
-        message = "the bundle holds no C and no WebAssembly: there is none yet of rules over time"
-        help_line = "decide with the table"
-        return error_of("GOV715", KIND, message, help_line) | {"severity": "note"}
+        return _left_out_over_time(policy, policy.time)
+    return _too_large(policy)
+
+
+def _too_large(policy: Policy) -> Finding:
     message = (
         f"the bundle holds no C and no WebAssembly: {len(policy.rules)} rules are more than "
         f"{EDGE_RULES_MAX}"
     )
     help_line = "name them with `--emit c,wasm` if a board is to run this policy"
     return error_of("GOV313", KIND, message, help_line) | {"severity": "note"}
+
+
+def _left_out_over_time(policy: Policy, time: Time) -> Finding:
+    fields = _elsewhere(time)
+    if fields:
+        message = (
+            f"the bundle holds no C and no WebAssembly: the policy keeps state per {fields}, a board "
+            "only that of one key"
+        )
+        help_line = "decide with the table, or keep that state by the policy's key"
+        return error_of("GOV716", KIND, message, help_line) | {"severity": "note"}
+    if len(policy.rules) > EDGE_RULES_MAX:
+        return _too_large(policy)
+    message = "the bundle holds no C: that of rules over time has no proof yet"
+    help_line = "a board can run the module of the bundle"
+    return error_of("GOV715", KIND, message, help_line) | {"severity": "note"}
 
 
 def _stem(policy: Policy, tier: str | None) -> str:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 Answer = tuple[int, dict[str, int]]
 Run = Callable[[Mapping[str, int]], Answer | None]
+TimedRun = Callable[[Mapping[str, int], str], Answer | None]
 
+_TAKEN = frozenset({"decide", "commit", "memory", "text"})
+_TAKEN_OVER_TIME = frozenset({"tick", "state_ok", "next_deadline"})
 _PARAM = "param."
 _STALE = 0x5A
 """Every byte of the outcome before a decision, as if left by an earlier one: a cell that is not stored shows it."""
@@ -29,11 +32,12 @@ _TAIL = 1 << 20
 """Room behind the request's variables: copies of compared texts stand there."""
 
 
-def wasm_engine(module: bytes, artefact: Artefact) -> Run | None:
-    """Runs a module in wasmtime, if it is installed."""
+def wasm_engine(module: bytes, artefact: Artefact) -> tuple[Run, TimedRun] | None:
+    """Runs a module in wasmtime, if it is installed: as a question, or any function over time."""
     if find_spec("wasmtime") is None:
         return None
-    return _Module(module, artefact).run
+    one = _Module(module, artefact)
+    return one.run, one.take
 
 
 def c_engine(name: str, header: str, source: str, artefact: Artefact) -> Run | None:
@@ -50,7 +54,11 @@ class _Module:
         self.artefact = artefact
 
     def run(self, variables: Mapping[str, int]) -> Answer | None:
-        """What the module returns and leaves, in a fresh instance; None if it traps."""
+        """What the module decides and leaves, in a fresh instance; None if it traps."""
+        return self.take(variables, "decide")
+
+    def take(self, variables: Mapping[str, int], function: str) -> Answer | None:
+        """What a function of the module answers and leaves, the state with it."""
         import wasmtime
 
         store = wasmtime.Store()
@@ -58,22 +66,24 @@ class _Module:
         for name, width in self.artefact.cells.items():
             exports[name].set_value(store, int.from_bytes(bytes([_STALE]) * (width // 8)))
         for name, value in variables.items():
-            exports[_exported(name)].set_value(store, value)
+            exports[self._exported(name)].set_value(store, value)
         try:
-            returned = exports["decide"](store)
+            returned = exports[function](store)
         except wasmtime.Trap:
             return None
-        return returned, {name: exports[name].value(store) for name in self.artefact.cells}
+        time = self.artefact.time
+        left = [*self.artefact.cells, *(time.state if time else ())]
+        return returned, {name: exports[name].value(store) for name in left}
+
+    def _exported(self, name: str) -> str:
+        """The export of a variable; some names are taken by functions and memory (docs/edge.md)."""
+        taken = _TAKEN if self.artefact.time is None else _TAKEN | _TAKEN_OVER_TIME
+        return f"field.{name}" if name in taken else name
 
     def _compiled(self, store: Any) -> Any:
         import wasmtime
 
         return wasmtime.Module(store.engine, self.module)
-
-
-def _exported(name: str) -> str:
-    """The export of a variable; four names are taken by functions and memory (docs/edge.md)."""
-    return f"field.{name}" if name in {"decide", "commit", "memory", "text"} else name
 
 
 class _Library:

@@ -16,6 +16,7 @@ from govlang.cli.formats.findings import Finding, Report, error_of, joined_statu
 from govlang.compiler import ir
 from govlang.native.errors import ArtefactError, BundleError, TableError
 from govlang.native.table import Table
+from govlang.verifier.translation.decode import Decoded
 from govlang.verifier.translation.proof import (
     ArtefactProof,
     EdgeRefutation,
@@ -25,12 +26,14 @@ from govlang.verifier.translation.proof import (
     Verdict,
 )
 from govlang.verifier.translation.table import prove_table as prove
+from govlang.verifier.translation.time_decode import read_memory
 
 if TYPE_CHECKING:
     from govlang.verifier.report import Options
     from govlang.verifier.smtlib import Watch
     from govlang.verifier.translation.machine import Artefact
     from govlang.verifier.translation.machine_witness import Run
+    from govlang.verifier.translation.time_machine_witness import TimedRun
 
 KIND: Final = "translation"
 TABLE: Final = "table.bin"
@@ -76,10 +79,12 @@ def prove_edge(
     snapshot: str,
     options: Options,
     watch: Callable[[str], Watch | None] = lambda _: None,
+    table: bytes = b"",
 ) -> Report:
     """The report with the proofs of the module and of the C file among the parts of a bundle.
 
-    `watch` gives, for the name of an artefact, what is told every question.
+    `table` tells the points of a policy over time; `watch` gives, for the name of an artefact, what is told
+    every question.
 
     Raises:
         ArtefactError: GOV416 a part is not of the documented form.
@@ -87,7 +92,8 @@ def prove_edge(
     from govlang.verifier.translation.machine_proof import prove_artefact
 
     start = perf_counter()
-    for what, artefact, engine in _decoded(policy, parts):
+    memory = read_memory(Decoded(table)) if policy.time is not None and table else None
+    for what, artefact, engine, taken in _decoded(policy, parts):
         proof = prove_artefact(
             policy,
             artefact,
@@ -96,6 +102,8 @@ def prove_edge(
             timeout_s=options.timeout_s,
             run=engine,
             watch=watch(what.lower()),
+            memory=memory,
+            taken=taken,
         )
         finding = None
         if proof.refutation is not None:
@@ -111,23 +119,25 @@ def _later(report: Report, start: float) -> Report:
 
 def _decoded(
     policy: ir.Policy, parts: Mapping[str, bytes]
-) -> list[tuple[str, Artefact, Run | None]]:
-    """The module and the C file among the parts, each with the engine that runs it if there is one."""
+) -> list[tuple[str, Artefact, Run | None, TimedRun | None]]:
+    """The module and the C file among the parts, each with the engines that run it if there are any."""
     from govlang.cli.compiled import HEADER, MODULE, SOURCE
     from govlang.cli.engines import c_engine, wasm_engine
     from govlang.verifier.translation.edge import read_c_of
     from govlang.verifier.translation.wasm_read import read_wasm
 
-    found: list[tuple[str, Artefact, Run | None]] = []
+    found: list[tuple[str, Artefact, Run | None, TimedRun | None]] = []
     if MODULE in parts:
         with _part(MODULE):
             module = read_wasm(parts[MODULE])
-        found.append(("WebAssembly", module, wasm_engine(parts[MODULE], module)))
+        run, take = wasm_engine(parts[MODULE], module) or (None, None)
+        found.append(("WebAssembly", module, run, take))
     if SOURCE in parts:
         header, source = parts.get(HEADER, b""), parts[SOURCE]
         with _part(SOURCE, HEADER):
             file = read_c_of(policy, header, source)
-        found.append(("C", file, c_engine(policy.name, header.decode(), source.decode(), file)))
+        engine = c_engine(policy.name, header.decode(), source.decode(), file)
+        found.append(("C", file, engine, None))
     return found
 
 
@@ -211,7 +221,7 @@ def _refuted_artefact(
 ) -> Finding:
     """Variables that no request gives (a host may still set them) are told in the message."""
     told = refutation.what
-    if refutation.expected is not None:
+    if refutation.expected is not None and policy.time is None:
         variables = [*artefact.variables]
         told = edge_difference(policy, variables, what, told, refutation.expected, refutation.found)
     if refutation.request is None and refutation.variables is not None:

@@ -216,7 +216,9 @@ def _verified(subject: Subject, request: Request) -> Report:
 
         bundle, policy, options = subject.bundle, subject.checked.policy, request.options
         report = prove_table(report, policy, bundle.table, bundle.snapshot, options, watch("table"))
-        report = prove_edge(report, policy, bundle.parts, bundle.snapshot, options, watch)
+        report = prove_edge(
+            report, policy, bundle.parts, bundle.snapshot, options, watch, bundle.table
+        )
     if request.against is not None:
         report = _compared(report, subject, request, request.against, watch("diff"))
     if questions is not None:

@@ -108,7 +108,7 @@ def test_a_deadline_lets_work_go_on_until_it_is_over() -> None:
     with pytest.raises(OutOfTimeError):
         deadline.left_s()
     with pytest.raises(OutOfTimeError):
-        deadline.check()
+        deadline.raise_if_over()
     assert NEVER.left_s() == inf
 
 

@@ -1,0 +1,49 @@
+"""What a way through a machine comes to, held against what it must come to.
+
+In: the leaves of a symbolic run.  Out: pairs of trees that must be the same, claims that they are not, and doubts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from govlang.verifier.translation.gathered import UNSET, Gathered
+from govlang.verifier.translation.integers import const
+from govlang.verifier.translation.machine_solve import MachineSolver
+from govlang.verifier.translation.reading import Reader
+from govlang.verifier.translation.symbolic import Leaf
+from govlang.verifier.translation.tree import Tree
+
+Pair = tuple[Tree, Tree]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something that was not proved: claims that a request must satisfy to show it, or a variable."""
+
+    what: str
+    solver: MachineSolver | None = None
+    claims: tuple[Any, ...] = ()
+    variable: int | None = None
+
+
+def pairs_of(
+    leaf: Leaf, reader: Reader, returned: int, cells: Mapping[str, int | Tree]
+) -> list[Pair]:
+    """What is to be returned and stored, each with what is."""
+    found = [(const(returned), leaf.returned)]
+    for name, wanted in cells.items():
+        value = leaf.cells.get(name, UNSET)
+        tree = reader.read(value, leaf.path) if isinstance(value, Gathered) else value
+        ours = const(wanted) if isinstance(wanted, int) else wanted
+        found.append((reader.known(ours), reader.known(tree)))
+    return found
+
+
+def claims_of(solver: MachineSolver, condition: Tree, pair: Pair | None) -> list[Any]:
+    """The claim that a condition holds, and that two integers differ."""
+    if pair is None or UNSET in pair:
+        return [solver.condition(condition)]
+    return [solver.condition(condition), solver.unequal(*pair)]
