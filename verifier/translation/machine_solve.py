@@ -16,13 +16,13 @@ from typing import Any
 
 import z3
 
-from govlang.verifier.smtlib import Watch, total
+from govlang.verifier.smtlib import Watch, ask, total
 from govlang.verifier.translation.gathered import Way
 from govlang.verifier.translation.guards import Guards
 from govlang.verifier.translation.machine_run import signed
-from govlang.verifier.translation.solve import Solver
+from govlang.verifier.translation.solve import Answer, Solver
 from govlang.verifier.translation.source import Layout
-from govlang.verifier.translation.tree import Tree
+from govlang.verifier.translation.tree import Spans, Tree
 
 
 class Rules(Enum):
@@ -178,6 +178,19 @@ class MachineSolver(Solver):
 
     # --- questions -------------------------------------------------------------------------------
 
+    def answer_alone(self, claims: Sequence[Any], spans: Sequence[Spans | None]) -> Answer:
+        """Whether something satisfies the claims, of which nothing is known but what columns can hold.
+
+        A small question of its own takes a tenth of the time that it takes beside all that is known.
+        """
+        alone: Any = z3.Solver()
+        for number in sorted(_numbers(claims)):
+            if number in self.words and (own := spans[number]) is not None:
+                alone.add(_within(self.words[number], own))
+        alone.set("timeout", max(1, int(min(self.timeout_s, self.deadline.left_s()) * 1000)))
+        found = ask(alone, claims, self.watch)
+        return Answer.NONE if found == z3.unsat else Answer.SOME
+
     def unlike(self, ours: Tree, theirs: Tree) -> Any:
         """The claim that two conditions differ."""
         return z3.Xor(self.condition(ours), self.condition(theirs))
@@ -185,6 +198,26 @@ class MachineSolver(Solver):
     def unequal(self, ours: Tree, theirs: Tree) -> Any:
         """The claim that two integers differ."""
         return self.integer(ours) != self.integer(theirs)
+
+
+def _numbers(claims: Sequence[Any]) -> set[int]:
+    """The columns whose words some claims speak of."""
+    found: set[int] = set()
+    waiting, seen = list(claims), set[int]()
+    while waiting:
+        one = waiting.pop()
+        if one.get_id() in seen:
+            continue
+        seen.add(one.get_id())
+        name = one.decl().name() if z3.is_const(one) else ""
+        if name.startswith("w") and name[1:].isdigit():
+            found.add(int(name[1:]))
+        waiting += one.children()
+    return found
+
+
+def _within(term: Any, spans: Spans) -> Any:
+    return z3.Or(*(z3.And(lo <= term, term <= hi) for lo, hi in spans))
 
 
 def _table(word: Any, values: Sequence[int], first: int, end: int) -> Any:

@@ -46,6 +46,9 @@ def normal_condition(tree: Tree, numbers: Conditions) -> Tree:
         case "eq" | "lt" | "le":
             a, b = normal_integer(tree[1], numbers), normal_integer(tree[2], numbers)
             return numbers.compared(tree[0], a, b)
+        case "normal":  # it is one already
+            found: Tree = tree[1]
+            return found
         case "ne0":
             return numbers.truth(normal_integer(tree[1], numbers))
         case _:

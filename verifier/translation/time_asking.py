@@ -83,7 +83,7 @@ class TimedAsking:
         solver = self._solver(Rules.FREE)
         where = start.tree(self.guards.words.domain)
         claims = [solver.condition(where), solver.unequal(ours, theirs)]
-        return solver.answer(claims) is Answer.NONE
+        return solver.answer_alone(claims, self.guards.spans) is Answer.NONE
 
     def _alike(self, start: Path, ours: Tree, theirs: Tree) -> bool:
         """The same of conditions."""

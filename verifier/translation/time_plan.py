@@ -20,7 +20,7 @@ from govlang.verifier.translation.integers import ZERO, const
 from govlang.verifier.translation.meaning import normal_condition, normal_integer
 from govlang.verifier.translation.paths import Path
 from govlang.verifier.translation.source import Layout
-from govlang.verifier.translation.tree import FALSE, Tree
+from govlang.verifier.translation.tree import FALSE, TRUE, Tree
 
 
 class TimedLayout(Layout):
@@ -50,7 +50,8 @@ class TimedLayout(Layout):
             if self.decision is None:
                 return FALSE
             inside = tuple((int(one), int(one)) for one in sorted(condition.effects))
-            return self.words.within(self.decision, inside)
+            found = self.words.within(self.decision, inside)
+            return found if found in (TRUE, FALSE) else ("normal", found)
         return super().condition(condition)
 
 
