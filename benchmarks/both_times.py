@@ -53,7 +53,7 @@ def ours(table: bytes, events: list[Event]) -> list[bool]:
 def both_rows() -> Iterator[Row]:
     """Ours and theirs, if it is installed."""
     events = trace()
-    table = compile_policy(compile_file(SOURCE).policy, unproved=True).table
+    table = compile_policy(compile_file(SOURCE).policy).table
     found = ours(table, events)
     yield row("govlang", "Python, commit and observe", lambda: ours(table, events))
     try:

@@ -94,7 +94,7 @@ class Case:
     def __init__(self, count: int = SAMPLES, agents: int = AGENTS) -> None:
         self.agents = agents
         self.policy = compile_file(SOURCE).policy
-        self.table = compile_policy(self.policy, unproved=True).table
+        self.table = compile_policy(self.policy).table
         self.told = trace(count, agents)
         self.names = {rule.id: at for at, rule in enumerate(self.policy.rules)} | {"default": -1}
 

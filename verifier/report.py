@@ -101,9 +101,8 @@ def _judge_parts(context: Context, policy: ir.Policy, parts: Sequence[Part]) -> 
     for place, part in enumerate(parts):
         context.tell("parts", place, len(parts))
         forget()
-        own = context_of(part.policy, context.options, context.replay, None, context.watch)
+        own = context_of(part.policy, context.options, context.replay, None, context.watch, policy)
         assert isinstance(own, TimeContext)
-        own.given = policy
         silent = find_unreachable(own)
         find_conflicts(own)
         find_vacuous(own, silent)
@@ -143,13 +142,17 @@ def context_of(
     replay: Replay | None = None,
     progress: Progress | None = None,
     watch: Watch | None = None,
+    whole: ir.Policy | None = None,
 ) -> Context:
-    """What the passes share: over requests, or over the states that histories lead to."""
+    """What the passes share: over requests, or over the states that histories lead to.
+
+    `whole` is the policy over time of which this one is a part.
+    """
     if policy.time is None:
         return Context(policy, options, replay, progress, watch)
     plain = without_sets(policy)
     return TimeContext(
-        flat(plain), options, replay, progress, watch, remembering=plain, given=policy
+        flat(plain), options, replay, progress, watch, remembering=plain, given=whole or policy
     )
 
 

@@ -241,7 +241,7 @@ class _Parts:
     def _loose_session(self) -> Session:
         """A session in which an absent field may read as anything."""
         if self.session is None:
-            encoder = self.context.encoder
+            encoder = self.context.session.encoder  # which by then knows what holds of all states
             validity = encoder.validity(absent_as_lowest=False)
             timeout_s = self.context.options.timeout_s
             self.session = Session(encoder, timeout_s, validity, self.context.watch)

@@ -128,7 +128,10 @@ class TimeContext(Context):
         self._simulation = Simulation(self.remembering, columns, boxes, texts=texts)
         self.met = list(self._simulation.run())
         self.encoder = Encoder(columns)
-        self.explorer = Pool(self.remembering, self.judge, self.reached, self.met)
+        is_part = len(self.given.rules) > len(self.remembering.rules)
+        # what the solver finds of one rule shows more of the next than what chance finds, but costs more
+        at_hand = self.met if is_part else ()
+        self.explorer = Pool(self.remembering, self.judge, self.reached, at_hand)
 
     @cached_property
     def known(self) -> Known:

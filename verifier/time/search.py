@@ -205,7 +205,8 @@ class Search:
                 names = [one.name for one in parts if isinstance(one, ir.FieldValue)]
                 added = max((most[name] for name in names if name in most), default=0)
                 bounds = [one.value for one in parts if isinstance(one, ir.IntConst)]
-                found |= {bound // added + 1 for bound in bounds if added and bound > 0}
+                for bound in bounds if added else ():
+                    found |= {n for n in (bound // added, bound // added + 1) if n > 1}
         return found
 
     # --- proofs ----------------------------------------------------------------------------------
