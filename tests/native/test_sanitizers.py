@@ -130,6 +130,6 @@ def test_hostile_tables_neither_crash_nor_read_out_of_bounds(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(10, 20))
-def test_ten_million_hostile_tables(fuzzer: Path, corpus: list[str], seed: int) -> None:
-    assert run_fuzzer(fuzzer, corpus, 1_000_000, seed) > 20_000
+@pytest.mark.parametrize("seed", range(10, 30))
+def test_millions_of_hostile_tables(fuzzer: Path, corpus: list[str], seed: int) -> None:
+    assert run_fuzzer(fuzzer, corpus, 250_000, seed) > 5_000

@@ -153,7 +153,7 @@ def test_some_samples_do_what_the_reference_step_does() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("batch", range(10))
+@pytest.mark.parametrize("batch", range(5))
 def test_samples_do_what_the_reference_step_does_at_length(batch: int) -> None:
     met = Met()
     for seed in range(20):
