@@ -99,7 +99,9 @@ class Mutator:
         self.sections = sections_of(data)
         module = read_module(data)
         self.bodies = module.bodies
-        self.code = [list(read_instructions(body, module.globals)) for body in module.bodies]
+        self.code = [
+            list(read_instructions(body, module.globals, scan=True)) for body in module.bodies
+        ]
         self.globals = len(module.globals)
 
     def mutants(self, count: int) -> Iterator[Mutant]:

@@ -264,7 +264,7 @@ def test_what_is_undecided_for_the_edge_is_left_out_unless_it_was_asked_for(
     from govlang.cli import building
     from govlang.verifier.report import Options
 
-    def undecided(report: dict[str, Any], *_: object) -> dict[str, Any]:
+    def undecided(report: dict[str, Any], *_: object, **__: object) -> dict[str, Any]:
         return report | {"status": "undecided"}
 
     monkeypatch.setattr(building, "prove_edge", undecided)

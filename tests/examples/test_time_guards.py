@@ -19,6 +19,7 @@ from govlang.verifier.findings import AMBIGUOUS, Finding, Trace
 from govlang.verifier.options import Options
 from govlang.verifier.report import context_of
 from govlang.verifier.time.context import TimeContext
+from govlang.verifier.time.divide import written_machines
 from govlang.verifier.time.machines import find_idle_machines
 from govlang.verifier.time.possible import find_impossible
 from govlang.verifier.time.properties import settle_claim
@@ -64,7 +65,7 @@ def refuted(policy: ast.Policy) -> Iterator[Finding]:
     find_impossible(context)
     yield from context.findings
     context.findings.clear()
-    find_idle_machines(context)
+    find_idle_machines(context, written_machines(context.remembering, context.time))
     yield from (one for one in context.findings if one.code == AMBIGUOUS)
 
 

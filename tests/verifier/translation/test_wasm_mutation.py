@@ -118,7 +118,7 @@ def test_instructions_are_written_back_as_they_were() -> None:
     data = module_of_policy(3)
     module = read_module(data)
     for body in module.bodies:
-        code = b"".join(map(encoded, read_instructions(body, module.globals)))
+        code = b"".join(map(encoded, read_instructions(body, module.globals, scan=True)))
         assert data[body.at : body.end] == code
     assert module_of(sections_of(data)) == data
 
