@@ -16,7 +16,7 @@ BENCH_STAMP := $(VENV)/.installed-bench
 NATIVE := $(wildcard native/*.c native/*.h native/build_table.py)
 
 .PHONY: help setup demo edge-page test edge-packages edge-test lint types check check-long package bench mutation golden fmt lock \
-        agreement-long clean
+        agreement-long fuzz-long clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -70,8 +70,12 @@ fmt: $(STAMP) ## lay out the Python sources
 golden: $(STAMP) edge-packages ## write the golden files anew; read the change as text
 	GOVLANG_GOLDEN=write $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-agreement-long: $(STAMP) edge-packages ## ten million random decisions on every backend
-	GOVLANG_AGREEMENT=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long tests/agreement
+agreement-long: $(STAMP) edge-packages ## ten million random decisions on every backend (hours)
+	GOVLANG_AGREEMENT=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long \
+	        tests/agreement tests/edge/test_agreement.py
+
+fuzz-long: $(STAMP) edge-packages ## ten million hostile tables under sanitizers
+	GOVLANG_FUZZ=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long tests/native/test_sanitizers.py
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.lock benchmarks/js/package-lock.json
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
