@@ -5,7 +5,7 @@ In: options of the command line.  Out: a context for the passes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
@@ -30,6 +30,10 @@ SEEN_MAX: Final = 5_000
 Replay = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any]
 """Decides a request (request, runtime, params as JSON has them) with the compiled table; what comes
 back has `decision` and `rule_id`."""
+
+Rerun = Callable[[Sequence[Mapping[str, Any]], Mapping[str, Any]], Sequence[Any]]
+"""Takes a history (the steps of a trace, params as JSON has them) in on the compiled table, from the first sample on;
+what comes back has for each request, in order, `decision` and `rule_id`.  ReplayError: a step is not taken."""
 
 Progress = Callable[[str, int, int], None]
 """Told the name of a pass, how much of it is done, and of how much."""
@@ -124,16 +128,24 @@ def replayed(policy: ir.Policy, point: Point, replay: Replay | None) -> Witness:
         raise ReplayError(f"the request of the witness is not valid: {sample}")
     outcome = interpret.decide(policy, point.params, sample.values)
     if replay is not None:
-        other = replay(request, runtime, params)
-        theirs = (_word(other.decision), other.rule_id)
-        if theirs != (outcome.decision.word, outcome.rule_id):
-            ours = f"{outcome.decision.word} by `{outcome.rule_id}`"
-            raise ReplayError(
-                f"the interpreter says {ours}, the compiled table {theirs[0]} by `{theirs[1]}`"
-            )
+        check_same(outcome, replay(request, runtime, params))
     return Witness(
         request, runtime, params, outcome.decision.word, outcome.rule_id, outcome.matched
     )
+
+
+def check_same(outcome: interpret.Outcome, other: Any) -> None:
+    """Hold what the compiled table answered against the interpreter's outcome.
+
+    Raises:
+        ReplayError: the two disagree.
+    """
+    theirs = (_word(other.decision), other.rule_id)
+    if theirs != (outcome.decision.word, outcome.rule_id):
+        ours = f"{outcome.decision.word} by `{outcome.rule_id}`"
+        raise ReplayError(
+            f"the interpreter says {ours}, the compiled table {theirs[0]} by `{theirs[1]}`"
+        )
 
 
 def _word(decision: Any) -> str:

@@ -4,7 +4,7 @@ In: a checked policy, the acceptances of its source, options and a way to ask th
 Out: a report.
 
 What always holds: findings stand in a fixed order; every refutation was replayed on the interpreter
-and, where `replay` is given, on the compiled table; an open question is an undecided finding.
+and, where `replay` (over time `rerun`) is given, on the compiled table; an open question is an undecided finding.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from govlang.verifier.findings import (
     undecided,
 )
 from govlang.verifier.gaps import find_gaps, find_policy_gap, find_table_gaps
-from govlang.verifier.options import Context, Options, Progress, Replay
+from govlang.verifier.options import Context, Options, Progress, Replay, Rerun
 from govlang.verifier.properties import find_refuted_properties, settle_guards
 from govlang.verifier.smtlib import Watch
 from govlang.verifier.solve import forget, solver_name
@@ -55,17 +55,18 @@ def verify(
     accepts: Sequence[Accept] = (),
     options: Options = NO_OPTIONS,
     replay: Replay | None = None,
+    rerun: Rerun | None = None,
     progress: Progress | None = None,
     watch: Watch | None = None,
 ) -> Report:
-    """Prove that a policy makes sense, or show requests on which it does not."""
+    """Prove that a policy makes sense, or show requests or histories on which it does not."""
     start = perf_counter()
     forget()
     beyond = unsupported(policy)
     if beyond is not None:
         return _report(policy, (_unsettled(policy, beyond),), (), start)
     parts = divided(policy)
-    context = context_of(policy, options, replay, progress, watch)
+    context = context_of(policy, options, replay, progress, watch, rerun=rerun)
     if parts is not None:
         _judge_parts(context, policy, parts)
         context.findings += unneeded(policy, accepts, context.findings)
@@ -101,7 +102,9 @@ def _judge_parts(context: Context, policy: ir.Policy, parts: Sequence[Part]) -> 
     for place, part in enumerate(parts):
         context.tell("parts", place, len(parts))
         forget()
-        own = context_of(part.policy, context.options, context.replay, None, context.watch, policy)
+        own = context_of(
+            part.policy, context.options, None, None, context.watch, policy, rerun=context.rerun
+        )
         assert isinstance(own, TimeContext)
         silent = find_unreachable(own)
         find_conflicts(own)
@@ -143,6 +146,8 @@ def context_of(
     progress: Progress | None = None,
     watch: Watch | None = None,
     whole: ir.Policy | None = None,
+    *,
+    rerun: Rerun | None = None,
 ) -> Context:
     """What the passes share: over requests, or over the states that histories lead to.
 
@@ -152,7 +157,14 @@ def context_of(
         return Context(policy, options, replay, progress, watch)
     plain = without_sets(policy)
     return TimeContext(
-        flat(plain), options, replay, progress, watch, remembering=plain, given=whole or policy
+        flat(plain),
+        options,
+        None,
+        progress,
+        watch,
+        remembering=plain,
+        given=whole or policy,
+        rerun=rerun,
     )
 
 

@@ -4,7 +4,7 @@ In: a policy over time and options.  Out: a context whose session finds requests
 that lead to them, and whose findings carry them as a trace.
 
 What always holds: a witness was read back from its JSON form and run on the reference step from the first
-sample on.
+sample on and, where `rerun` is given, on the compiled table.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from govlang.verifier.encode import Encoder
 from govlang.verifier.explore import Explorer
 from govlang.verifier.findings import Finding, Proved, Trace, undecided
 from govlang.verifier.judge import Judge, Judged
-from govlang.verifier.options import Context, ReplayError
+from govlang.verifier.options import Context, ReplayError, Rerun, check_same
 from govlang.verifier.shapes import Box, contains
 from govlang.verifier.solve import Session
 from govlang.verifier.time.flat import with_update_texts
@@ -112,6 +112,8 @@ class TimeContext(Context):
     given: ir.Policy = field(kw_only=True)
     """The policy as it was given; witnesses are run on it."""
 
+    rerun: Rerun | None = field(default=None, kw_only=True)
+
     def __post_init__(self) -> None:
         time = self.remembering.time
         assert time is not None
@@ -195,10 +197,10 @@ class TimeContext(Context):
         self.findings.append(replace(finding, witness=trace))
 
     def trace(self, reached: Reached) -> Trace:
-        """A history in JSON form, run on the reference step from that very form.
+        """A history in JSON form, run on the reference step and on the compiled table from that very form.
 
         Raises:
-            ReplayError: it does not read back.
+            ReplayError: it does not read back, or the compiled table answers otherwise.
         """
         written = [_written(self.given, one) for one in reached.samples]
         read = tuple(_read(self.given, one) for one in written)
@@ -213,6 +215,10 @@ class TimeContext(Context):
             p.field.name: argument(reached.params[p.field.name], p.field)
             for p in self.policy.params
         }
+        if self.rerun is not None:
+            ours = [one for one in again.outcomes if one is not None]
+            for outcome, other in zip(ours, self.rerun(written, params), strict=True):
+                check_same(outcome, other)
         return Trace(tuple(steps), params)
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -22,10 +22,11 @@ from govlang.cli.formats.exact_json import json_text, read_json
 from govlang.cli.formats.findings import Report, capped
 from govlang.compiler.checked import Checked
 from govlang.native.digest import digest
-from govlang.native.errors import CodedError
+from govlang.native.errors import CodedError, TableError
 from govlang.native.files import write_whole
 from govlang.runtime.decision import Outcome
 from govlang.runtime.policy import Policy
+from govlang.verifier.options import ReplayError
 from govlang.verifier.report import Options, verify
 from govlang.verifier.smtlib import Watch
 from govlang.verifier.solve import solver_name
@@ -52,6 +53,29 @@ def replay_on(table: bytes) -> Callable[..., Outcome]:
     return replay
 
 
+def rerun_on(table: bytes) -> Callable[..., list[Outcome]]:
+    """What takes the verifier's histories in on the compiled table."""
+
+    def rerun(steps: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> list[Outcome]:
+        policy = Policy(table, params, capacity=max(1, len(steps)))  # a sample brings a key at most
+        return [outcome for one in steps if (outcome := _taken(policy, one)) is not None]
+
+    return rerun
+
+
+def _taken(policy: Policy, step: Mapping[str, Any]) -> Outcome | None:
+    """The outcome of a step, if it is a request."""
+    if "request" in step:
+        asked, host = dict(step["request"]), dict(step["runtime"])
+        outcome: Outcome = policy.commit(asked, now_ms=step["at_ms"], runtime=host)
+        return outcome
+    try:
+        policy.observe(step)
+    except TableError as error:
+        raise ReplayError(f"the compiled table does not take a step: {error.message}") from None
+    return None
+
+
 def verified(
     checked: Checked,
     options: Options,
@@ -60,17 +84,15 @@ def verified(
     table: bytes | None = None,
     watch: Watch | None = None,
 ) -> Report:
-    """The report on a policy; witnesses are replayed on `table`, by default the one it compiles to.
-
-    The witnesses of a policy over time are histories, which the reference step alone can replay so far.
-    """
-    if table is None and checked.policy.time is None:
+    """The report on a policy; witnesses are replayed on `table`, by default the one it compiles to."""
+    if table is None:
         table = (compiled or compile_policy(checked.policy)).table
     report = verify(
         checked.policy,
         accepts=checked.accepts,
         options=options,
-        replay=None if table is None or checked.policy.time else replay_on(table),
+        replay=replay_on(table),
+        rerun=rerun_on(table),
         progress=progress if sys.stderr.isatty() else None,
         watch=watch,
     ).to_json()
