@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from govlang.native.container import BUNDLE_BYTES_MAX
 from govlang.native.errors import ArtefactError, BundleError, CodedError, TableError
 from govlang.native.layout import TIME_MAX, UNKNOWN
-from govlang.native.request import InvalidFieldError, read_request
+from govlang.native.request import InvalidFieldError, read_request, read_value
 from govlang.runtime.bundle import Bundle, check_signer, read_bundle
 from govlang.runtime.clock import clock_fields, why_unread
 from govlang.runtime.decision import DECISIONS, Decision, as_json
@@ -190,6 +190,7 @@ class EdgePolicy:
         if time is None:
             raise unusable("the policy remembers nothing")
         read = read_step(time, step)
+        self._check_key(time, read.key)
         with self._lock:
             if self._is_other(read.key):
                 raise TableError(
@@ -235,6 +236,16 @@ class EdgePolicy:
             now = clock_ms() if now_ms is None else now_ms
             for name, value in restored(self.schema.time, blob, now, downtime_ms).items():
                 self._engine.write(name, value)
+
+    def _check_key(self, time: EdgeTime, key: str | None) -> None:
+        """Refuse a key that no request could have."""
+        if key is None:
+            return
+        column = next(one for one in self.schema.fields if one.name == time.key)
+        try:
+            read_value(column, key)
+        except InvalidFieldError as error:
+            raise unusable(f"the key {error}") from None
 
     def _is_other(self, key: str | None) -> bool:
         """Whether a sample is about another key than that whose state the module keeps."""

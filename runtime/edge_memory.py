@@ -18,7 +18,7 @@ from govlang.native.errors import TableError
 from govlang.native.layout import NEVER, TIME_MAX, UNKNOWN
 from govlang.native.request import InvalidFieldError, read_request
 from govlang.runtime.edge_schema_time import STATE_HEAD, EdgeSample, EdgeTime
-from govlang.runtime.memory import unusable
+from govlang.runtime.memory import unusable, whole
 
 if TYPE_CHECKING:
     from govlang.runtime.edge_engine import Engine
@@ -54,6 +54,8 @@ def read_step(time: EdgeTime, step: Mapping[str, Any]) -> Reading:
     Raises:
         TableError: GOV415, no such step, or a value that does not fit.
     """
+    if not isinstance(step, Mapping):
+        raise unusable("the step must be an object")
     at_ms = step.get("at_ms")
     if at_ms is not None and (type(at_ms) is not int or abs(at_ms) > TIME_MAX):
         raise unusable("`at_ms` must be a whole number of milliseconds")
@@ -126,7 +128,12 @@ def places(time: EdgeTime) -> Iterator[Place]:
 
 
 def save(time: EdgeTime, engine: Engine, now_ms: int) -> bytes:
-    """The state that the module holds."""
+    """The state that the module holds.
+
+    Raises:
+        TableError: GOV419, `now_ms` is no time.
+    """
+    whole(now_ms, "now_ms", -TIME_MAX)
     body = b"".join(
         engine.read(one.name).to_bytes(one.bytes, "little", signed=one.lo < 0)
         for one in places(time)
@@ -141,11 +148,14 @@ def restored(time: EdgeTime, blob: bytes, now_ms: int, downtime_ms: int | None) 
     """The variables of a saved state, on the clock of now.
 
     Raises:
-        TableError: GOV419, it is the state of another policy or does not add up.
+        TableError: GOV419, it is the state of another policy or does not add up; a time is none.
     """
+    whole(now_ms, "now_ms", -TIME_MAX)
+    if downtime_ms is not None:
+        whole(downtime_ms, "downtime_ms", 0)
     try:
-        return _restored(time, bytes(blob), now_ms, downtime_ms)
-    except ValueError as error:
+        return _restored(time, memoryview(blob).tobytes(), now_ms, downtime_ms)
+    except (ValueError, TypeError) as error:
         raise TableError(
             "GOV419",
             f"the saved state cannot be used: {error}",

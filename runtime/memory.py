@@ -87,6 +87,8 @@ _Read = tuple[int, int | None, tuple[tuple[int, int], ...], tuple[bytes | None, 
 
 def _read_step(policy: Policy, memory: Memory, step: Mapping[str, Any]) -> _Read:
     """What the engine asks of a step: its kind, its time, its words, its keys."""
+    if not isinstance(step, Mapping):
+        raise unusable("the step must be an object")
     at_ms = step.get("at_ms")
     if at_ms is not None and (type(at_ms) is not int or abs(at_ms) > TIME_MAX):
         raise unusable("`at_ms` must be a whole number of milliseconds")
@@ -210,7 +212,7 @@ def save(policy: Policy, memory: Memory, now_ms: int | None) -> bytes:
     head = {
         "policy": policy.name,
         "snapshot": policy.snapshot,
-        "saved_at_ms": clock_ms() if now_ms is None else _whole(now_ms, "now_ms", -TIME_MAX),
+        "saved_at_ms": clock_ms() if now_ms is None else whole(now_ms, "now_ms", -TIME_MAX),
         "scopes": [
             {
                 "name": scope.name,
@@ -244,8 +246,8 @@ def restore(
         TableError: GOV419, it is no state of this policy, or does not add up; nothing has changed then.
     """
     try:
-        now = clock_ms() if now_ms is None else _whole(now_ms, "now_ms", -TIME_MAX)
-        down = None if downtime_ms is None else _whole(downtime_ms, "downtime_ms", 0)
+        now = clock_ms() if now_ms is None else whole(now_ms, "now_ms", -TIME_MAX)
+        down = None if downtime_ms is None else whole(downtime_ms, "downtime_ms", 0)
         moved = _Moved(memory, _Saved(policy.name, blob), down, now)
         instances = list(moved.instances())
         policy._restore((instances, policy.capacity, *seeds()))  # noqa: SLF001  # the part of it in C
@@ -266,7 +268,12 @@ def restore(
     return moved.anew
 
 
-def _whole(value: Any, name: str, least: int) -> int:
+def whole(value: Any, name: str, least: int) -> int:
+    """A time or a length of time that the host gives with a state.
+
+    Raises:
+        TableError: GOV419, it is no whole number, or out of reach.
+    """
     if type(value) is not int or not least <= value <= TIME_MAX:
         raise TableError(
             "GOV419",

@@ -99,7 +99,7 @@ export class Policy {
   observe(step) {
     const { time } = this.schema;
     if (time === null) throw new StateError("GOV415", "the policy remembers nothing");
-    const read = readStep(time, step);
+    const read = readStep(time, this.schema.fields, step);
     const named = read.function.replace(/^(event|signal)\./, "");
     if (this.#isOther(read.key)) throw new StateError("GOV418", `\`${named}\` is about a key for which there is no room`);
     for (const [name, value] of read.variables) this.#engine.write(name, value);
@@ -116,7 +116,7 @@ export class Policy {
   /** What the module remembers, as bytes that the C of the policy reads too (docs/edge.md). */
   save({ nowMs = Date.now() } = {}) {
     const { time } = this.schema;
-    return time === null ? new Uint8Array(0) : save(time, (name) => this.#engine.read(name), BigInt(nowMs));
+    return time === null ? new Uint8Array(0) : save(time, (name) => this.#engine.read(name), nowMs);
   }
 
   /** Go on from what `save` gave; `downtimeMs` is how long ago that was, null where nobody knows.
@@ -126,7 +126,7 @@ export class Policy {
   restore(bytes, { downtimeMs = null, nowMs = Date.now() } = {}) {
     const { time } = this.schema;
     if (time === null) return;
-    const found = restored(time, bytes, BigInt(nowMs), downtimeMs === null ? null : BigInt(downtimeMs));
+    const found = restored(time, bytes, nowMs, downtimeMs);
     for (const [name, value] of found) this.#engine.write(name, value);
   }
 

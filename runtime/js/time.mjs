@@ -5,7 +5,7 @@
  * What always holds: a step or bytes that cannot be used are a StateError, and the state is as it was.
  */
 
-import { InvalidField, readRequest } from "./request.mjs";
+import { InvalidField, readRequest, readValue } from "./request.mjs";
 
 export const NOW = "clock.now";
 export const DEADLINE = "out.deadline";
@@ -68,11 +68,11 @@ function sampleOf({ name, event = true, shared = false, fields = [] }, fieldOf) 
 /* --- steps --- */
 
 /** A step as the module takes it: the function, its variables, the time (null: now) and the key (null: none). */
-export function readStep(time, step) {
+export function readStep(time, fields, step) {
   if (step === null || typeof step !== "object") throw unusable("the step must be an object");
   const { at_ms: at = null } = step;
   if (at !== null && !isTime(at)) throw unusable("`at_ms` must be a whole number of milliseconds");
-  const key = keyOf(time, step.key ?? null);
+  const key = keyOf(time, fields, step.key ?? null);
   const atMs = at === null ? null : BigInt(at);
   const isEvent = typeof step.event === "string";
   if (!isEvent && (typeof step.signal !== "string" || step.value === undefined)) {
@@ -111,7 +111,7 @@ function carried(sample, { fields = {}, signal, value }) {
   }
 }
 
-function keyOf(time, given) {
+function keyOf(time, fields, given) {
   let key = given;
   if (key !== null && typeof key === "object") {
     const names = Object.keys(key);
@@ -121,7 +121,18 @@ function keyOf(time, given) {
   if (key !== null && (typeof key !== "string" || time.key === null)) {
     throw unusable(time.key === null ? "the policy has no key" : "the key must be a text");
   }
+  if (key !== null) checkKey(fields.find((one) => one.name === time.key), key);
   return key;
+}
+
+/** Refuse a key that no request could have. */
+function checkKey(field, key) {
+  try {
+    readValue(field, key);
+  } catch (error) {
+    if (error instanceof InvalidField) throw unusable(`the key ${error.message}`);
+    throw error;
+  }
 }
 
 function unusable(message) {
@@ -142,7 +153,8 @@ export function* places(time) {
 }
 
 /** The state that a module holds; `read` gives a variable by name. */
-export function save(time, read, nowMs) {
+export function save(time, read, now) {
+  const nowMs = whole(now, "nowMs", -TIME_MAX);
   const bytes = new Uint8Array(HEAD + time.stateBytes);
   put(bytes, 0, 8, MAGIC);
   put(bytes, 8, 4, BigInt(MAJOR));
@@ -157,8 +169,10 @@ export function save(time, read, nowMs) {
   return bytes;
 }
 
-/** The variables of a saved state on the clock of now; `downtimeMs` is null where nobody knows it. */
-export function restored(time, bytes, nowMs, downtimeMs) {
+/** The variables of a saved state on the clock of now; `downtime` is null where nobody knows it. */
+export function restored(time, bytes, now, downtime) {
+  const nowMs = whole(now, "nowMs", -TIME_MAX);
+  const downtimeMs = downtime === null ? null : whole(downtime, "downtimeMs", 0n);
   if (!(bytes instanceof Uint8Array) || bytes.length !== HEAD + time.stateBytes) {
     throw damaged("it is cut off, or the state of another policy");
   }
@@ -193,6 +207,12 @@ function moved(atMs, shift, downtimeMs) {
   const found = atMs + shift - downtimeMs;
   if (!isTime(found)) throw damaged("a time lies beyond what can be counted");
   return found;
+}
+
+/** A time, or a length of time, that the host gives with a state, as a BigInt. */
+function whole(value, name, least) {
+  if (isTime(value) && BigInt(value) >= least) return BigInt(value);
+  throw new StateError("GOV419", `\`${name}\` must be a whole number of milliseconds from ${least} on`);
 }
 
 function damaged(why) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tables
@@ -105,16 +106,48 @@ def test_another_key_has_no_room() -> None:
         {"event": "deletion", "key": "a", "fields": {}},
         {"event": "restart", "key": "a", "at_ms": 2**53},
         {"event": "restart", "key": {"tool": "a"}},
+        {"event": "restart", "key": "x" * 257},
+        {"event": "restart", "key": "\ud800"},
+        {"tick": True, "key": "x" * 257},
         {},
+        [],
+        None,
     ],
 )
-def test_a_step_that_does_not_fit_is_refused(step: dict[str, object]) -> None:
-    edge, _ = both()
+def test_a_step_that_does_not_fit_is_refused(step: Any) -> None:
+    edge, table = both()
     before = edge.save(now_ms=0)
-    with pytest.raises(TableError) as caught:
-        edge.observe(step)
-    assert caught.value.code == "GOV415"
+    for one in (edge, table):
+        with pytest.raises(TableError) as caught:
+            one.observe(step)
+        assert caught.value.code == "GOV415"
     assert edge.save(now_ms=0) == before
+
+
+@pytest.mark.parametrize("times", [
+    {"downtime_ms": -1}, {"downtime_ms": 1.5}, {"downtime_ms": True}, {"downtime_ms": "1"},
+    {"downtime_ms": 2**53}, {"now_ms": 0.5}, {"now_ms": "0"}, {"now_ms": -(2**53)},
+])  # fmt: skip
+def test_a_state_is_not_taken_with_what_is_no_time(times: dict[str, Any]) -> None:
+    edge, table = both()
+    for one in (edge, table):
+        blob = one.save(now_ms=0)
+        with pytest.raises(TableError) as caught:
+            one.restore(blob, **({"downtime_ms": 0, "now_ms": 0} | times))
+        assert caught.value.code == "GOV419"
+        assert next(iter(times)) in caught.value.message
+        assert one.save(now_ms=0) == blob
+    if "now_ms" in times:
+        with pytest.raises(TableError, match="now_ms"):
+            edge.save(now_ms=times["now_ms"])
+
+
+@pytest.mark.parametrize("blob", [None, "govboard", 5, []])
+def test_what_is_no_bytes_is_no_state(blob: Any) -> None:
+    for one in both():
+        with pytest.raises(TableError) as caught:
+            one.restore(blob, downtime_ms=0, now_ms=0)
+        assert caught.value.code == "GOV419"
 
 
 def test_what_was_saved_is_gone_on_from() -> None:

@@ -33,6 +33,9 @@ STEPS: list[dict[str, Any]] = [
     {"event": "failure", "key": "b"},
     {"tick": True, "key": "a"},
     {"tick": True, "key": {"tool": "a"}},
+    {"event": "restart", "key": "x" * 257},
+    {"event": "restart", "key": "\ud800"},
+    {"tick": True, "key": "x" * 257},
     {},
 ]
 
@@ -74,7 +77,9 @@ def in_python(policy: EdgePolicy, step: dict[str, Any]) -> Any:
             case {"restore": blob, "nowMs": at, "downtimeMs": downtime}:
                 return policy.restore(base64.b64decode(blob), now_ms=at, downtime_ms=downtime)
     except TableError as error:
-        return {"code": error.code, "message": error.message}
+        in_script = error.message.replace("`now_ms`", "`nowMs`")
+        in_script = in_script.replace("`downtime_ms`", "`downtimeMs`")
+        return {"code": error.code, "message": in_script}
 
 
 def compare(steps: list[dict[str, Any]]) -> list[Any]:
@@ -111,10 +116,10 @@ def test_javascript_reads_and_refuses_the_same_bytes() -> None:
             {
                 "restore": base64.b64encode(data).decode(),
                 "nowMs": at,
-                "downtimeMs": rng.choice((None, 0, 70_000)),
+                "downtimeMs": rng.choice((None, 0, 70_000, -1, 0.5, True, "", 2**53)),
             }
         )
-        steps.append({"save": 7})
+        steps.append({"save": rng.choice((7, 7, 0.5, "", 2**53))})
         steps.append({"commit": {"agent": "a", "tool": "rm", "load": 1}, "nowMs": at})
     found = compare(steps)
     assert {"GOV419"} == {one["code"] for one in found if isinstance(one, dict) and "code" in one}
