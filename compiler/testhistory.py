@@ -64,7 +64,7 @@ class History:
                     "put the steps in order; a clock that goes back is `clock back 5 s`",
                 )
             self._at_ms = found
-        return max(0, self._at_ms - self._back_ms)
+        return self._at_ms - self._back_ms
 
     def add(self, step: TestStep | ReportStep) -> None:
         """One more step."""
@@ -89,15 +89,29 @@ class History:
             case ast.SignalStep():
                 self._signal(at_ms, step)
             case ast.FaultStep(fault=fault, signal=signal, key=key_, duration=duration):
-                if signal.text not in self.scope.time.signals:
-                    raise unknown("signal", signal, self.scope.time.signals)
+                own = self._faulty_key(signal, key_)
                 lasts = None if duration is None else milliseconds(duration, self.scope.units)
                 until = None if lasts is None else self._at_ms + lasts
-                self._faults.append(_Faulty(fault, signal.text, self._key(key_), until))
+                self._faults.append(_Faulty(fault, signal.text, own, until))
             case ast.ClockStep(back=back):
-                self._back_ms += milliseconds(back, self.scope.units)
+                self._put_back(back)
 
     # --- parts -----------------------------------------------------------------------------------
+
+    def _put_back(self, back: ast.Number) -> None:
+        """The clock shows so much less from here on.
+
+        Raises:
+            RefusalError: it would show a time before 0, which no test has (GOV237).
+        """
+        self._back_ms += milliseconds(back, self.scope.units)
+        if self._back_ms > self._at_ms:
+            raise RefusalError(
+                "GOV237",
+                "the clock would show a time before 0",
+                back.span,
+                "begin the test later: `at 1 d …`, or put the clock back by less",
+            )
 
     def _event(self, at_ms: int, step: ast.EventStep) -> ReportStep:
         name = step.event.name.text
@@ -129,9 +143,7 @@ class History:
         value: Any = argument(
             literal_value(step.value, signal.cell, self.scope.units), signal.column
         )
-        strange = next((one for one in step.key if one.name.text != self.scope.key), None)
-        if strange is not None:
-            raise unknown("key", strange.name, [self.scope.key] if self.scope.key else [])
+        self._refuse_strange(step.key)
         key = None if signal.shared else self._own_key(step.key, step.span)
         fault = self._fault(signal.name, key)
         if fault is ast.Fault.LOSE:
@@ -142,6 +154,24 @@ class History:
         found = states_expected(self.scope, step.states)
         told = {signal.name: value}
         self.add(ReportStep(at_ms, signal.name, key, told, found, step.span, is_signal=True))
+
+    def _faulty_key(self, signal: ast.Name, written: tuple[ast.Argument, ...]) -> str | None:
+        """Whose signal has a fault; None: it is shared, or that of any key.
+
+        Raises:
+            RefusalError: there is no such signal or key (GOV201).
+        """
+        found = self.scope.time.signals.get(signal.text)
+        if found is None:
+            raise unknown("signal", signal, self.scope.time.signals)
+        self._refuse_strange(written)
+        return None if found.shared else self._key(written)
+
+    def _refuse_strange(self, written: tuple[ast.Argument, ...]) -> None:
+        """Refuse what stands for a key and is none."""
+        strange = next((one for one in written if one.name.text != self.scope.key), None)
+        if strange is not None:
+            raise unknown("key", strange.name, [self.scope.key] if self.scope.key else [])
 
     def _fault(self, signal: str, key: str | None) -> ast.Fault | None:
         """The fault that a signal has now."""

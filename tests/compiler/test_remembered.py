@@ -169,6 +169,30 @@ test "lost, stuck, put back" {
     assert failures(body) == []
 
 
+def test_a_shared_sensor_has_its_fault_whoever_was_named_last() -> None:
+    body = """input { agent : key }
+default allow
+shared signal load : number in 0..100 %
+rule busy when has load and load > 80 % throttle
+test "stuck" {
+  at 0 s  signal load 90 %
+  at 0 s  request { agent "a" } expect throttle by busy
+  at 1 s  stick load for 5 s
+  at 2 s  signal load 10 %
+  at 3 s  request { agent "a" } expect throttle by busy
+  at 6 s  signal load 10 %
+  at 6 s  request { agent "a" } expect allow
+}
+test "lost" {
+  at 0 s  request { agent "a" } expect allow
+  at 1 s  lose load
+  at 2 s  signal load 90 %
+  at 3 s  request { agent "a" } expect allow
+}
+"""
+    assert failures(body) == []
+
+
 def test_a_machine_steps_once_a_sample_and_what_is_due_goes_first() -> None:
     body = """input { agent : key }
 default allow

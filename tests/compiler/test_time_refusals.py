@@ -55,6 +55,11 @@ def only_error(text: str) -> Diagnostic:
         ("rule r when count(e) in 1 h >= 100000 deny", "GOV247", "count(e) in 1 h >= 100000",
          "a count is compared with a whole number up to 1000",
          "count by panes beyond that: `count(E) in 1 h by 5 min`"),
+        ('rule r when e within 1 h deny\ntest "t" {\n at 4 s clock back 5 s\n}', "GOV237", "5 s",
+         "the clock would show a time before 0",
+         "begin the test later: `at 1 d …`, or put the clock back by less"),
+        ('rule r when e within 1 h deny\ntest "t" {\n at 4 s lose s { x 5 }\n}', "GOV201", "x",
+         "there is no key `x`", "write `agent`"),
     ],
 )  # fmt: skip
 def test_the_place_the_message_and_the_way_out(
