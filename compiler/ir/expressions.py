@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import field, replace
 from enum import IntEnum, StrEnum
 from typing import Final
 
@@ -281,6 +281,7 @@ def negation(operand: BoolExpr, span: Span | None = None) -> BoolExpr:
         case BoolConst(value=value):
             return BoolConst(not value, operand.span)
         case Not(operand=inner):
-            return inner
+            # `not (e != 3)` is the text of what is left; that of the operand alone would say its denial
+            return inner if span is None else replace(inner, span=span)
         case _:
             return Not(operand, span)

@@ -107,3 +107,35 @@ def test_contracts_and_autonomy_have_transitions(gov) -> None:
     named = {one["machine"] for one in coverage["transitions"]["missing"]}
     assert coverage["transitions"]["of"] == 13
     assert named <= {"autonomy", "refactor_billing"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "written", "never"),
+    [
+        ('t != "x"', 't != "x"', True),
+        ('not (t != "y")', 'not (t != "y")', True),
+        ('not (t == "x")', 't == "x"', False),
+        ("s is not empty", "s is not empty", True),
+        ("not b", "b", False),
+        ("elapsed(e) > 3 s", "elapsed(e) > 3 s", False),
+        ("not (elapsed(e) > 3 s)", "not (elapsed(e) > 3 s)", True),
+        ("b for 2 s", "b for 2 s", True),
+        ("stale(v, 5 s)", "stale(v, 5 s)", False),
+        ("count(e) in 1 min < 3", "count(e) in 1 min < 3", False),
+    ],
+)
+def test_what_a_condition_never_was_is_said_of_its_text(
+    gov, tmp_path: Path, condition: str, written: str, *, never: bool
+) -> None:
+    path = tmp_path / "p.gov"
+    path.write_text(
+        'language 1\npolicy p version "1"\ndefault allow\n'
+        "input { agent : key  t : text  s : set of m, n  b : bool }\nevent e\n"
+        f"signal v : number in 0..9\nrule r when {condition} deny\n"
+        "rule o when e within 1 s throttle\n"
+        'test "one" { request { agent "a", t "x", s {}, b true } expect allow }\n',  # or not
+        "utf-8",
+    )
+    report = gov("test", path, "--coverage", "--format", "json").json
+    missing = [one for one in report["coverage"]["conditions"]["missing"] if one["rule"] == "r"]
+    assert missing == [{"rule": "r", "condition": written, "never": never}]

@@ -27,18 +27,27 @@ Seen = tuple[Mapping[str, Value], Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Something that no test exercised; `polarity`: what the atom never was."""
+    """Something that no test exercised.
+
+    `polarity`: what the atom never was; `denied`: what its author wrote is that it does not hold.
+    """
 
     rule: str
     atom: ir.Atom | None = None
     index: int = 0
     polarity: bool = True
+    denied: bool = False
+
+    @property
+    def written(self) -> bool:
+        """What the condition never was, as its author reads it."""
+        return self.polarity is not self.denied
 
     def to_json(self) -> dict[str, Any]:
         """As the report has it."""
         if self.atom is None:
             return {"rule": self.rule}
-        return {"rule": self.rule, "condition": atom_text(self.atom), "never": self.polarity}
+        return {"rule": self.rule, "condition": atom_text(self.atom), "never": self.written}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +169,7 @@ def _cover_rule(rule: ir.Rule, environments: list[Environment], coverage: Covera
     fired = any(env.holds(rule.condition) for env in environments)
     coverage.rules.count(Missing(rule.id), covered=fired)
     atoms = list(condition_atoms(rule.condition))
+    denied = list(_denied(rule.condition))
     reads = [_unguarded(atom) for atom in atoms]
     values: set[Valued] = set()
     decided: set[Valued] = set()
@@ -170,7 +180,7 @@ def _cover_rule(rule: ir.Rule, environments: list[Environment], coverage: Covera
         decided.update(_deciding(rule.condition, iter(enumerate(seen)))[1])
     for index, atom in enumerate(atoms):
         for polarity in (True, False):
-            missing = Missing(rule.id, atom, index, polarity)
+            missing = Missing(rule.id, atom, index, polarity, denied[index])
             coverage.conditions.count(missing, covered=(index, polarity) in values)
             coverage.mcdc.count(missing, covered=(index, polarity) in decided)
 
@@ -219,6 +229,23 @@ def condition_atoms(condition: ir.BoolExpr) -> Iterable[ir.Atom]:
                 yield from condition_atoms(operand)
         case _:
             yield condition
+
+
+def _denied(condition: ir.BoolExpr) -> Iterable[bool]:
+    """Of each atom whether its text is that of its denial: `elapsed(e) > 3 s` is a `not` of what is kept."""
+    match condition:
+        case ir.Not(operand=operand) if not isinstance(operand, ir.And | ir.Or | ir.Not):
+            text = condition.span and condition.span.text
+            yield bool(text) and operand.span is not None and operand.span.text == text
+        case ir.Not(operand=operand):
+            yield from _denied(operand)
+        case ir.And(operands=operands) | ir.Or(operands=operands):
+            for operand in operands:
+                yield from _denied(operand)
+        case ir.BoolConst():
+            return
+        case _:
+            yield False
 
 
 def replaced_atom(condition: ir.BoolExpr, index: int, value: bool) -> ir.BoolExpr:  # noqa: FBT001  # what stands there

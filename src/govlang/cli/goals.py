@@ -39,7 +39,7 @@ class Goal:
         one = self.what
         if one.atom is None:
             return f"{one.rule} fires"
-        value = str(one.polarity).lower()
+        value = str(one.written).lower()
         if self.kind is Kind.IS:
             return f"{one.rule} meets `{shortened(atom_text(one.atom))}` being {value}"
         return f"{one.rule} turns on `{shortened(atom_text(one.atom))}` being {value}"
