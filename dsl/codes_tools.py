@@ -276,10 +276,11 @@ COMMAND: dict[str, Page] = {
     ),
     "GOV709": Page(
         "a step of a trace that cannot be replayed",
-        "A line of a trace is a request or a tick in this version of the language; its `at_ms` counts "
-        "milliseconds since 1970.",
-        '{"at_ms": 0, "event": "restart"}',
-        "Leave the line out, or pass the fact in as a field `from runtime`.",
+        "A line of a trace holds one step: a `request` (with its `runtime`), an `event` with its `key` and `fields`, "
+        "a `signal` with its `key` and `value`, or a `tick`; its `at_ms` counts milliseconds since 1970. This one "
+        "holds something else, or names what the policy does not declare.",
+        '{"at_ms": 0, "evnt": "restart", "key": {"agent": "a1"}}',
+        "Do what the help line says. A policy without rules over time takes requests and ticks alone.",
     ),
     "GOV710": Page(
         "a test failed",

@@ -100,7 +100,9 @@ def test_a_question_is_asked_of_the_state_before_the_first_sample(gov, gate: Pat
         ({"event": "failure", "key": {"agent": "a"}, "fields": {"x": 1}}, "`x`"),
         ({"signal": "heat", "value": 91, "key": {"agent": "a"}}, "`heat`"),
         ({"signal": "heat", "key": {"agent": "a"}}, "is no step of a trace"),
-        ({"nonsense": 1}, "is no step of a trace"),
+        ({"value": 1}, "is no step of a trace"),
+        ({"nonsense": 1}, "`nonsense` in line 1 of `"),
+        ({"request": {"agent": "a", "load": 1}, "runtme": {}}, "`runtme` in line 1 of `"),
     ],
 )
 def test_a_step_that_cannot_be_taken_is_named(
@@ -112,6 +114,7 @@ def test_a_step_that_cannot_be_taken_is_named(
     assert ran.code == 2
     assert "GOV709" in ran.err
     assert why in ran.err
+    assert "line 1 of `" in ran.err
 
 
 def test_the_state_is_listed_with_its_bytes_and_whose_it_is(gov, gate: Path) -> None:

@@ -23,11 +23,21 @@ from govlang.cli.requests import (
     time_of,
 )
 from govlang.native.errors import CodedError, TableError
+from govlang.native.request import legible
 
 if TYPE_CHECKING:
     from govlang.cli.recorder import Recorder
     from govlang.runtime.decision import Outcome
     from govlang.runtime.policy import Policy
+
+_Placed = tuple[str, dict[str, Any]]
+"""A step, and where it stands."""
+
+_MEMBERS = (
+    "at_ms", "request", "runtime", "key", "event", "fields", "signal", "value", "tick",
+    "decision", "rule_id",
+)  # fmt: skip
+"""What a step of a trace can hold (step.schema.json); the last two say what came of it, and are not compared."""
 
 COLOURS = {
     "allow": "green",
@@ -99,20 +109,20 @@ def command(
         steps = _one(request, runtime, time_of(now_ms)) if request is not None else _trace(trace)
         outcomes = [
             _decide(loaded.policy, step, style, recorder)
-            for step in steps
-            if not _is_observed(loaded.policy, step)
+            for place, step in steps
+            if not _is_observed(loaded.policy, step, place)
         ]
     refused = any(one.decision.value not in {"allow", "limit"} for one in outcomes)
     return Exit.FINDINGS if exit_status and refused else Exit.OK
 
 
-def _one(request: str, runtime: str, now: int) -> Iterator[dict[str, Any]]:
+def _one(request: str, runtime: str, now: int) -> Iterator[_Placed]:
     text = given_text(request, "the request")
     host = read_object(given_text(runtime, "the runtime part"), "the runtime part")
-    yield {"at_ms": now, "text": text, "runtime": host}
+    yield "the request", {"at_ms": now, "text": text, "runtime": host}
 
 
-def _trace(path: Path | None) -> Iterator[dict[str, Any]]:
+def _trace(path: Path | None) -> Iterator[_Placed]:
     """The steps of a trace."""
     assert path is not None
     with path.open(encoding="utf-8", errors="strict") as file:
@@ -121,35 +131,47 @@ def _trace(path: Path | None) -> Iterator[dict[str, Any]]:
                 continue
             place = f"line {number} of `{path}`"
             step = read_object(line, place)
-            yield _with_time({"at_ms": 0, "runtime": {}} | step, place)
+            _refuse_unknown(step, place)
+            yield place, _with_time({"at_ms": 0, "runtime": {}} | step, place)
 
 
-def _is_observed(policy: Policy, step: dict[str, Any]) -> bool:
+def _refuse_unknown(step: dict[str, Any], place: str) -> None:
+    """A member that is misspelt must not be left out in silence: with it goes what it was to say."""
+    strange = next((name for name in step if name not in _MEMBERS), None)
+    if strange is not None:
+        raise CodedError(
+            "GOV709",
+            f"`{legible(strange)}` in {place} is no part of a step",
+            f"write {', '.join(_MEMBERS)}",
+        )
+
+
+def _is_observed(policy: Policy, step: dict[str, Any], place: str) -> bool:
     """Whether a step is no request; it is taken in.  Ticks mean nothing to rules over single requests."""
     if "request" in step or "text" in step:
         return False
     if policy.memory is not None:
-        _observe(policy, step)
+        _observe(policy, step, place)
     elif "tick" not in step:
         raise CodedError(
             "GOV709",
-            f"the step at {step['at_ms']} ms is no request and no tick",
+            f"{place}, the step at {step['at_ms']} ms, is no request and no tick",
             "this policy has no rules over time: leave events and signals out",
         )
     return True
 
 
-def _observe(policy: Policy, step: dict[str, Any]) -> None:
+def _observe(policy: Policy, step: dict[str, Any], place: str) -> None:
     """Take a step in; an event that nothing called for changes nothing, and the replay goes on.
 
     Raises:
         CodedError: GOV709, it is none that the policy knows; GOV418, there are too many keys.
     """
     try:
-        policy.observe(step)
+        policy.observe({name: value for name, value in step.items() if name != "runtime"})
     except TableError as error:
         if error.code == "GOV415":
-            raise CodedError("GOV709", error.message, error.help) from None
+            raise CodedError("GOV709", f"{place}: {error.message}", error.help) from None
         if error.code != "GOV417":
             raise
         click.echo(f"at {step['at_ms']} ms: {error.message}", err=True)
