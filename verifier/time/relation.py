@@ -5,7 +5,8 @@ reaches.
 
 What always holds: every sample of every history is among these: times between the samples of different
 instances are free of one another, faults of the clock are free.  Two samples are of one instance, so they
-are only made where the policy keeps its cells in one scope.
+are only made where the policy keeps its cells in one scope, and the first sample of an instance is not the
+second of two.
 """
 
 from __future__ import annotations
@@ -68,6 +69,14 @@ class Relation:
             ms = self.passed[-1][cell.scope]
             grown[cell.name] = start if cell.brief else grow(cell, cells[cell.name], ms)
         return grown
+
+    def first(self) -> list[Term]:
+        """The one sample is the first one of the instances that it addresses."""
+        start = [self.cells[c.name] == c.initial for c in self.time.cells if not c.brief]
+        start += [ms == 0 for ms in self.passed[0].values()]
+        if cell_scopes(self.time) <= {ir.SHARED, self.time.key}:
+            start.append(self.moments[0].column(ir.GAP) == ir.GAP_MAX)
+        return start
 
     def view(self) -> list[Term]:
         """The cells of the last encoder are those that the rules see at the last sample."""

@@ -28,7 +28,7 @@ from govlang.verifier.solve import SEED, Absent, Answer, Claim, Found, Open, Ses
 from govlang.verifier.time.invariants import Known
 from govlang.verifier.time.moment import Moment, Taken
 from govlang.verifier.time.relation import Relation, cell_scopes
-from govlang.verifier.time.traces import Reached, Sample, run, samples_of
+from govlang.verifier.time.traces import Reached, run, samples_of
 from govlang.verifier.time.unroll import History
 
 SHORT: Final = ((1,), (1, 1), (1, 1, 1))
@@ -81,7 +81,7 @@ class Search:
         if not self.known.ranges_hold:
             return Open("it is not proved that the cells stay in their ranges")
         for steps, shapes in ((1, SHORT[:2]), (2, SHORT[2:])):
-            if (steps == 1 or len(cell_scopes(self.time)) < 2) and self._excluded(steps, asked):
+            if self._excluded(steps, asked):
                 return Absent()
             for counts in shapes:
                 found = self._reached(-1, counts, asked, shows, deadline)
@@ -211,8 +211,13 @@ class Search:
 
     # --- proofs ----------------------------------------------------------------------------------
 
-    def _excluded(self, steps: int, asked: Asked) -> bool | None:
-        """Whether no sample from a state that satisfies what is known is as asked."""
+    def _excluded(self, steps: int, asked: Asked) -> bool:
+        """Whether no sample from a state that satisfies what is known is as asked.
+
+        Two are of one instance; its first sample, which none goes before, is asked for by itself.
+        """
+        if steps > 1 and len(cell_scopes(self.time)) > 1:
+            return False
         relation, solver = self._relation(steps)
         solver.push()
         try:
@@ -220,7 +225,11 @@ class Search:
             verdict = self._check(solver)
         finally:
             solver.pop()
-        return None if verdict == z3.unknown else bool(verdict == z3.unsat)
+        return bool(verdict == z3.unsat) and (steps == 1 or self._excluded(1, self._first(asked)))
+
+    def _first(self, asked: Asked) -> Asked:
+        first = self.last_sample().first()
+        return lambda moment, taken: [*asked(moment, taken), *first]
 
     def last_sample(self) -> Relation:
         """One sample from any state that satisfies what is known of states."""
@@ -264,18 +273,13 @@ class Search:
             solver.pop()
         if not isinstance(found, tuple):
             return None
-        samples = (*self._before(place), *found[0])
+        before = self._places[place].samples if self._places and place >= 0 else ()
+        samples = (*before, *found[0])
         reached = run(self.policy, found[1], samples)
         if reached is None or not shows(reached):
             return None
         self.pool.append(reached)
         return reached
-
-    def _before(self, place: int) -> tuple[Sample, ...]:
-        if place < 0:
-            return ()
-        assert self._places is not None
-        return self._places[place].samples
 
     def _shape(self, place: int, counts: tuple[int, ...], *, back: bool) -> _Shape:
         if (place, counts, back) not in self._shapes:
