@@ -172,21 +172,55 @@ static int append(PyObject *list, PyObject *item) {
     return failed ? -1 : 0;
 }
 
-/* _save(): every instance as (scope, key, bytes). */
-PyObject *gov_save(decider *self, PyObject *nothing) {
-    (void)nothing;
-    PyObject *found = remembers(self) ? PyList_New(0) : NULL;
-    for (uint32_t s = 0; found && s < self->table->n_scopes; s++)
+typedef struct { uint32_t scope, key_bytes; } saved_head; /* before the key and the instance */
+
+/* Copies every instance behind each other; `to` NULL: only tells how many bytes they take. */
+static size_t copy_instances(const decider *self, uint8_t *to) {
+    size_t at = 0;
+    for (uint32_t s = 0; s < self->table->n_scopes; s++)
         for (uint32_t i = 0; i < (s ? gov_store_capacity(self->store) : 1); i++) {
             gov_key key;
             const uint8_t *state = gov_store_at(self->store, s, i, &key);
             if (!state) continue;
-            PyObject *item = Py_BuildValue("Iy#y#", s, (const char *)key.bytes, (Py_ssize_t)key.size, (const char *)state,
-                                           (Py_ssize_t)gov_state_bytes(self->table, s));
-            if (append(found, item) == 0) continue;
-            Py_DECREF(found);
-            return NULL;
+            const saved_head head = {s, key.size};
+            if (to) {
+                memcpy(to + at, &head, sizeof head);
+                memcpy(to + at + sizeof head, key.bytes, key.size);
+                memcpy(to + at + sizeof head + key.size, state, gov_state_bytes(self->table, s));
+            }
+            at += sizeof head + key.size + gov_state_bytes(self->table, s);
         }
+    return at;
+}
+
+static PyObject *list_of(const decider *self, const uint8_t *copy, size_t size) {
+    PyObject *found = PyList_New(0);
+    for (size_t at = 0; found && at < size;) {
+        saved_head head;
+        memcpy(&head, copy + at, sizeof head);
+        const char *key = (const char *)copy + at + sizeof head;
+        const size_t bytes = gov_state_bytes(self->table, head.scope);
+        PyObject *item = Py_BuildValue("Iy#y#", head.scope, key, (Py_ssize_t)head.key_bytes, key + head.key_bytes,
+                                       (Py_ssize_t)bytes);
+        at += sizeof head + head.key_bytes + bytes;
+        if (append(found, item) == 0) continue;
+        Py_DECREF(found);
+        return NULL;
+    }
+    return found;
+}
+
+/* _save(): every instance as (scope, key, bytes), all of one moment: they are copied before the first object is made, as
+   that may run finalizers, which may take samples in. */
+PyObject *gov_save(decider *self, PyObject *nothing) {
+    (void)nothing;
+    if (!remembers(self)) return NULL;
+    const size_t size = copy_instances(self, NULL);
+    uint8_t *copy = PyMem_Malloc(size);
+    if (!copy) return PyErr_NoMemory();
+    copy_instances(self, copy);
+    PyObject *found = list_of(self, copy, size);
+    PyMem_Free(copy);
     return found;
 }
 
