@@ -32,9 +32,10 @@ from govlang.runtime.edge_outcome import Answer, gather
 from govlang.runtime.edge_schema import TEXT_KINDS, EdgeSchema, read_schema
 from govlang.runtime.edge_schema_time import EdgeTime
 from govlang.runtime.json_request import DuplicateKeyError, read_json
-from govlang.runtime.memory import clock_ms, unusable
+from govlang.runtime.memory import clock_ms
 from govlang.runtime.obligations import Obligation
 from govlang.runtime.parameters import read_params
+from govlang.runtime.trace import unusable
 
 _PART: Final = "policy.wasm"
 _WASM: Final = b"\0asm"

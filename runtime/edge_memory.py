@@ -18,7 +18,8 @@ from govlang.native.errors import TableError
 from govlang.native.layout import NEVER, TIME_MAX, UNKNOWN
 from govlang.native.request import InvalidFieldError, read_request
 from govlang.runtime.edge_schema_time import STATE_HEAD, EdgeSample, EdgeTime
-from govlang.runtime.memory import unusable, whole
+from govlang.runtime.memory import whole
+from govlang.runtime.trace import check_step, unusable
 
 if TYPE_CHECKING:
     from govlang.runtime.edge_engine import Engine
@@ -54,8 +55,7 @@ def read_step(time: EdgeTime, step: Mapping[str, Any]) -> Reading:
     Raises:
         TableError: GOV415, no such step, or a value that does not fit.
     """
-    if not isinstance(step, Mapping):
-        raise unusable("the step must be an object")
+    check_step(step)
     at_ms = step.get("at_ms")
     if at_ms is not None and (type(at_ms) is not int or abs(at_ms) > TIME_MAX):
         raise unusable("`at_ms` must be a whole number of milliseconds")

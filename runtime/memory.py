@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 from govlang.native import layout
 from govlang.native.errors import TableError
 from govlang.native.layout import NEVER, STATE_HEAD, TIME_MAX, UNKNOWN, CellFlag
-from govlang.native.request import InvalidFieldError, legible, read_request, read_value
+from govlang.native.request import InvalidFieldError, read_request, read_value
+from govlang.runtime.trace import check_step, unusable
 
 if TYPE_CHECKING:
     from govlang.native.memory import Cell, Memory, SampleType
@@ -73,22 +74,12 @@ def observe(policy: Policy, memory: Memory, step: Mapping[str, Any]) -> int | No
     raise unusable(f"{named} cannot be taken in")
 
 
-def unusable(message: str) -> TableError:
-    """A step that the policy cannot take in."""
-    return TableError(
-        "GOV415",
-        message,
-        help="write `event` with `fields`, `signal` with `value`, or `tick`; requests go to `commit`",
-    )
-
-
 _Read = tuple[int, int | None, tuple[tuple[int, int], ...], tuple[bytes | None, ...]]
 
 
 def _read_step(policy: Policy, memory: Memory, step: Mapping[str, Any]) -> _Read:
     """What the engine asks of a step: its kind, its time, its words, its keys."""
-    if not isinstance(step, Mapping):
-        raise unusable("the step must be an object")
+    check_step(step)
     at_ms = step.get("at_ms")
     if at_ms is not None and (type(at_ms) is not int or abs(at_ms) > TIME_MAX):
         raise unusable("`at_ms` must be a whole number of milliseconds")
@@ -102,8 +93,9 @@ def _read_step(policy: Policy, memory: Memory, step: Mapping[str, Any]) -> _Read
             case {"tick": _}:
                 return layout.TICK, at_ms, (), _keys(policy, memory, {memory.key_name: key})
             case _:
-                names = legible(", ".join(map(str, step)))
-                raise unusable(f"`{names}` is no step of a trace")
+                raise unusable(
+                    "an event and a signal are named by a text, and a signal has a `value`"
+                )
         kind, own = found
         if not isinstance(values, Mapping):
             raise unusable(f"the fields of `{name}` must be an object")
@@ -207,28 +199,19 @@ _INSTANCE: Final = struct.Struct("<IIq")
 _LENGTH: Final = struct.Struct("<I")
 
 
-def save(policy: Policy, memory: Memory, now_ms: int | None) -> bytes:
-    """The whole state; see docs/formats.md."""
+def save(policy: Policy, memory: Memory | None, now_ms: int | None) -> bytes:
+    """The whole state; see docs/formats.md.  Where nothing is remembered it has no scopes, so that a version that
+    remembers can go on from it.
+    """
     head = {
         "policy": policy.name,
         "snapshot": policy.snapshot,
         "saved_at_ms": clock_ms() if now_ms is None else whole(now_ms, "now_ms", -TIME_MAX),
-        "scopes": [
-            {
-                "name": scope.name,
-                "bytes": scope.bytes,
-                "cells": [
-                    [cell.name, f"{cell.definition:016x}", cell.offset, cell.bytes]
-                    for cell in (memory.cells[i] for i in scope.cells)
-                    if cell.bytes
-                ],
-            }
-            for scope in memory.scopes
-        ],
+        "scopes": [] if memory is None else _scopes(memory),
     }
     text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
     parts = [_LENGTH.pack(len(text)), text]
-    for scope, key, state in policy._save():  # noqa: SLF001  # the part of it in C
+    for scope, key, state in policy._save() if memory else ():  # noqa: SLF001  # the part of it in C
         at = int.from_bytes(state[:STATE_HEAD], "little", signed=True)
         parts += [_INSTANCE.pack(scope, len(key), at), key, state[STATE_HEAD:]]
     body = b"".join(parts)
@@ -237,8 +220,23 @@ def save(policy: Policy, memory: Memory, now_ms: int | None) -> bytes:
     )
 
 
+def _scopes(memory: Memory) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": scope.name,
+            "bytes": scope.bytes,
+            "cells": [
+                [cell.name, f"{cell.definition:016x}", cell.offset, cell.bytes]
+                for cell in (memory.cells[i] for i in scope.cells)
+                if cell.bytes
+            ],
+        }
+        for scope in memory.scopes
+    ]
+
+
 def restore(
-    policy: Policy, memory: Memory, blob: bytes, downtime_ms: int | None, now_ms: int | None
+    policy: Policy, memory: Memory | None, blob: bytes, downtime_ms: int | None, now_ms: int | None
 ) -> tuple[str, ...]:
     """Take a saved state over; the names of the cells that start anew.
 
@@ -248,7 +246,10 @@ def restore(
     try:
         now = clock_ms() if now_ms is None else whole(now_ms, "now_ms", -TIME_MAX)
         down = None if downtime_ms is None else whole(downtime_ms, "downtime_ms", 0)
-        moved = _Moved(memory, _Saved(policy.name, blob), down, now)
+        saved = _Saved(policy.name, blob)
+        if memory is None:
+            return ()
+        moved = _Moved(memory, saved, down, now)
         instances = list(moved.instances())
         policy._restore((instances, policy.capacity, *seeds()))  # noqa: SLF001  # the part of it in C
     except (
@@ -258,6 +259,7 @@ def restore(
         TypeError,
         AttributeError,
         OverflowError,
+        RecursionError,
         struct.error,
     ) as error:
         raise TableError(

@@ -38,6 +38,7 @@ from govlang.runtime.memory import (
     seeds,
 )
 from govlang.runtime.parameters import read_params
+from govlang.runtime.trace import check_step
 
 if TYPE_CHECKING:
     from govlang.native.schema import Field
@@ -171,13 +172,12 @@ class Policy(Decider):
         """
         if self.memory is not None:
             return observe(self, self.memory, step)
+        check_step(step)
         named = next((step[kind] for kind in ("event", "signal") if kind in step), None)
-        if named is not None or "tick" not in step:
+        if named is not None:
             raise TableError(
                 "GOV415",
-                f"the policy declares no event or signal `{named}`"
-                if named is not None
-                else "the step is neither an event, nor a signal, nor a tick",
+                f"the policy declares no event or signal `{named}`",
                 help="send requests to `decide` or `commit`",
             )
         return None
@@ -209,7 +209,7 @@ class Policy(Decider):
 
     def save(self, *, now_ms: int | None = None) -> bytes:
         """What the policy remembers, as bytes with version, policy and checksum."""
-        return b"" if self.memory is None else save(self, self.memory, now_ms)
+        return save(self, self.memory, now_ms)
 
     def restore(
         self, blob: bytes, *, downtime_ms: int | None = None, now_ms: int | None = None
@@ -223,8 +223,6 @@ class Policy(Decider):
         Raises:
             TableError: GOV419, it is the state of another policy or does not add up; nothing has changed then.
         """
-        if self.memory is None:
-            return ()
         return restore(self, self.memory, blob, downtime_ms, now_ms)
 
     # --- what the C part asks for ---------------------------------------------------------------

@@ -152,7 +152,12 @@ def test_a_time_that_is_none_is_an_invalid_request(policy: Policy, now: Any) -> 
         {"at_ms": 1.0, "event": "f", "key": "a"},
         {"at_ms": 2**60, "event": "f", "key": "a"},
         {"at_ms": 1, "request": {"who": "a"}},
+        {"at_ms": 1, "event": "f", "key": "a", "tick": True},
+        {"at_ms": 1, "event": "f", "key": "a", "field": {}},
+        {"at_ms": 1, "signal": "v", "key": "a"},
+        {"at_ms": 1, "tick": True, "key": "a", "fields": {}},
         {"at_ms": 1},
+        [1],
     ],
 )
 def test_a_step_that_does_not_fit_changes_nothing(policy: Policy, bad: dict[str, Any]) -> None:

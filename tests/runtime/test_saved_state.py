@@ -1,14 +1,20 @@
-"""Saved states at their edges."""
+"""Saved states at their edges: of one moment, from and to versions that remember nothing, made by somebody."""
 
 from __future__ import annotations
 
 import gc
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+import tables
 from small_memory import load, small
+from time_ir_policies import KEY
 
+from govlang.native import layout
+from govlang.native.errors import TableError
+from govlang.runtime.memory import MAGIC
 from govlang.runtime.policy import Policy
 
 KEYS = [f"k{i}" for i in range(40)]
@@ -50,3 +56,33 @@ def test_what_is_saved_is_of_one_moment() -> None:
     times = {(scope, key): struct.unpack_from("<q", state)[0] for scope, key, state in saved}
     assert len(times) == 1 + len(KEYS)
     assert times[1, KEYS[-1].encode()] == times[0, b""], "a sample came between the two"
+
+
+def remembering_nothing(name: str = "p") -> Policy:
+    return Policy(tables.table_bytes(replace(tables.policy_of(KEY), name=name)))
+
+
+def test_a_version_that_remembers_goes_on_from_one_that_did_not() -> None:
+    policy = load(small())
+    policy.commit({"who": "a"}, now_ms=0)
+    anew = policy.restore(remembering_nothing().save(now_ms=5), downtime_ms=0, now_ms=5)
+    assert set(anew) == {"f.age", "v.age", "allowed"}
+    assert policy.remembered("allowed", "a") == 0
+
+
+def test_a_version_that_remembers_nothing_takes_its_own_states_and_no_others() -> None:
+    policy = remembering_nothing()
+    assert policy.restore(load(small()).save(now_ms=0), downtime_ms=0, now_ms=0) == ()
+    assert policy.restore(policy.save(now_ms=0), downtime_ms=0, now_ms=0) == ()
+    whole = policy.save(now_ms=0)
+    for bad in (b"", b"garbage", whole[:-1], remembering_nothing("q").save(now_ms=0)):
+        with pytest.raises(TableError, match="GOV419"):
+            policy.restore(bad, downtime_ms=0, now_ms=0)
+
+
+def test_a_head_that_is_nested_without_end_is_refused() -> None:
+    policy, deep = load(small()), b"[" * 200_000
+    body = len(deep).to_bytes(4, "little") + deep
+    head = layout.HEADER.pack(MAGIC, 1, 0, 0, layout.HEADER.size + len(body))
+    with pytest.raises(TableError, match="GOV419"):
+        policy.restore(layout.checked(head + body), downtime_ms=0, now_ms=0)
