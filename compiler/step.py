@@ -213,8 +213,8 @@ class _Step:
         if not isinstance(self.sample, Tick):
             yield from self.sample.values.items()
         own = self.time.key or ir.SHARED
-        both = self._instances(state, (ir.SHARED, own))  # whatever else the policy keeps, or not
-        yield ir.CLOCK_FAULT, int(any(self.sample.at_ms < one.at_ms for one in both))
+        before = self._instances(state, self.addresses)
+        yield ir.CLOCK_FAULT, int(any(self.sample.at_ms < one.at_ms for one in before))
         key = [self.sample.at_ms - one.at_ms for one in self._instances(state, [own])]
         yield ir.GAP, min(ir.GAP_MAX, max(0, key[0])) if key else ir.GAP_MAX
 

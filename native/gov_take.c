@@ -49,7 +49,8 @@ static void say(const stepping *p) {
     says[GOV_SAYS_KIND] = p->sample->kind;
     says[GOV_SAYS_DECISION] = 0;
     const int64_t at = last_of(p, t->memory->key), gap = gov_since(now, at);
-    says[GOV_SAYS_FAULT] = at > now || last_of(p, 0) > now;
+    says[GOV_SAYS_FAULT] = 0;
+    for (uint32_t s = 0; s < t->n_scopes; s++) says[GOV_SAYS_FAULT] |= last_of(p, s) > now;
     says[GOV_SAYS_GAP] = at == GOV_NEVER || gap > GOV_TIME_MAX ? GOV_TIME_MAX : gap;
 }
 

@@ -55,7 +55,7 @@ enum gov_sample_column {
     GOV_SAYS_KIND,     /* the kind of the sample */
     GOV_SAYS_GAP,      /* ms since the last sample of the key (shared, where there is no key): 0..GOV_TIME_MAX, which
                           also stands for never */
-    GOV_SAYS_FAULT,    /* 0 or 1: the time is less than that of the last sample of all, or of the key's last one */
+    GOV_SAYS_FAULT,    /* 0 or 1: the time is less than that of the last sample of an instance that is addressed */
     GOV_SAYS_DECISION, /* gov_effect, in the stage GOV_CLOSE; else 0 */
     GOV_SAYS           /* how many there are */
 };

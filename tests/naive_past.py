@@ -75,8 +75,7 @@ class Past:
         """One more sample; its position."""
         found = self.instances(sample)
         known = {scope: self.lives[one] for scope, one in found.items() if one in self.lives}
-        judged = [life for scope, life in known.items() if scope in ("", self.key)]
-        self.faults.append(any(sample.at_ms < life.clock_ms for life in judged))
+        self.faults.append(any(sample.at_ms < life.clock_ms for life in known.values()))
         own = known.get(self.key or "")
         gone = float("inf") if own is None else max(0, sample.at_ms - own.clock_ms)
         self.gaps_ms.append(gone)

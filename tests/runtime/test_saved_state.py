@@ -12,6 +12,8 @@ import tables
 from small_memory import load, small
 from time_ir_policies import KEY
 
+from govlang.compiler.frontend import compile_source
+from govlang.dsl.source import Source
 from govlang.native import layout
 from govlang.native.errors import TableError
 from govlang.runtime.memory import MAGIC
@@ -86,3 +88,41 @@ def test_a_head_that_is_nested_without_end_is_refused() -> None:
     head = layout.HEADER.pack(MAGIC, 1, 0, 0, layout.HEADER.size + len(body))
     with pytest.raises(TableError, match="GOV419"):
         policy.restore(layout.checked(head + body), downtime_ms=0, now_ms=0)
+
+
+PER = """language 1
+policy p version "1.0.0"
+default deny
+input { agent : key  tool : text }
+event checked { tool : text }
+rule fine when count(checked per tool) in 10 s >= 1 allow
+"""
+
+
+def checked_at_100_s() -> Policy:
+    """A policy that keeps by a tool when it was checked: at 100 s."""
+    policy = Policy(tables.table_bytes(compile_source(Source("p.gov", PER)).policy))
+    step = {"at_ms": 100_000, "event": "checked", "key": "a", "fields": {"tool": "saw"}}
+    policy.observe(step)
+    return policy
+
+
+def rule_of(policy: Policy, agent: str, tool: str, at_ms: int) -> str:
+    return str(policy.commit({"agent": agent, "tool": tool}, now_ms=at_ms).rule_id)
+
+
+def test_a_clock_that_has_gone_back_for_a_field_s_value_denies_once() -> None:
+    policy = checked_at_100_s()
+    assert rule_of(policy, "a", "axe", 5_000) == "clock_fault"
+    assert rule_of(policy, "b", "axe", 5_000) == "default"
+    assert rule_of(policy, "b", "saw", 5_001) == "clock_fault"
+    assert rule_of(policy, "b", "saw", 5_002) == "fine"
+
+
+def test_after_an_unknown_time_the_next_sample_of_each_field_s_value_is_a_clock_fault() -> None:
+    blob = checked_at_100_s().save(now_ms=100_000)
+    policy = checked_at_100_s()
+    policy.restore(blob, now_ms=10**9)
+    assert rule_of(policy, "a", "axe", 10**9) == "clock_fault"
+    assert rule_of(policy, "a", "axe", 10**9 + 1) == "default"
+    assert rule_of(policy, "a", "saw", 10**9 + 10**6) == "clock_fault"

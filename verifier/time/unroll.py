@@ -141,9 +141,7 @@ class History:
         """What the clock says of a sample."""
         own = self.time.key or ir.SHARED
         back = [
-            z3.And(moment.addresses(scope), known, ms < 0)
-            for scope, (known, ms) in gone.items()
-            if scope in (ir.SHARED, own)
+            z3.And(moment.addresses(scope), known, ms < 0) for scope, (known, ms) in gone.items()
         ]
         fault = any_of(back) if self.back else z3.BoolVal(False)
         self.laws.append(moment.fault == fault)
