@@ -31,6 +31,7 @@ SOURCES: Final = (
     "gov_fast.c",
     "gov_fold.c",
     "gov_load.c",
+    "gov_once.c",
     "gov_pack.c",
     "gov_plan.c",
     "gov_run.c",

@@ -26,11 +26,14 @@ static uint32_t masks_of(const gov_table *t) {
     return total <= GOV_FAST_MASKS ? (uint32_t)total : 0;
 }
 
-static int is_fast(const gov_table *t) {
+static int is_one_block(const gov_table *t) {
     const uint64_t *node = t->nodes;
-    if (!t->n_nodes || t->n_assumptions || t->combine == GOV_UNIQUE || t->policy->params) return 0;
-    return gov_kind_of(node[0]) == GOV_BLOCK && !gov_high(node[0]) && !gov_byte3(node[0]) &&
+    return t->n_nodes && t->combine != GOV_UNIQUE && gov_kind_of(node[0]) == GOV_BLOCK && !gov_high(node[0]) &&
            gov_byte1(node[0]) < GOV_BLOCK_MAX;
+}
+
+static int is_fast(const gov_table *t) {
+    return !t->n_assumptions && !t->policy->params && !gov_byte3(t->nodes[0]);
 }
 
 /* The mask of every value of one word: what all its lookups say together. */
@@ -48,8 +51,8 @@ static void fill_masks(const gov_table *t, uint32_t column, uint64_t *masks) {
 }
 
 int gov_fast_make(gov_table *t) {
-    const uint32_t count = t->n_checked, masks = is_fast(t) ? masks_of(t) : 0;
-    if (!masks) return 0;
+    if (!is_one_block(t)) return 0;
+    const uint32_t masks = is_fast(t) ? masks_of(t) : 0, count = masks ? t->n_checked : 0;
     const size_t head = sizeof(struct gov_fast) + count * sizeof(gov_fast_word);
     struct gov_fast *f = malloc(head + masks * sizeof(uint64_t));
     if (!f) return -1;

@@ -1,8 +1,8 @@
-/* The fast road: a table of one block of at most 63 entries, no assumption and no program, whose words have
-   few values.
+/* Tables of one block of at most 63 entries: what becomes of the bits that fire is looked up by the lowest of them.
 
-   Loading turns the block into a mask for every value of every word; a decision is then one load a word, and a table
-   gives the outcome of the lowest bit that is left.  gov_table.c takes this road where there is one. */
+   The fast road goes further: where there is no assumption and no program, and the words have few values, loading turns
+   the block into a mask for every value of every word, and a decision is one load a word.  gov_table.c takes these
+   roads where there are some. */
 
 #ifndef GOV_FAST_H
 #define GOV_FAST_H
@@ -30,12 +30,12 @@ typedef struct {
 struct gov_fast {
     uint64_t active, none, alone, paired; /* none: the bit behind the last entry; two fired bits of `paired`, or one of
                                              `alone`, need the long road */
-    uint32_t words, reserved;
+    uint32_t words, reserved;             /* words 0: there is no fast road, some word has too many values */
     gov_verdicts verdicts;
     gov_fast_word word[];
 };
 
-/* Sets t->fast where the table allows it; -1: there is not enough memory. */
+/* Sets t->fast of a table of one block; -1: there is not enough memory. */
 int gov_fast_make(gov_table *t);
 
 /* The outcomes of a block without a next one. */

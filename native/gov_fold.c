@@ -42,6 +42,10 @@ static uint32_t arity_of(uint8_t op) {
     }
 }
 
+int gov_instruction_reads(uint64_t first) {
+    return arity_of(gov_kind_of(first)) == 0 && gov_kind_of(first) != GOV_OP_CONST;
+}
+
 static int is_truth(uint8_t op) {
     return (op >= GOV_OP_EQ && op <= GOV_OP_LE) || (op >= GOV_OP_IN_RANGE && op <= GOV_OP_NOT);
 }

@@ -1,7 +1,4 @@
-/* Instances: their cells in the bytes of a host, and as words.
-
-   A sample copies every instance that it addresses, grows the copy where it lies, and spreads it over the words of the
-   remembered columns; updates go into both, and only at the end the copy becomes the instance. */
+/* Instances: how their cells lie in the bytes of a host, worked out for gov_grow.h. */
 
 #ifndef GOV_PACK_H
 #define GOV_PACK_H
@@ -10,22 +7,31 @@
 
 #include <string.h>
 
-#define GOV_VECTOR 16 /* bytes that grow at once; a copy has so many more before and behind it */
+#define GOV_VECTOR 16 /* bytes that grow at once */
 #define GOV_WIDTHS 4  /* cells of 8, 4, 2 and 1 bytes, in this order */
+
+/* A vector of cells of one width, the last of them at its end. */
+typedef struct {
+    uint8_t lo[GOV_VECTOR], width[GOV_VECTOR]; /* of each: lo, hi - lo */
+    uint8_t start[GOV_VECTOR];                 /* what growing starts from, less lo (all ones: it stands still) */
+    uint32_t place, top;                       /* where it begins in an instance; the cell behind its last one */
+    int32_t cells;                             /* how many of its width stand in it and before it */
+    uint32_t reserved;
+} gov_lane;
 
 /* A cell without what a sample does not ask.  One that grows, but not from 0 on or not to the end of its range, grows
    alone. */
-typedef struct { uint32_t cell, width_bytes; int64_t cap; } gov_alone; /* cell: in its scope; cap 0: it stands still */
+typedef struct { uint32_t cell, reserved; int64_t cap; uint64_t sign; } gov_alone; /* cell: in its scope; its sign bit */
 
 typedef struct {
-    uint32_t bytes, copy;            /* of an instance; where its copy begins behind the pending words, in words */
+    uint32_t bytes, room;            /* of an instance; words of scratch: a slot for every lane, then an instance */
     uint32_t column, cells, kept;    /* the first cell's column; cells, and those of them that are not brief */
-    uint32_t of[GOV_WIDTHS];         /* cells of each width */
-    uint32_t ends[GOV_WIDTHS], vectors[GOV_WIDTHS]; /* where they end, and how many vectors hold them */
-    uint32_t is_low;                 /* 1: a vector would begin before the instance */
-    uint32_t first_alone, alone, first_signed, has_sign;
-    const uint8_t *limits;           /* for every vector of cells three of one: lo, hi - lo, what growing
-                                        starts from, less lo (all ones: it stands still) */
+    uint32_t of[GOV_WIDTHS];         /* lanes of each width */
+    uint32_t slots, is_low;          /* how many lanes there are; 1: one would begin before the instance, and all places
+                                        count from a vector before it on */
+    uint32_t has_sign, alone;        /* how many of `apart` have a sign; grow alone, behind them */
+    const gov_lane *lanes;           /* from the last cells on: the narrowest width first */
+    const gov_alone *apart;
     const uint8_t *start;            /* an instance that has had no sample */
     const int64_t *initial;
 } gov_pack;
@@ -33,22 +39,16 @@ typedef struct {
 struct gov_packs {
     gov_pack *of;                    /* by scope */
     gov_alone *alone;                /* by scope: cells that grow alone, and cells with a sign */
-    uint8_t *limits, *starts;
+    gov_lane *lanes;
+    uint8_t *starts;
     int64_t *initial;                /* by cell */
-    uint32_t words;                  /* of all copies together */
+    uint32_t words;                  /* of scratch, all scopes together */
+    uint32_t changes, rooms;         /* where in scratch the changes of updates stand, and these words */
 };
 
 /* Sets t->packs of a table that remembers; -1: there is not enough memory. */
 int gov_packs_make(gov_table *t);
 void gov_packs_free(struct gov_packs *packs);
-
-/* The words of a scope that is not addressed. */
-void gov_unpack_none(const gov_pack *pack, int64_t *words);
-
-/* Copies an instance, grows the copy until `now`, and sets its words; 0: the instance does not add up.  Writes three
-   words below them too, which are cells of scopes before it or what the engine says of the sample: so the last scope
-   comes first. */
-int gov_unpack(const gov_table *t, const gov_pack *pack, const uint8_t *state, int64_t now, uint8_t *copy, int64_t *words);
 
 static inline int gov_in_bound(const gov_bound *b, int64_t v) { return (uint64_t)v - (uint64_t)b->lo <= b->width; }
 

@@ -3,9 +3,10 @@
    In: a loaded table, the words of a request, scratch of the caller.  Out: an outcome.  Nothing is allocated, no
    table is changed.  INVARIANT: gov_load.c has checked every link and list that is followed here.
 
-   Two roads lead to the same outcome.  The plan (gov_plan.h) is followed for the best rank, whether something permits,
-   and how many fired entries have limits; that decides all but the requests on which rules override each other or
-   limits meet.  Those take the road of gov_collect.c. */
+   Several roads lead to the same outcome.  The plan (gov_plan.h) is followed for the best rank, whether something
+   permits, and how many fired entries have limits; of a table that is one block its bits say all of that (gov_fast.h).
+   That decides all but the requests on which rules override each other or limits meet.  Those take the road of
+   gov_collect.c. */
 
 #include "gov_fast.h"
 #include "gov_plan.h"
@@ -13,14 +14,15 @@
 typedef struct {
     uint64_t permits, alone; /* not 0: some fired entry permits, needs the long road */
     uint32_t best, other;    /* lowest fired entry; another fired rule, if there is one */
-    uint32_t paired;         /* fired entries that have limits */
+    uint32_t paired;         /* fired entries that have limits; of several perhaps fewer, but more than one */
 } sum;
 
 static inline void take(const gov_table *t, const uint64_t *node, uint64_t fired, sum *s) {
     const uint32_t best = gov_pair(node + 4, (uint32_t)__builtin_ctzll(fired));
     s->permits |= fired & node[1];
     s->alone |= fired & node[2];
-    if (node[3] & fired) s->paired += (uint32_t)__builtin_popcountll(fired & node[3]);
+    const uint64_t paired = fired & node[3];
+    if (paired) s->paired += 1 + ((paired & (paired - 1)) != 0); /* one or more: no more is asked */
     if (t->combine == GOV_UNIQUE)
         for (uint64_t left = fired; left; left &= left - 1) {
             uint32_t e = gov_pair(node + 4, (uint32_t)__builtin_ctzll(left));
@@ -106,6 +108,20 @@ static inline uint32_t stop_behind(const gov_stop *s, const int64_t *words) {
     }
 }
 
+/* The bits of a block that fire; its steps stand behind it. */
+static inline uint64_t fired_in(const gov_table *t, const gov_stop *s, const int64_t *words) {
+    uint64_t fired = s->all;
+    const gov_step *step = (const gov_step *)(const void *)(s + 1), *bits = step + s->bit_steps,
+                   *direct = step + s->column, *edges = direct + s->bits, *end = step + s->count;
+    for (; step < bits; step++) fired &= words[step->columns[0]] ? step->u.keep : (uint64_t)step->lo;
+    for (; step < direct; step++) fired &= direct_mask(step, words);
+    for (; step < edges; step++) fired &= edges_mask(step, words);
+    for (; step < end; step++) /* nearly all are NARROW: one branch that is easy to foresee */
+        fired &= GOV_LIKELY(step->kind == GOV_STEP_NARROW) ? narrow_mask(step, words)
+                                                           : step_mask(t, step, words, fired);
+    return fired;
+}
+
 /* Visits every stop on the way, as gov_collect.c visits the nodes. */
 static inline void follow(const gov_table *t, const int64_t *words, sum *found) {
     const gov_plan *p = t->plan;
@@ -115,15 +131,7 @@ static inline void follow(const gov_table *t, const int64_t *words, sum *found) 
         const gov_stop *s = &p->slots[at].stop;
         uint32_t next = s->next;
         if (s->kind == GOV_BLOCK) {
-            uint64_t fired = s->all;
-            const gov_step *step = &p->slots[at + 1].step, *bits = step + s->bit_steps, *direct = step + s->column,
-                           *edges = direct + s->bits, *end = step + s->count;
-            for (; step < bits; step++) fired &= words[step->columns[0]] ? step->u.keep : (uint64_t)step->lo;
-            for (; step < direct; step++) fired &= direct_mask(step, words);
-            for (; step < edges; step++) fired &= edges_mask(step, words);
-            for (; step < end; step++) /* nearly all are NARROW: one branch that is easy to foresee */
-                fired &= GOV_LIKELY(step->kind == GOV_STEP_NARROW) ? narrow_mask(step, words)
-                                                                   : step_mask(t, step, words, fired);
+            const uint64_t fired = fired_in(t, s, words);
             if (fired) take(t, s->node, fired, found);
         } else {
             const uint32_t child = stop_behind(s, words);
@@ -154,8 +162,18 @@ static inline void settle(const gov_table *t, const sum *s, gov_outcome *out) {
         gov_conclude(out, t->fallback, GOV_BY_DEFAULT);
 }
 
-/* Whether the fast road leads to an outcome; it does not if a word is out of range, or rules need more than masks. */
+/* Whether the bits of the only block lead to an outcome; they do not if rules need more than masks. */
+static inline int conclude_block(const struct gov_fast *f, uint64_t fired, gov_outcome *out) {
+    const uint64_t paired = fired & f->paired;
+    if (GOV_UNLIKELY((fired & f->alone) | (paired & (paired - 1)))) return 0;
+    const gov_verdict *v = &f->verdicts.by_bit[(fired & f->verdicts.permits) != 0][__builtin_ctzll(fired | f->none)];
+    gov_conclude(out, (uint8_t)v->decision, v->rule);
+    return 1;
+}
+
+/* Whether the fast road leads to an outcome; it does not if there is none, or a word is out of range. */
 static inline int decide_fast(const struct gov_fast *f, const int64_t *words, gov_outcome *out) {
+    if (!f || !f->words) return 0;
     uint64_t fired = f->active, outside = 0;
     for (uint32_t i = 0; i < f->words; i++) {
         const gov_fast_word *w = &f->word[i];
@@ -163,23 +181,28 @@ static inline int decide_fast(const struct gov_fast *f, const int64_t *words, go
         outside |= beyond;
         fired &= w->masks[beyond ? 0 : at];
     }
-    const uint64_t paired = fired & f->paired;
-    if (GOV_UNLIKELY(outside | (fired & f->alone) | (paired & (paired - 1)))) return 0;
-    const gov_verdict *v = &f->verdicts.by_bit[(fired & f->verdicts.permits) != 0][__builtin_ctzll(fired | f->none)];
-    gov_conclude(out, (uint8_t)v->decision, v->rule);
-    return 1;
+    return GOV_LIKELY(!outside) && conclude_block(f, fired, out);
 }
 
-void gov_decide_valid(const gov_table *t, const int64_t *words, uint64_t *scratch, gov_outcome *out) {
-    if (t->fast && decide_fast(t->fast, words, out)) return;
+static void decide_by_plan(const gov_table *t, const int64_t *words, uint64_t *scratch, gov_outcome *out) {
     sum s = {0, 0, GOV_NONE, GOV_NONE, 0};
-    if (t->n_assumptions && gov_first_broken(t, words, out)) return;
     follow(t, words, &s);
     if (GOV_UNLIKELY(s.alone || (s.paired > 1 && t->combine < GOV_FIRST_MATCH))) gov_collect(t, words, scratch, out);
     else settle(t, &s, out);
 }
 
+void gov_decide_valid(const gov_table *t, const int64_t *words, uint64_t *scratch, gov_outcome *out) {
+    if (decide_fast(t->fast, words, out)) return;
+    if (t->n_assumptions && gov_first_broken(t, words, out)) return;
+    if (!t->fast) {
+        decide_by_plan(t, words, scratch, out);
+        return;
+    }
+    const uint64_t fired = fired_in(t, &t->plan->slots[0].stop, words);
+    if (!conclude_block(t->fast, fired, out)) gov_collect(t, words, scratch, out);
+}
+
 void gov_decide(const gov_table *t, const int64_t *words, uint64_t *scratch, gov_outcome *out) {
-    if (t->fast && decide_fast(t->fast, words, out)) return;
+    if (decide_fast(t->fast, words, out)) return;
     if (gov_in_range(t, words, out)) gov_decide_valid(t, words, scratch, out);
 }

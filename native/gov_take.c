@@ -3,7 +3,7 @@
    INVARIANT: a word of a remembered column lies in its range: it is read from a checked instance or held to the range
    when it is set.  So what the masks of a plan rely on holds, whatever table and state come in. */
 
-#include "gov_pack.h"
+#include "gov_grow.h"
 #include "gov_timing.h"
 
 typedef struct { const gov_act *act; int64_t value; } change; /* two words of scratch */
@@ -11,47 +11,88 @@ typedef struct { const gov_act *act; int64_t value; } change; /* two words of sc
 typedef struct {
     const gov_table *t;
     const gov_sample *sample;
+    int64_t now;
     int64_t *words;
     uint8_t *const *states;
     change *changes;
-    uint8_t *copies; /* of the instances */
+    uint8_t *room;                 /* of the instances, see gov_pack */
+    uint8_t *const *to;            /* where updates write: the instances, or to nobody; NULL: not addressed */
+    int late;                      /* some instance that is addressed has had a later sample */
 } stepping;
 
 uint32_t gov_scopes(const gov_table *t) { return t->n_scopes; }
 uint32_t gov_state_bytes(const gov_table *t, uint32_t scope) { return t->scopes[scope].bytes; }
 
-static stepping stepping_of(const gov_table *t, const gov_sample *sample, int64_t *words, uint8_t *const *states,
-                            uint64_t *scratch) {
-    uint64_t *changes = scratch + gov_decision_scratch(t);
-    return (stepping){t, sample, words, states, (change *)(void *)changes, (uint8_t *)(changes + 2 * t->n_updates)};
+/* Nothing keeps its address, so that it stays in registers. */
+GOV_INLINE stepping stepping_of(const gov_table *t, const gov_sample *sample, int64_t *words, uint8_t *const *states,
+                                uint64_t *scratch) {
+    change *changes = (change *)(void *)(scratch + t->packs->changes);
+    return (stepping){t, sample, sample->at_ms, words, states, changes, (uint8_t *)(scratch + t->packs->rooms), states, 0};
 }
 
 /* --- before ------------------------------------------------------------------------------------------------------ */
 
-/* The words of all cells, `now`; 0: some instance does not add up. */
-static int unpack(const stepping *p) {
-    for (uint32_t s = p->t->n_scopes; s--;) {
-        const gov_pack *pack = &p->t->packs->of[s];
-        if (!p->states[s]) gov_unpack_none(pack, p->words);
-        else if (!gov_unpack(p->t, pack, p->states[s], p->sample->at_ms, p->copies + 8 * (size_t)pack->copy, p->words)) return 0;
+GOV_INLINE uint8_t *room_of(const stepping *p, const gov_pack *pack) { return p->room + 8 * (size_t)pack->room; }
+
+/* ms since a time that an instance may have, other than GOV_NEVER; 0 where the clock went back or nobody knows. */
+GOV_INLINE int64_t passed(const stepping *p, int64_t at) {
+    return at < p->now ? (int64_t)((uint64_t)p->now - (uint64_t)at) : 0;
+}
+
+/* The first sample of an instance: nothing has grown yet, whatever it starts with. */
+static int unpack_first(const stepping p, const gov_pack *pack) {
+    gov_unpack(pack, pack->start, 0, room_of(&p, pack), p.words);
+    gov_unpack_none(pack, p.words);
+    return 1;
+}
+
+/* The words of a scope that is addressed, `now`; 0: the instance does not add up. */
+GOV_INLINE int unpack_one(stepping *p, const gov_pack *pack, const uint8_t *state) {
+    const int64_t at = gov_time_of(state);
+    p->late |= at > p->now;
+    if (GOV_UNLIKELY((uint64_t)at + GOV_TIME_MAX > 2 * (uint64_t)GOV_TIME_MAX)) {
+        if (at == GOV_NEVER) return unpack_first(*p, pack);
+        if (at != GOV_UNKNOWN) return 0;
+    }
+    return !pack->cells || gov_unpack(pack, state, passed(p, at), room_of(p, pack), p->words);
+}
+
+/* The words of all cells; 0: some instance does not add up. */
+GOV_INLINE int unpack(stepping *p) {
+    const gov_pack *pack = p->t->packs->of + p->t->n_scopes;
+    for (uint8_t *const *state = p->states + p->t->n_scopes; state > p->states;) {
+        pack--, state--;
+        if (!*state) gov_unpack_none(pack, p->words);
+        else if (!unpack_one(p, pack, *state)) return 0;
     }
     return 1;
 }
 
-static inline int64_t last_of(const stepping *p, uint32_t scope) {
+/* Nothing refuses the sample any more: if it is kept the instances grow, and updates go into them. */
+GOV_INLINE void open_instances(stepping *p, uint8_t **nobody) {
+    const gov_pack *pack = p->t->packs->of;
+    const uint32_t scopes = p->t->n_scopes;
+    if (GOV_LIKELY(p->sample->keep)) {
+        for (uint32_t s = 0; s < scopes; s++, pack++)
+            if (p->states[s]) gov_keep_grown(p->t, pack, p->now, room_of(p, pack), p->words, p->states[s]);
+        return;
+    }
+    for (uint32_t s = 0; s < scopes; s++, pack++) nobody[s] = p->states[s] ? gov_spare(pack, room_of(p, pack)) : NULL;
+    p->to = nobody;
+}
+
+GOV_INLINE int64_t last_of(const stepping *p, uint32_t scope) {
     return p->states[scope] ? gov_time_of(p->states[scope]) : GOV_NEVER;
 }
 
-static void say(const stepping *p) {
+GOV_INLINE void say(const stepping *p) {
     const gov_table *t = p->t;
     int64_t *says = p->words + t->policy->request_columns;
-    const int64_t now = p->sample->at_ms;
+    const int64_t at = last_of(p, t->memory->key), gap = at == GOV_NEVER ? GOV_TIME_MAX : passed(p, at);
     says[GOV_SAYS_KIND] = p->sample->kind;
+    says[GOV_SAYS_GAP] = gap < GOV_TIME_MAX ? gap : GOV_TIME_MAX;
     says[GOV_SAYS_DECISION] = 0;
-    const int64_t at = last_of(p, t->memory->key), gap = gov_since(now, at);
-    says[GOV_SAYS_FAULT] = 0;
-    for (uint32_t s = 0; s < t->n_scopes; s++) says[GOV_SAYS_FAULT] |= last_of(p, s) > now;
-    says[GOV_SAYS_GAP] = at == GOV_NEVER || gap > GOV_TIME_MAX ? GOV_TIME_MAX : gap;
+    says[GOV_SAYS_FAULT] = p->late;
 }
 
 static inline int range_fits(const gov_table *t, uint32_t first, uint32_t end, const int64_t *words, gov_outcome *out) {
@@ -69,10 +110,8 @@ static int brought_fits(const gov_table *t, const int64_t *words, gov_outcome *o
            range_fits(t, gov_cell_column(t, t->n_cells), t->n_checked, words, out);
 }
 
-static int is_refused(const stepping *p) {
-    if (p->sample->kind < GOV_FIRST_KIND) return 0;
-    const uint32_t permit = p->t->samples[p->sample->kind - GOV_FIRST_KIND].permit;
-    return permit != GOV_NONE && !p->words[gov_cell_column(p->t, permit)];
+GOV_INLINE int is_refused(const stepping *p, const gov_course *course) {
+    return course->permit != GOV_NONE && !p->words[course->permit];
 }
 
 /* --- updates ----------------------------------------------------------------------------------------------------- */
@@ -82,88 +121,105 @@ static inline int passes(const gov_test *test, const int64_t *words) {
 }
 
 /* The rest of what a group asks. */
-static int holds(const gov_table *t, const gov_group *g, const int64_t *words) {
+static int rest_holds(const gov_table *t, const gov_group *g, const int64_t *words) {
     const gov_test *test = t->timing->tests + g->first_more;
     for (const gov_test *end = test + g->more; test < end; test++)
         if (!passes(test, words)) return 0;
     return !g->words || gov_run_code(g->code, g->words, words);
 }
 
-static inline int64_t value_of(const stepping *p, const gov_act *a) {
-    if (a->form == GOV_FORM_NUMBER) return a->number;
-    const int64_t value = a->form == GOV_FORM_SUM ? (int64_t)((uint64_t)p->words[a->source] + (uint64_t)a->number)
-                                                  : gov_run(p->t, a->source, p->words);
+static inline int group_holds(const gov_table *t, const gov_group *g, const int64_t *words) {
+    return passes(&g->first, words) && passes(&g->second, words) && (!g->has_more || rest_holds(t, g, words));
+}
+
+static inline int64_t sum_of(const gov_act *a, const int64_t *words) {
+    return (int64_t)(((uint64_t)words[a->source] & a->mask) + (uint64_t)a->number);
+}
+
+static inline int64_t value_of(const gov_table *t, const gov_act *a, const int64_t *words) {
+    if (GOV_LIKELY(a->form == GOV_FORM_SUM)) return sum_of(a, words);
+    const int64_t value = a->form == GOV_FORM_HELD ? sum_of(a, words) : gov_run(t, a->source, words);
     return value < a->lo ? a->lo : value > a->hi ? a->hi : value;
 }
 
-/* Adds what the updates of some stages change to `changes`, the last of which is returned.  Of several of one cell in a
-   stage the first counts, so they are put into the words from the end on.  What `closes` leaves the words as the rules
-   saw them. */
-static change *run(const stepping *p, uint32_t first, uint32_t end, change *changes, int closes) {
-    const struct gov_timing *timing = p->t->timing;
-    change *start = changes;
-    for (const gov_group *g = timing->groups + first, *last = timing->groups + end; g < last; g++) {
-        if (passes(&g->first, p->words) && (!(g->more | g->words) || holds(p->t, g, p->words)))
-            for (const gov_act *a = timing->acts + g->first_act, *behind = a + g->acts; a < behind; a++)
-                if (p->states[a->scope]) *changes++ = (change){a, value_of(p, a)};
-        if (!g->ends || closes) continue;
-        for (const change *one = changes; one-- > start;) p->words[one->act->column] = one->value;
-        start = changes;
+GOV_INLINE void run_at_once(const gov_table *t, const gov_stage *stage, int closes, int64_t *words,
+                            uint8_t *const *to) {
+    const gov_group *g = stage->first, *last = stage->end;
+    while (g < last) {
+        if (!group_holds(t, g, words)) {
+            g++;
+            continue;
+        }
+        for (const gov_act *a = g->act, *end = g->end; a < end; a++) {
+            uint8_t *state = to[a->scope];
+            if (!state) continue;
+            const int64_t value = value_of(t, a, words);
+            if (!closes) words[a->column] = value;
+            gov_write(state + a->place, a->bytes, value);
+        }
+        g = g->next;
     }
-    return changes;
 }
 
-static const gov_course *course_of(const stepping *p) {
-    return p->t->timing->courses + (p->t->timing->all ? 0 : p->sample->kind);
+/* Of several changes of one cell the first counts, so they are made from the end on. */
+static void run_apart(const gov_table *t, const gov_stage *stage, int closes, int64_t *words, uint8_t *const *to,
+                      change *start) {
+    change *changes = start;
+    for (const gov_group *g = stage->first; g < stage->end; g++) {
+        if (!group_holds(t, g, words)) continue;
+        for (const gov_act *a = g->act; a < g->end; a++)
+            if (to[a->scope]) *changes++ = (change){a, value_of(t, a, words)};
+    }
+    while (changes-- > start) {
+        const gov_act *a = changes->act;
+        if (!closes) words[a->column] = changes->value;
+        gov_write(to[a->scope] + a->place, a->bytes, changes->value);
+    }
 }
 
-/* --- after ------------------------------------------------------------------------------------------------------- */
-
-static void keep_change(const stepping *p, const change *one, int64_t value) {
-    gov_write(p->states[one->act->scope] + one->act->place, one->act->bytes, value);
+/* Runs some stages.  What `closes` leaves the words as the rules saw them. */
+GOV_INLINE void run(const stepping *p, const gov_stage *stage, const gov_stage *end, int closes) {
+    for (; stage < end; stage++) {
+        if (GOV_LIKELY(stage->at_once)) run_at_once(p->t, stage, closes, p->words, p->to);
+        else run_apart(p->t, stage, closes, p->words, p->to, p->changes);
+    }
 }
 
-/* The copies become the instances, with what has changed since; the words stay as the rules saw them. */
-static void keep(const stepping *p, const change *close, const change *end) {
-    const gov_pack *pack = p->t->packs->of;
-    for (uint32_t s = 0; s < p->t->n_scopes; s++, pack++)
-        if (p->states[s]) memcpy(p->states[s], p->copies + 8 * (size_t)pack->copy, pack->bytes);
-    for (const change *one = p->changes; one < close; one++) keep_change(p, one, p->words[one->act->column]);
-    while (end-- > close) keep_change(p, end, end->value);
-}
+/* --- deciding ---------------------------------------------------------------------------------------------------- */
 
-static void decide(const stepping *p, uint64_t *scratch, gov_outcome *out) {
+GOV_INLINE void decide(const stepping *p, uint64_t *scratch, gov_outcome *out) {
     const gov_table *t = p->t;
     gov_decide_valid(t, p->words, scratch, out);
     if (p->words[t->policy->request_columns + GOV_SAYS_FAULT] && !(t->memory->flags & GOV_READS_FAULT))
         gov_conclude(out, GOV_DENY, GOV_BY_CLOCK);
 }
 
-static const change *close_with(const stepping *p, const gov_course *course, change *changes, const gov_outcome *out) {
+GOV_INLINE void close_with(const stepping *p, const gov_course *course, const gov_outcome *out) {
     int64_t *decision = p->words + p->t->policy->request_columns + GOV_SAYS_DECISION;
     *decision = out->decision;
-    changes = run(p, course->close, course->end, changes, 1);
+    run(p, course->close, course->end, 1);
     *decision = 0;
-    return changes;
 }
 
 int gov_take(const gov_table *t, const gov_sample *sample, int64_t *words, uint8_t *const *states, uint64_t *scratch,
              gov_outcome *out) {
-    const stepping p = stepping_of(t, sample, words, states, scratch);
+    uint8_t *nobody[GOV_SCOPES_MAX];
     gov_conclude(out, GOV_DENY, GOV_BY_INVALID);
     if (!t->memory || sample->kind >= GOV_FIRST_KIND + t->n_samples || sample->at_ms > GOV_TIME_MAX ||
         sample->at_ms < -GOV_TIME_MAX || !states[0]) return GOV_BAD_SAMPLE;
+    stepping p = stepping_of(t, sample, words, states, scratch);
+    const gov_course *course = &t->timing->courses[sample->kind];
     if (!unpack(&p)) return GOV_BAD_STATE;
     say(&p);
     const int asked = sample->kind == GOV_REQUEST;
     if (!brought_fits(t, words, out)) return asked ? GOV_TAKEN : GOV_BAD_SAMPLE;
-    if (is_refused(&p)) return GOV_REFUSED;
+    if (is_refused(&p, course)) return GOV_REFUSED;
     if (asked && gov_first_broken(t, words, out)) return GOV_TAKEN;
-    const gov_course *course = course_of(&p);
-    change *changes = run(&p, course->first, course->close, p.changes, 0);
-    if (asked) decide(&p, scratch, out);
-    if (!sample->keep) return GOV_TAKEN;
-    keep(&p, changes, asked ? close_with(&p, course, changes, out) : changes);
+    open_instances(&p, nobody);
+    run(&p, course->first, course->close, 0);
+    if (!asked) return GOV_TAKEN;
+    decide(&p, scratch, out);
+    if (sample->keep) close_with(&p, course, out);
     return GOV_TAKEN;
 }
 
@@ -215,7 +271,8 @@ int gov_state_idle(const gov_table *t, uint32_t scope, uint8_t *state, int64_t n
     uint8_t *states[GOV_SCOPES_MAX] = {NULL};
     states[scope] = state;
     const gov_sample silence = {now, GOV_TICK, 0};
-    const stepping p = stepping_of(t, &silence, words, states, scratch);
+    uint8_t *nobody[GOV_SCOPES_MAX];
+    stepping p = stepping_of(t, &silence, words, states, scratch);
     gov_words(t, words);
     if (!unpack(&p)) return 0;
     for (uint32_t i = s->first_cell; i < s->first_cell + s->cells; i++) {
@@ -223,7 +280,8 @@ int gov_state_idle(const gov_table *t, uint32_t scope, uint8_t *state, int64_t n
         if (t->cells[i].flags & GOV_GROWS && value >= 0 && value != t->cells[i].cap) return 0;
     }
     say(&p);
-    run(&p, course_of(&p)->first, course_of(&p)->silent, p.changes, 0);
+    open_instances(&p, nobody);
+    run(&p, t->timing->courses[GOV_TICK].first, t->timing->courses[GOV_TICK].silent, 0);
     for (uint32_t i = s->first_cell; i < s->first_cell + s->cells; i++)
         if (words[gov_cell_column(t, i)] != t->cells[i].initial) return 0;
     return 1;

@@ -1,7 +1,9 @@
 /* What loading derives so that a sample takes few steps: for each kind of sample its updates by stage and by what they
    ask, so that what several updates ask is asked once.
 
-   A stage's groups stand in such an order that of each cell the updates keep theirs: the first that applies counts. */
+   A stage's groups stand in such an order that of each cell the updates keep theirs: the first that applies counts.
+   Nearly every stage can be run at once: each update writes where it stands, since nothing behind it in the stage reads
+   what it wrote, or writes it, that is not skipped.  The others collect their changes first. */
 
 #ifndef GOV_TIMING_H
 #define GOV_TIMING_H
@@ -16,34 +18,49 @@ typedef struct {
 } gov_test;
 
 /* A condition: its tests, and what is left of its program (`words` 0: nothing is left). */
-typedef struct {
-    gov_test first;              /* of any word and all its values, if it has no test */
-    uint32_t first_more, more;   /* the tests behind it */
+typedef struct gov_group {
+    gov_test first, second;      /* of any word and all its values, if there are not so many */
+    uint32_t first_more, more;   /* the tests behind them */
     uint32_t first_act, acts;
-    uint32_t words, ends;        /* ends: it is the last one of its stage */
+    uint32_t words, has_more;    /* has_more: there are tests behind, or words */
     const uint64_t *code;
+    const struct gov_act *act, *end;
+    const struct gov_group *next; /* where to go on if it holds: those between set no other cells */
 } gov_group;
 
-enum gov_form { GOV_FORM_NUMBER, GOV_FORM_SUM, GOV_FORM_PROGRAM };
+enum gov_form {
+    GOV_FORM_SUM,     /* the word of `source`, as far as `mask` says (nothing or all of it), and `number` */
+    GOV_FORM_HELD,    /* the same, held to lo..hi */
+    GOV_FORM_PROGRAM  /* what the program `source` leaves, held to lo..hi */
+};
 
-/* The new word of a cell's column: `number`; the word of `source` and `number`; what the program `source` leaves. */
-typedef struct {
+/* The new word of a cell's column. */
+typedef struct gov_act {
     uint32_t column, source;
-    uint16_t form, scope;
-    uint32_t place, bytes;        /* of the cell in an instance */
-    int64_t number, lo, hi;       /* held to lo..hi */
+    uint16_t scope;
+    uint8_t form, bytes;          /* bytes: of the cell */
+    uint32_t place;               /* of the cell in an instance */
+    uint64_t mask;
+    int64_t number, lo, hi;
 } gov_act;
 
-/* The groups of one kind of sample: all but those of GOV_CLOSE, of these the ones of the stages below 0; then those. */
-typedef struct { uint32_t first, silent, close, end; } gov_course;
+/* Groups, and whether they are run at once; such stages behind each other are one. */
+typedef struct { const gov_group *first, *end; int at_once; } gov_stage;
+
+/* One kind of sample.  Its stages: all but GOV_CLOSE, the first of them those below 0; then that one. */
+typedef struct {
+    const gov_stage *first, *silent, *close, *end;
+    uint32_t permit, reserved; /* permit: a column that must not be 0, or GOV_NONE */
+} gov_course;
 
 struct gov_timing {
     gov_course *courses;      /* by kind */
+    gov_stage *stages;
     gov_group *groups;
     gov_test *tests;
     gov_act *acts;
     uint64_t *code;           /* of conditions, folded for their kind of sample */
-    uint32_t all;             /* 1: there are too many kinds and updates; all stand once, and groups test the kind */
+    uint32_t all;             /* 1: too many kinds and updates; the course of all is the same, groups test the kind */
 };
 
 /* Sets t->timing of a table that remembers and has its packs; -1: there is not enough memory. */

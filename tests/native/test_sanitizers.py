@@ -32,6 +32,7 @@ CORE = (
     "gov_fast",
     "gov_fold",
     "gov_load",
+    "gov_once",
     "gov_pack",
     "gov_plan",
     "gov_run",
