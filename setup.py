@@ -47,7 +47,14 @@ setup(
         Extension(
             "govlang.native._dict",
             sources=[
-                NATIVE + name for name in ("gov_dict.c", "gov_dict_time.c", "gov_read.c", *ENGINE)
+                NATIVE + name
+                for name in (
+                    "gov_dict.c",
+                    "gov_dict_time.c",
+                    "gov_observe.c",
+                    "gov_read.c",
+                    *ENGINE,
+                )
             ],
             depends=[NATIVE + name for name in HEADERS],
             include_dirs=[NATIVE],

@@ -16,18 +16,6 @@
 #define SCRATCH_WORDS 640
 #define TEXTS_KEPT 32
 
-static PyObject *text_of(const gov_table *t, uint32_t string) {
-    const gov_string *s = (const gov_string *)gov_at(t, GOV_STRINGS) + string;
-    const char *bytes = (const char *)gov_at(t, GOV_BYTES) + s->offset;
-    return PyUnicode_DecodeUTF8(bytes, (Py_ssize_t)s->length, "strict");
-}
-
-static PyObject *interned_text_of(const gov_table *t, uint32_t string) {
-    PyObject *text = text_of(t, string);
-    if (text) PyUnicode_InternInPlace(&text);
-    return text;
-}
-
 static PyObject *kept_texts(const decider *self, const text_value *texts) {
     PyObject *kept = PyTuple_New(self->texts);
     for (uint32_t i = 0; kept && i < self->texts; i++) {
@@ -166,33 +154,15 @@ static PyObject *decider_refuse(decider *self, PyObject *reason) {
 
 /* --- construction ------------------------------------------------------------------------------------------------ */
 
-static int name_members(const gov_table *t, const gov_field *f, field_names *names) {
-    const uint32_t *members = (const uint32_t *)gov_at(t, GOV_MEMBERS) + f->first_member;
-    names->members = PyDict_New();
-    names->member = PyMem_Calloc(f->members + 1u, sizeof *names->member);
-    if (!names->members || !names->member) return -1;
-    for (uint32_t k = 0; k < f->members; k++) {
-        names->member[k] = interned_text_of(t, members[k]);
-        PyObject *position = PyLong_FromUnsignedLong(k);
-        if (!names->member[k] || !position) return -1;
-        int failed = PyDict_SetItem(names->members, names->member[k], position);
-        Py_DECREF(position);
-        if (failed) return -1;
-    }
-    return 0;
-}
-
 static int name_fields(decider *self) {
     const gov_table *t = self->table;
-    self->names = PyMem_Calloc(self->inputs + 1u, sizeof *self->names);
+    self->names = PyMem_Calloc(gov_count(t, GOV_FIELDS) + 1u, sizeof *self->names);
     if (!self->names) return -1;
+    self->named = gov_count(t, GOV_FIELDS);
     for (uint32_t i = 0; i < self->inputs; i++) {
-        const gov_field *f = &t->fields[i];
-        field_names *names = &self->names[i];
-        if (!(names->name = interned_text_of(t, f->name))) return -1;
-        if (gov_is_text(f->kind)) names->text = self->texts++;
-        else if ((f->kind == GOV_ENUM || f->kind == GOV_SET) && name_members(t, f, names) != 0) return -1;
-        self->clocked |= f->origin == GOV_FROM_CLOCK;
+        if (gov_name_field(self, i) != 0) return -1;
+        if (gov_is_text(t->fields[i].kind)) self->names[i].text = self->texts++;
+        self->clocked |= t->fields[i].origin == GOV_FROM_CLOCK;
     }
     const gov_arg *args = gov_at(t, GOV_ARGS);
     for (uint32_t i = 0; i < gov_count(t, GOV_ARGS); i++) self->quoting |= args[i].kind == GOV_ARG_FIELD;
@@ -205,7 +175,7 @@ static int name_rules(decider *self) {
     self->reasons = PyTuple_New(t->n_rules);
     if (!self->rule_ids || !self->reasons) return -1;
     for (uint32_t i = 0; i < t->n_rules; i++) {
-        PyObject *id = text_of(t, t->rules[i].id), *reason = text_of(t, t->rules[i].because);
+        PyObject *id = gov_text_of(t, t->rules[i].id), *reason = gov_text_of(t, t->rules[i].because);
         if (id) PyTuple_SetItem(self->rule_ids, i, id);
         if (reason) PyTuple_SetItem(self->reasons, i, reason);
         if (!id || !reason) return -1;
@@ -240,7 +210,8 @@ static int decider_init(decider *self, PyObject *args, PyObject *kwargs) {
     self->full_reason = PyUnicode_InternFromString("there is no room to remember another key");
     self->table = table;
     if (!self->default_id || !self->invalid_id || !self->nothing || !self->clock_id || !self->clock_reason ||
-        !self->full_id || !self->full_reason || name_fields(self) != 0 || name_rules(self) != 0) {
+        !self->full_id || !self->full_reason || name_fields(self) != 0 || name_rules(self) != 0 ||
+        gov_name_reports(self) != 0) {
         self->table = NULL;
         return -1;
     }
@@ -249,7 +220,7 @@ static int decider_init(decider *self, PyObject *args, PyObject *kwargs) {
 
 static void decider_dealloc(decider *self) {
     PyTypeObject *type = Py_TYPE((PyObject *)self);
-    for (uint32_t i = 0; self->names && i < self->inputs; i++) {
+    for (uint32_t i = 0; self->names && i < self->named; i++) {
         field_names *names = &self->names[i];
         Py_ssize_t members = names->members ? PyDict_Size(names->members) : 0;
         for (Py_ssize_t k = 0; names->member && k < members; k++) Py_XDECREF(names->member[k]);
@@ -270,6 +241,7 @@ static void decider_dealloc(decider *self) {
     Py_XDECREF(self->clock_reason);
     Py_XDECREF(self->full_id);
     Py_XDECREF(self->full_reason);
+    gov_forget_names(self);
     gov_store_free(self->store);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
@@ -370,6 +342,8 @@ static PyMethodDef decider_methods[] = {
      "decide($self, request, /, *, now_ms=None, runtime=None)\n--\n\nThe outcome of a request; nothing is written."},
     {"commit", (PyCFunction)(void (*)(void))decider_commit, METH_FASTCALL | METH_KEYWORDS,
      "commit($self, request, /, *, now_ms=None, runtime=None)\n--\n\nDecides and writes; only its outcome permits."},
+    {"observe", (PyCFunction)gov_observe, METH_O,
+     "observe($self, step, /)\n--\n\nTakes in a step of a trace that is no request; see Policy."},
     {"_decide_plain", (PyCFunction)(void (*)(void))decider_decide_plain, METH_FASTCALL, "decide, with plain dicts"},
     {"_refuse", (PyCFunction)decider_refuse, METH_O, "deny by invalid_request, for this reason"},
     {"_remember", (PyCFunction)(void (*)(void))gov_remember, METH_FASTCALL, "begin to remember: capacity, two seeds"},

@@ -1,4 +1,5 @@
-/* What the two files of govlang.native._dict share: reading a request (gov_read.c), deciding it (gov_dict.c). */
+/* What the files of govlang.native._dict share: reading a request (gov_read.c) and deciding it (gov_dict.c), what is
+   remembered (gov_dict_time.c), reports (gov_observe.c). */
 
 #ifndef GOV_DICT_H
 #define GOV_DICT_H
@@ -18,7 +19,13 @@ typedef struct {
     PyObject *members;        /* dict member -> position, or NULL */
     PyObject **member;        /* the members, interned */
     uint32_t text;            /* number among the text fields */
+    uint8_t is_approved, is_value; /* of what reports carry: it is called `approved`, or as the signal is */
 } field_names;
+
+/* What a step of a trace says. */
+enum gov_part {
+    GOV_PART_AT, GOV_PART_KEY, GOV_PART_EVENT, GOV_PART_FIELDS, GOV_PART_SIGNAL, GOV_PART_VALUE, GOV_PART_TICK, GOV_PARTS
+};
 
 typedef struct {
     PyObject_HEAD
@@ -27,12 +34,14 @@ typedef struct {
     PyTypeObject *outcome;
     PyObject *decisions, *rule_ids, *reasons; /* tuples, by number */
     PyObject *default_id, *invalid_id, *nothing;
-    field_names *names;
-    uint32_t inputs, texts, approved, scratch;
+    field_names *names;       /* of all fields; only those of requests and reports have some */
+    uint32_t named, inputs, texts, approved, scratch;
     int clocked;              /* some field is read off the clock */
     int quoting;              /* some obligation quotes a text of the request */
     gov_store *store;         /* NULL: the policy does not remember */
     PyObject *clock_id, *full_id, *clock_reason, *full_reason;
+    PyObject *report_numbers; /* dict name -> number of the event or signal */
+    PyObject *parts[GOV_PARTS];
 } decider;
 
 /* How a request is asked: whether it is kept, and when it is (no time: read the clock when the key is looked up). */
@@ -53,6 +62,21 @@ typedef struct { const uint8_t *bytes; Py_ssize_t size; PyObject *object; } text
    fields, each with a reference that the caller gives back, whatever the status. */
 int gov_read_request(decider *self, PyObject *request, PyObject *runtime, int64_t *words, text_value *texts);
 
+/* A value of a field into its column; of a text into `texts`, with a reference. */
+int gov_read_field(decider *self, uint32_t field, PyObject *raw, int64_t *words, text_value *texts);
+
+/* A text by the rule of its field, with a reference as soon as text->object is set. */
+int gov_read_text(const gov_field *field, PyObject *raw, text_value *text);
+int gov_text_fits(const gov_field *field, const text_value *text);
+
+/* Names a field, which must not have a name yet; -1: an exception is set. */
+int gov_name_field(decider *self, uint32_t field);
+PyObject *gov_text_of(const gov_table *t, uint32_t string);
+
+/* Names what reports are made of; -1: an exception is set.  Gives it back. */
+int gov_name_reports(decider *self);
+void gov_forget_names(decider *self);
+
 /* Decides with what is remembered: VALID, INVALID or FAILED, as fill of gov_dict.c. */
 int gov_decide_remembering(decider *self, outcome_object *o, const text_value *texts, const gov_asked *how,
                            uint64_t *scratch);
@@ -60,7 +84,10 @@ int gov_decide_remembering(decider *self, outcome_object *o, const text_value *t
 /* Time in ms from an int; INVALID: it is none. */
 int gov_read_time(PyObject *raw, gov_asked *how);
 
+int64_t gov_read_clock(void);
+
 /* Methods of a decider. */
+PyObject *gov_observe(decider *self, PyObject *step);
 PyObject *gov_remember(decider *self, PyObject *const *args, Py_ssize_t given);
 PyObject *gov_report(decider *self, PyObject *const *args, Py_ssize_t given);
 PyObject *gov_instance(decider *self, PyObject *const *args, Py_ssize_t given);

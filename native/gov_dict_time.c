@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-static int64_t read_clock(void) {
+int64_t gov_read_clock(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
@@ -30,7 +30,7 @@ int gov_decide_remembering(decider *self, outcome_object *o, const text_value *t
         const text_value *text = &texts[self->names[t->scopes[s].field].text];
         if (text->object) keys[s] = (gov_key){text->bytes, (uint32_t)text->size};
     }
-    const gov_sample sample = {how->has_time ? how->at_ms : read_clock(), GOV_REQUEST, (uint32_t)how->keep};
+    const gov_sample sample = {how->has_time ? how->at_ms : gov_read_clock(), GOV_REQUEST, (uint32_t)how->keep};
     const int taken = gov_store_take(self->store, &sample, o->words, keys, scratch, &o->outcome, &o->deadline);
     if (taken == GOV_TAKEN) return VALID;
     PyErr_SetString(PyExc_RuntimeError, "the state does not add up");
@@ -100,7 +100,7 @@ static PyObject *take_report(decider *self, gov_sample *sample, PyObject *pairs,
     int taken = GOV_BAD_SAMPLE;
     gov_words(self->table, words);
     if (read_carried(self, pairs, words) == 0) {
-        if (!has_time) sample->at_ms = read_clock();
+        if (!has_time) sample->at_ms = gov_read_clock();
         taken = gov_store_take(self->store, sample, words, keys, (uint64_t *)(void *)(words + columns), &out, &deadline);
     }
     PyMem_Free(words);

@@ -11,8 +11,48 @@
 
 #include <string.h>
 
+/* --- names ------------------------------------------------------------------------------------------------------- */
+
+PyObject *gov_text_of(const gov_table *t, uint32_t string) {
+    const gov_string *s = (const gov_string *)gov_at(t, GOV_STRINGS) + string;
+    const char *bytes = (const char *)gov_at(t, GOV_BYTES) + s->offset;
+    return PyUnicode_DecodeUTF8(bytes, (Py_ssize_t)s->length, "strict");
+}
+
+static PyObject *interned_text_of(const gov_table *t, uint32_t string) {
+    PyObject *text = gov_text_of(t, string);
+    if (text) PyUnicode_InternInPlace(&text);
+    return text;
+}
+
+static int name_members(const gov_table *t, const gov_field *f, field_names *names) {
+    const uint32_t *members = (const uint32_t *)gov_at(t, GOV_MEMBERS) + f->first_member;
+    names->members = PyDict_New();
+    names->member = PyMem_Calloc(f->members + 1u, sizeof *names->member);
+    if (!names->members || !names->member) return -1;
+    for (uint32_t k = 0; k < f->members; k++) {
+        names->member[k] = interned_text_of(t, members[k]);
+        PyObject *position = PyLong_FromUnsignedLong(k);
+        if (!names->member[k] || !position) return -1;
+        int failed = PyDict_SetItem(names->members, names->member[k], position);
+        Py_DECREF(position);
+        if (failed) return -1;
+    }
+    return 0;
+}
+
+int gov_name_field(decider *self, uint32_t field) {
+    const gov_field *f = &self->table->fields[field];
+    field_names *names = &self->names[field];
+    if (!(names->name = interned_text_of(self->table, f->name))) return -1;
+    return f->kind == GOV_ENUM || f->kind == GOV_SET ? name_members(self->table, f, names) : 0;
+}
+
+/* --- values ------------------------------------------------------------------------------------------------------ */
+
 /* Decimals and huge integers: the reference reader, which returns None for what is invalid. */
 static int read_slowly(decider *self, uint32_t field, PyObject *raw, int64_t *out) {
+    if (field >= self->inputs) return INVALID; /* what a report carries: runtime/memory.py reads it again */
     PyObject *steps = PyObject_CallMethod((PyObject *)self, "_read_slowly", "IO", (unsigned)field, raw);
     if (!steps) return FAILED;
     int status = INVALID;
@@ -93,7 +133,11 @@ static int read_set(const decider *self, uint32_t i, const gov_field *f, PyObjec
     return status;
 }
 
-static int read_text(const decider *self, const gov_field *f, PyObject *raw, int64_t *words, text_value *text) {
+int gov_text_fits(const gov_field *f, const text_value *text) {
+    return text->size <= (Py_ssize_t)f->max_bytes && (f->kind != GOV_PATH || gov_path(text->bytes, (size_t)text->size));
+}
+
+int gov_read_text(const gov_field *f, PyObject *raw, text_value *text) {
     if (!PyUnicode_Check(raw)) return INVALID;
     const char *bytes = PyUnicode_AsUTF8AndSize(raw, &text->size);
     if (!bytes) {
@@ -104,14 +148,18 @@ static int read_text(const decider *self, const gov_field *f, PyObject *raw, int
     text->bytes = (const uint8_t *)bytes;
     text->object = raw;
     Py_INCREF(raw);
-    if (text->size > (Py_ssize_t)f->max_bytes) return INVALID;
-    if (f->kind == GOV_PATH && !gov_path(text->bytes, (size_t)text->size)) return INVALID;
+    return gov_text_fits(f, text) ? VALID : INVALID;
+}
+
+static int read_text(const decider *self, const gov_field *f, PyObject *raw, int64_t *words, text_value *text) {
+    const int status = gov_read_text(f, raw, text);
+    if (status != VALID) return status;
     for (uint32_t k = f->first_classifier; k < f->first_classifier + f->classifiers; k++)
         words[self->table->classifiers[k].column] = gov_classify(self->table, k, text->bytes, (size_t)text->size);
     return VALID;
 }
 
-static int read_field(decider *self, uint32_t i, PyObject *raw, int64_t *words, text_value *texts) {
+int gov_read_field(decider *self, uint32_t i, PyObject *raw, int64_t *words, text_value *texts) {
     const gov_field *f = &self->table->fields[i];
     if (f->has_column != GOV_NONE) words[f->has_column] = 1;
     switch (f->kind) {
@@ -159,7 +207,7 @@ int gov_read_request(decider *self, PyObject *request, PyObject *runtime, int64_
             if (f->origin == GOV_FROM_REQUEST) asked++;
             else hosted++;
             Py_INCREF(raw); /* a value's own methods may change the dict */
-            status = read_field(self, i, raw, words, texts);
+            status = gov_read_field(self, i, raw, words, texts);
             Py_DECREF(raw);
         } else {
             status = PyErr_Occurred() ? FAILED : missing(f, words);

@@ -56,22 +56,27 @@ def observe(policy: Policy, memory: Memory, step: Mapping[str, Any]) -> int | No
     """
     read = _read_step(policy, memory, step)
     code, deadline = policy._report(*read)  # noqa: SLF001  # the part of it in C
-    if code == _TAKEN:
-        return None if deadline == UNKNOWN else deadline
+    if code != _TAKEN:
+        raise not_taken(step, code)
+    return None if deadline == UNKNOWN else deadline
+
+
+def not_taken(step: Mapping[str, Any], code: int) -> TableError:
+    """Why the engine has not taken in a step that could be read."""
     named = next((f"`{step[kind]}`" for kind in ("event", "signal") if kind in step), "the tick")
     if code == _REFUSED:
-        raise TableError(
+        return TableError(
             "GOV417",
             f"{named} comes after nothing that calls for it",
             help="report what must come before it first; each of those permits one",
         )
     if code == _FULL:
-        raise TableError(
+        return TableError(
             "GOV418",
             f"{named} is about a key for which there is no room",
             help="load the policy with a larger `capacity`",
         )
-    raise unusable(f"{named} cannot be taken in")
+    return unusable(f"{named} cannot be taken in")
 
 
 _Read = tuple[int, int | None, tuple[tuple[int, int], ...], tuple[bytes | None, ...]]

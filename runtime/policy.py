@@ -14,7 +14,7 @@ import hashlib
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import rfc8785
 
@@ -31,6 +31,7 @@ from govlang.runtime.memory import (
     CAPACITY,
     clock_ms,
     forget,
+    not_taken,
     observe,
     read_cell,
     restore,
@@ -55,6 +56,12 @@ class Policy(Decider):
     `runtime`; without temporal rules both are the same.  With them `decide` is a question, which writes nothing,
     and `commit` decides on the very state that it writes; without `now_ms` they read the clock, in ms since 1970,
     when they have looked up the key.
+
+    `observe(step)` comes from C too.  It takes in a step of a trace that is no request (a policy without temporal rules
+    knows only `tick`) and returns the next time, in ms, at which something can change without a sample; None: never.
+    Without `at_ms` the step is of now.  It raises TableError: GOV415 the policy declares no such event or signal, or a
+    value does not fit · GOV417 an event that must come after another, of which there was none · GOV418 there is no room
+    for the key.
     """
 
     def __init__(
@@ -160,28 +167,6 @@ class Policy(Decider):
 
         return decide_columns(self, columns, runtime, now_ms)
 
-    def observe(self, step: Mapping[str, Any]) -> int | None:
-        """Take in a step of a trace that is no request; a policy without temporal rules knows only `tick`.
-
-        Returns the next time, in ms, at which something can change without a sample; None: never.  Without
-        `at_ms` the step is of now.
-
-        Raises:
-            TableError: GOV415 the policy declares no such event or signal, or a value does not fit · GOV417 an event
-                that must come after another, of which there was none · GOV418 there is no room for the key.
-        """
-        if self.memory is not None:
-            return observe(self, self.memory, step)
-        check_step(step)
-        named = next((step[kind] for kind in ("event", "signal") if kind in step), None)
-        if named is not None:
-            raise TableError(
-                "GOV415",
-                f"the policy declares no event or signal `{named}`",
-                help="send requests to `decide` or `commit`",
-            )
-        return None
-
     def remembered(self, cell: str, key: str = "") -> int:
         """What a cell held after the last sample of a key (of the shared instance, where it is shared).
 
@@ -247,6 +232,24 @@ class Policy(Decider):
         except InvalidFieldError as error:
             return why_unread(error, self.fields)
         return UNREADABLE
+
+    def _observe_otherwise(self, step: Mapping[str, Any]) -> int | None:
+        """Steps that are no plain dicts or that C cannot read, and those of policies without temporal rules."""
+        if self.memory is not None:
+            return observe(self, self.memory, step)
+        check_step(step)
+        named = next((step[kind] for kind in ("event", "signal") if kind in step), None)
+        if named is not None:
+            raise TableError(
+                "GOV415",
+                f"the policy declares no event or signal `{named}`",
+                help="send requests to `decide` or `commit`",
+            )
+        return None
+
+    def _not_taken(self, step: Mapping[str, Any], code: int) -> NoReturn:
+        """Why the engine has not taken in a step."""
+        raise not_taken(step, code)
 
     def _decide_otherwise(self, request: Any, runtime: Any, now_ms: Any, keep: bool) -> Outcome:  # noqa: FBT001  # called from C
         """Requests that are no plain dicts, and policies that read the calendar."""

@@ -46,6 +46,7 @@ STRICT = ("-Wall", "-Wextra", "-Werror", "-pedantic", "-Wshadow", "-Wconversion"
 BINDING = {
     "gov_dict": ("-Wno-pedantic",),  # types of Python hold functions as `void *`: not ISO C
     "gov_dict_time": (),
+    "gov_observe": (),
     "gov_read": (),
 }
 
