@@ -16,7 +16,7 @@ from typing import Final
 from govlang.compiler import ir, measure, numbers
 from govlang.compiler.arguments import Arguments
 from govlang.compiler.check import Checker
-from govlang.compiler.fields import milliseconds
+from govlang.compiler.fields import lasting
 from govlang.compiler.flow import Fields
 from govlang.compiler.literals import range_text, unit_and_step
 from govlang.compiler.refusal import RefusalError, shortened
@@ -73,12 +73,12 @@ class Effects:
                     found.dos.append(do)
             case ast.Require(roles=roles, expires=expires):
                 found.roles = self._roles(roles) if roles else ()
-                found.expires_ms = self._duration(expires)
+                found.expires_ms = self._lasting(expires, "leave `expires` out")
             case ast.Retry(after=after):
-                found.retry_ms = self._duration(after)
+                found.retry_ms = self._lasting(after, "leave `retry` out")
 
-    def _duration(self, number: ast.Number | None) -> int | None:
-        return None if number is None else milliseconds(number, self._scope.units)
+    def _lasting(self, number: ast.Number | None, otherwise: str) -> int | None:
+        return None if number is None else lasting(number, self._scope.units, otherwise)
 
     def _roles(self, names: tuple[ast.Name, ...]) -> tuple[str, ...]:
         self._scope.roles.mask(names)
@@ -103,7 +103,8 @@ class Effects:
         _check_complete(do, parameters, values)
         args = tuple(values[name] for name in parameters if name in values)
         complete = len(args) == len(parameters)
-        return ir.Do(action.name, args, self._duration(do.duration)) if complete else None
+        lasts_ms = self._lasting(do.duration, "leave `for` out")
+        return ir.Do(action.name, args, lasts_ms) if complete else None
 
     # --- limits ---
 

@@ -249,7 +249,7 @@ def constant(number: ast.Number, units: Units) -> Constant:
 
 
 def milliseconds(number: ast.Number, units: Units) -> int:
-    """A duration as written, in whole milliseconds from 1 (0 for the start of a test).
+    """A duration as written, in whole milliseconds from 0.
 
     Raises:
         RefusalError: it has no unit, or one of something else, is no whole number of ms, or is longer
@@ -275,3 +275,20 @@ def milliseconds(number: ast.Number, units: Units) -> int:
             "round it to whole milliseconds, at most 8 000 years",
         )
     return value.numerator
+
+
+def lasting(number: ast.Number, units: Units, otherwise: str) -> int:
+    """A time that something lasts or is waited for, in ms from 1; `otherwise` is the way out beside a longer one.
+
+    Raises:
+        RefusalError: as `milliseconds`, or it is 0 (GOV207).
+    """
+    found = milliseconds(number, units)
+    if found == 0:
+        raise RefusalError(
+            "GOV207",
+            f"`{shortened(number.span)}` is no time at all",
+            number.span,
+            f"write a time above 0, or {otherwise}",
+        )
+    return found

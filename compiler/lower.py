@@ -19,7 +19,7 @@ from govlang.compiler.check import Checker
 from govlang.compiler.checked import ACCEPTABLE, Accept, Checked
 from govlang.compiler.desugar import Draft
 from govlang.compiler.effects import Effects
-from govlang.compiler.fields import milliseconds
+from govlang.compiler.fields import lasting
 from govlang.compiler.flow import Fields
 from govlang.compiler.imports import Program
 from govlang.compiler.intervals import check_policy
@@ -170,7 +170,7 @@ class _Lowering:
         if written is None:
             return
         try:
-            scope.time.longest_ms = milliseconds(written.duration, scope.units)
+            scope.time.longest_ms = lasting(written.duration, scope.units, "leave it out for 24 h")
         except RefusalError as refusal:
             self.found.add(refusal.diagnostic)
 

@@ -9,7 +9,7 @@ order: what is due, then as they are written.  What drops or revokes goes before
 from __future__ import annotations
 
 from govlang.compiler import ir
-from govlang.compiler.fields import milliseconds
+from govlang.compiler.fields import lasting, milliseconds
 from govlang.compiler.happenings import state_cell, states
 from govlang.compiler.ir import BoolExpr, Stage
 from govlang.compiler.refusal import RefusalError, shortened
@@ -113,7 +113,7 @@ def _possible(
     if one.on:
         parts.append(ir.disjunction([_happens(setting, event, home) for event in one.on]))
     if one.after is not None:
-        due = milliseconds(one.after, setting.scope.units)
+        due = lasting(one.after, setting.scope.units, "what it waits for: `on EVENT`")
         setting.window(one.after)
         reached = (due, _cap(setting, machine))
         parts.append(ir.InRanges(_age(machine.name.text), (reached,)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from govlang.compiler import ir
-from govlang.compiler.fields import milliseconds
+from govlang.compiler.fields import lasting, milliseconds
 from govlang.compiler.happenings import READ_OFF_THE_CLOCK
 from govlang.compiler.ir import Stage
 from govlang.compiler.lets import names_of
@@ -106,6 +106,7 @@ def happened_within(setting: Setting, operand: ast.Expr, duration: ast.Number) -
 def held_for(setting: Setting, operand: ast.Expr, duration: ast.Number) -> Condition:
     """`x for d`."""
     trigger, home = _lasting(setting, operand)
+    lasting(duration, setting.scope.units, "leave `for` out")
     return Condition(setting.memory.held_for(trigger, home, setting.window(duration)))
 
 
@@ -163,7 +164,14 @@ def elapsed(
             "GOV247", f"`{shortened(span)}` compares a time with none", span, "write `> 5 min`"
         )
     ms = bound.value / MILLISECOND.factor
-    if op not in ("<", "<=", ">", ">=") or ms.denominator != 1 or ms < 0:
+    if ms < 0:
+        raise RefusalError(
+            "GOV247",
+            f"`{shortened(span)}` compares with less than no time",
+            span,
+            "write `> 5 min`",
+        )
+    if op not in ("<", "<=", ">", ">=") or ms.denominator != 1:
         raise RefusalError(
             "GOV247", f"`{shortened(span)}` asks for a very moment", span, "write `> 5 min`"
         )

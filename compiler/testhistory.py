@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from govlang.compiler.checked import Json, ReportStep, StateExpected, TestStep
-from govlang.compiler.fields import milliseconds
+from govlang.compiler.fields import lasting, milliseconds
 from govlang.compiler.happenings import DISPATCHED, Event, states
 from govlang.compiler.literals import literal_value
 from govlang.compiler.obligations import argument
@@ -90,11 +90,13 @@ class History:
                 self._signal(at_ms, step)
             case ast.FaultStep(fault=fault, signal=signal, key=key_, duration=duration):
                 own = self._faulty_key(signal, key_)
-                lasts = None if duration is None else milliseconds(duration, self.scope.units)
-                until = None if lasts is None else self._at_ms + lasts
+                until = None if duration is None else self._at_ms + self._lasting(duration)
                 self._faults.append(_Faulty(fault, signal.text, own, until))
             case ast.ClockStep(back=back):
                 self._put_back(back)
+
+    def _lasting(self, duration: ast.Number) -> int:
+        return lasting(duration, self.scope.units, "leave the step out")
 
     # --- parts -----------------------------------------------------------------------------------
 
@@ -104,7 +106,7 @@ class History:
         Raises:
             RefusalError: it would show a time before 0, which no test has (GOV237).
         """
-        self._back_ms += milliseconds(back, self.scope.units)
+        self._back_ms += self._lasting(back)
         if self._back_ms > self._at_ms:
             raise RefusalError(
                 "GOV237",

@@ -60,9 +60,10 @@ MEANING: Final[dict[str, Page]] = {
     "GOV207": Page(
         "a range, a step or a duration that makes no sense",
         "The smaller end of a range comes first; a step is more than 0, a finite decimal, and divides "
-        "both ends of the range; `max` is at least 1; a duration is a whole number of milliseconds.",
+        "both ends of the range; `max` is at least 1; a duration is a whole number of milliseconds, "
+        "and above 0 where something lasts or is waited for.",
         "input { risk : number in 0..1 step 0.3 }",
-        "Choose a step that divides both ends, or other ends.",
+        "Choose a step that divides both ends, or other ends; write a time above 0.",
     ),
     "GOV208": Page(
         "a constant between two steps",

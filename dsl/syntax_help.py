@@ -96,6 +96,8 @@ def _sign(tokens: Tokens, at: int, accepted: set[str]) -> str | None:
         return "names have no dots; write `_`"
     if terminal == "-" and before == "step":
         return "a step is a number above 0"
+    if terminal == "-" and "NUMERAL" in accepted:
+        return "write a number without a sign"
     if terminal == "-" and tokens.terminals[at - 1] == WORD:
         return 'names have no `-`; write `_`, or put a member into quotes: `"us-east-1"`'
     if terminal == "," and "FIELD" in accepted:

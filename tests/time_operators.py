@@ -47,6 +47,11 @@ class TimeWriter:
     def window(self, least: int = 0) -> str:
         return f"{self.pick([w for w in WINDOWS if w >= least])} ms"
 
+    def lasting(self) -> str:
+        """A time that something lasts: not 0, which is refused."""
+        found = self.window()
+        return "1 ms" if found == "0 ms" else found
+
     def op(self) -> str:
         return self.pick(["<", "<=", ">", ">="])
 
@@ -199,7 +204,7 @@ class TimeWriter:
         return f"{what} between {low} ms and {high} ms ago"
 
     def _for(self, scope: str, depth: int, _: bool) -> str:
-        return f"{self.operand(scope, depth)} for {self.window()}"
+        return f"{self.operand(scope, depth)} for {self.lasting()}"
 
     def _since(self, scope: str, depth: int, _: bool) -> str:
         return f"{self.operand(scope, depth)} since {self.happening(scope)}"

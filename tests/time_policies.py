@@ -63,7 +63,7 @@ shared signal margin : number in 0..2 step 0.5
             source, target = self.pick(states), self.pick(states)
             lines.append(f"  {source} -> {target} {self.causes(scope)}")
         lines += [
-            f"  {one} -> {states[0]} after {self.window()}"
+            f"  {one} -> {states[0]} after {self.lasting()}"
             for one in states[1:]
             if self.chance(0.3)
         ]
@@ -79,7 +79,7 @@ shared signal margin : number in 0..2 step 0.5
         when = f"when {self.operator(scope, 1)[1]}"
         if self.chance(0.4):
             when = f"when {self.condition(scope, 2)}"
-        after = f"after {self.window()}"
+        after = f"after {self.lasting()}"
         return self.pick([f"on {on}", when, when, after, f"{after} {when}", f"on {on} {when}"])
 
     def contract(self) -> str:

@@ -174,7 +174,7 @@ def _observe(policy: Policy, step: dict[str, Any], place: str) -> None:
             raise CodedError("GOV709", f"{place}: {error.message}", error.help) from None
         if error.code != "GOV417":
             raise
-        click.echo(f"at {step['at_ms']} ms: {error.message}", err=True)
+        click.echo(f"at {step['at_ms']} ms: {error}", err=True)
 
 
 def _with_time(step: dict[str, Any], place: str) -> dict[str, Any]:
