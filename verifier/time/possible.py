@@ -6,12 +6,13 @@ never holds; or that it is open.
 
 What always holds: a proof covers every state that satisfies what is known of states, by explicit samples
 whose effect was computed on symbolic cells; a refutation rests on a set of machine states that was proved
-closed and free of P.
+closed and free of P.  A state is that of one key with what is shared, behind a sample of that key: from every
+other moment a tick with the key leads to such a one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter
 from typing import Any, Final
@@ -96,8 +97,8 @@ class _Possible:
         context = self.context
         if not context.known.ranges_hold:
             return "it is not proved that the cells stay in their ranges"
-        if len(cell_scopes(context.time)) > 1:
-            return "the policy keeps cells by more than one key"
+        if not cell_scopes(context.time) <= {ir.SHARED, context.time.key}:
+            return "the policy keeps cells by another field than its key"
         if any(one.name == ir.GAP for one in context.time.reads):
             return "the rules read `gap`, which no state holds"
         columns = context.judge.columns
@@ -305,6 +306,8 @@ class _Possible:
     def _cube(self, model: Any) -> Callable[[Terms], Term] | None:
         """What is true of a state and stays true whatever comes, if P is false while it is."""
         context = self.context
+        if len(cell_scopes(context.time)) > 1:
+            return None  # samples of other keys would change a part of it
         encoder = Encoder(context.judge.columns, "!c")
         relation = Relation(context.policy, context.time, (encoder,), context.known.of)
         atoms = [goal for goal in context.search.goals() if ir.fields_read(goal) <= set(self.cells)]
@@ -345,29 +348,40 @@ class _Possible:
         encoder = Encoder(context.judge.columns, "!!")
         relation = Relation(context.policy, context.time, (encoder,), context.known.of)
         solver = self._solver([*relation.laws, *self._params()])
-        goal = self._goal(relation.moments[0], relation.taken[0])
-        addressed = [relation.moments[0].addresses(c.scope) for c in machines]
+        goal = z3.And(self._goal(relation.moments[0], relation.taken[0]))
+        moved: list[Sequence[ir.Cell]] = [machines]
+        if len(cell_scopes(context.time)) > 1:  # samples of other keys, and those of all
+            moved.append([c for c in machines if c.scope == ir.SHARED])
         while left:
-            row = left.pop()
-            solver.push()
-            solver.add(*(relation.cells[c.name] == v for c, v in zip(machines, row, strict=True)))
-            if self._ask(solver, [z3.And(goal)]) != z3.unsat:
+            stands = dict(zip((c.name for c in machines), left.pop(), strict=True))
+            here = [relation.cells[name] == value for name, value in stands.items()]
+            if self._ask(solver, _named(solver, [*here, goal])) != z3.unsat:
                 return None
-            after = [relation.taken[0].after[c.name] for c in machines]
-            solver.add(*addressed)
-            while (verdict := self._ask(solver)) == z3.sat:
-                model = solver.model()
-                other = tuple(int(model.eval(t, model_completion=True).as_long()) for t in after)
-                if other not in found:
-                    found.add(other)
-                    left.append(other)
-                if not machines or len(found) > SETS_MAX:
-                    break
-                solver.add(z3.Or([t != v for t, v in zip(after, other, strict=True)]))
-            solver.pop()
-            if verdict == z3.unknown or len(found) > SETS_MAX:
-                return None
+            for some in moved:
+                rows = self._behind(solver, relation, some, stands)
+                if rows is None or len(found) > SETS_MAX:
+                    return None
+                left += rows - found
+                found |= rows
         return found
+
+    def _behind(
+        self, solver: Any, relation: Relation, moved: Sequence[ir.Cell], stands: Mapping[str, int]
+    ) -> set[tuple[int, ...]] | None:
+        """The states that a sample leads to which moves some of the machines; None if that is open."""
+        after = [relation.taken[0].after[c.name] for c in moved]
+        found: set[tuple[int, ...]] = set()
+        solver.push()
+        solver.add(*(relation.cells[c.name] == stands[c.name] for c in moved))
+        solver.add(*(relation.moments[0].addresses(c.scope) for c in moved))
+        while moved and (verdict := self._ask(solver)) == z3.sat and len(found) <= SETS_MAX:
+            model = solver.model()
+            values = [int(model.eval(t, model_completion=True).as_long()) for t in after]
+            to = dict(zip((c.name for c in moved), values, strict=True))
+            found.add(tuple({**stands, **to}.values()))
+            solver.add(z3.Or([t != v for t, v in zip(after, values, strict=True)]))
+        solver.pop()
+        return found if not moved or verdict == z3.unsat else None
 
 
 def _named(solver: Any, terms: Sequence[Term]) -> list[Term]:

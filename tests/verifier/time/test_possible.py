@@ -80,3 +80,67 @@ def test_a_way_of_many_samples_is_proved_from_its_end() -> None:
         "rule r when a is up and size > 1 allow\nprove back: always possible (decision is allow)\n"
     )
     assert report.status == "proved", [one.message for one in report.findings]
+
+
+TWO_SCOPES = (
+    "shared event storm\nshared event calm\n"
+    "machine m {\n  start up\n  up -> down when count(bad) since ok >= 2\n  down -> up after 30 s\n}\n"
+)
+FAR = "shared machine far {\n start a\n a -> b on storm\n b -> a on calm\n}\n"
+
+
+def test_what_is_shared_and_what_a_key_keeps_are_proved_together() -> None:
+    report = verified(
+        TWO_SCOPES + "shared machine plant {\n  start runs\n  runs -> halted on storm\n"
+        "  halted -> runs when calm within 5 s and not (storm within 10 s)\n}\n"
+        "rule a when m is up and plant is runs and size > 1 allow\n"
+        "prove back: always possible (decision is allow)\n"
+        "prove halts: always possible (plant is halted and m is down)\n"
+    )
+    assert report.status == "proved", [one.message for one in report.findings]
+    proofs = {p.property for p in report.proved if p.kind == "property"}
+    assert {"back", "halts"} <= proofs
+
+
+@pytest.mark.parametrize(
+    ("source", "last"),
+    [
+        ("shared machine plant {\n start runs\n runs -> halted on storm\n halted -> worse on calm\n}\n", "storm"),
+        ("machine own {\n start runs\n runs -> halted on bad\n halted -> worse on ok\n}\n" + FAR, "bad"),
+    ],
+)  # fmt: skip
+def test_a_machine_that_gets_stuck_is_shown_beside_one_of_the_other_sort(
+    source: str, last: str
+) -> None:
+    name = "plant" if "plant" in source else "own"
+    report = verified(
+        f"{TWO_SCOPES}{source}rule a when m is up and {name} is runs allow\n"
+        "prove back: always possible (decision is allow)\n"
+    )
+    (found,) = [one for one in report.findings if one.code == "GOV306"]
+    assert isinstance(found.witness, Trace)
+    assert last in [step.get("event") for step in found.witness.steps]
+    assert not [one for one in report.findings if one.code == "GOV309"]
+
+
+def test_a_shared_machine_that_others_bring_back_is_no_trap() -> None:
+    """Only an event of all opens the gate again: no sample of the key alone does."""
+    report = verified(
+        TWO_SCOPES
+        + "shared machine gate {\n  start open\n  open -> shut on storm\n  shut -> open on calm\n}\n"
+        "rule a when gate is open allow\nrule b when m is down throttle\n"
+        "prove back: always possible (decision is allow)\n"
+        "prove shut_again: always possible (gate is shut)\n"
+    )
+    assert not [one for one in report.findings if one.code in {"GOV306", "GOV309"}]
+
+
+def test_cells_by_another_field_leave_it_undecided() -> None:
+    report = verified(
+        "event del { tool : key }\ninput { tool : key }\n"
+        "rule a when count(del per tool) in 1 min < 2 allow\n"
+        "prove back: always possible (decision is allow)\n"
+    )
+    (found,) = [one for one in report.findings if one.property == "back"]
+    assert found.code == "GOV309"
+    assert "another field than its key" in found.help
