@@ -54,6 +54,7 @@ class Relation:
             scopes = sorted(cell_scopes(self.time) | {ir.SHARED, self.time.key or ir.SHARED})
             self.passed.append({scope: z3.Int(f"dt{mark}.{number}:{scope}") for scope in scopes})
             self.laws += [ms >= 0 for ms in self.passed[-1].values()]
+            self.laws += self._gap(moment, before)
             taken = moment.take(self._grown(before))
             self.laws += taken.laws
             if number + 1 < len(self.encoders):
@@ -61,6 +62,18 @@ class Relation:
             self.moments.append(moment)
             self.taken.append(taken)
             before = taken.after
+
+    def _gap(self, moment: Moment, cells: Terms) -> list[Term]:
+        """The `gap` that is read is the time by which the cells of the key grow; before its first sample endless."""
+        if all(one.name != ir.GAP for one in self.time.reads):
+            return []
+        own = self.time.key or ir.SHARED
+        ms, gap = self.passed[-1][own], moment.column(ir.GAP)
+        kept = [c for c in self.time.cells if c.scope == own and not c.brief]
+        first = [ms == 0, gap == ir.GAP_MAX, *(cells[c.name] == c.initial for c in kept)]
+        known = gap == z3.If(ms > ir.GAP_MAX, z3.IntVal(ir.GAP_MAX), ms)
+        unseen = gap == ir.GAP_MAX
+        return [z3.If(moment.addresses(own), z3.Or(known, z3.And(first)), unseen)]
 
     def _grown(self, cells: Terms) -> Terms:
         grown = {}
