@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from time import perf_counter
 from typing import Any, Final
 
@@ -30,7 +30,8 @@ from govlang.verifier.shapes import Box, contains
 from govlang.verifier.solve import Session
 from govlang.verifier.time.flat import with_update_texts
 from govlang.verifier.time.invariants import Known, find_invariants
-from govlang.verifier.time.search import Reachable, Search
+from govlang.verifier.time.repetition import Repetition
+from govlang.verifier.time.search import SHORT, Reachable, Search
 from govlang.verifier.time.simulate import Simulation
 from govlang.verifier.time.traces import Reached, Sample, run, shortened
 
@@ -166,7 +167,17 @@ class TimeContext(Context):
             self._timeout_ms,
             self.watch,
             self.reached,
+            lambda: self.repeated,
         )
+
+    @cached_property
+    def repeated(self) -> tuple[Reached, ...]:
+        """What is reached by samples that come very often."""
+        search = self.search
+        find = partial(search.find, most=len(SHORT))
+        goals = list(search.goals())
+        made = Repetition(self.remembering, self.policy, goals, self.met, find)
+        return tuple(made.rows())
 
     @cached_property
     def session(self) -> Session:
