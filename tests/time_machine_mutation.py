@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from edge_time import NOW
@@ -27,7 +27,7 @@ from govlang.verifier.translation.time_decode import Memory, read_memory
 from govlang.verifier.translation.time_machine import ways_into
 from govlang.verifier.translation.time_machine_witness import TimedWitnesses
 from govlang.verifier.translation.wasm_read import read_wasm
-from govlang.verifier.translation.wasm_sections import read_module
+from govlang.verifier.translation.wasm_sections import Body, read_module
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,11 @@ class Fates:
     wrong: list[str] = field(default_factory=list)
 
 
-def mutants(data: bytes, rng: random.Random, count: int) -> Iterator[tuple[str, bytes]]:
-    """Modules with one byte of a function changed."""
-    places = [at for body in read_module(data).bodies for at in range(body.at, body.end)]
+def mutants(
+    data: bytes, rng: random.Random, count: int, bodies: Sequence[Body]
+) -> Iterator[tuple[str, bytes]]:
+    """Modules with one byte of some functions changed."""
+    places = [at for body in bodies for at in range(body.at, body.end)]
     for _ in range(count):
         at, changed = rng.choice(places), bytearray(data)
         near = (changed[at] + rng.choice((1, -1))) % 256
@@ -87,7 +89,7 @@ def mutants(data: bytes, rng: random.Random, count: int) -> Iterator[tuple[str, 
 def fates(one: Timed, rng: random.Random, count: int) -> Fates:
     """What became of some mutants of a module."""
     found = Fates()
-    for name, data in mutants(one.module, rng, count):
+    for name, data in mutants(one.module, rng, count, read_module(one.module).bodies):
         fate, wrong = fate_of(one, data, rng)
         found.count[fate] += 1
         if wrong:

@@ -49,6 +49,7 @@ from govlang.verifier.translation.schema_read import schema_mismatches
 from govlang.verifier.translation.solve import Answer
 from govlang.verifier.translation.source import Layout
 from govlang.verifier.translation.symbolic import Leaf, Symbolic
+from govlang.verifier.translation.time_asked_witness import AskedWitnesses
 from govlang.verifier.translation.time_deadline import points_of
 from govlang.verifier.translation.time_decode import Memory
 from govlang.verifier.translation.time_machine import TimedProof
@@ -357,14 +358,19 @@ class _Proof:
         if self.bare:
             return EdgeRefutation(self.bare[0])
         if self.policy.time is not None:
-            doubts = () if self.timed is None else self.timed.doubts
-            tries = TimedWitnesses(self.policy, self.interface, self.artefact, self.taken)
-            return tries.of_doubts(doubts[:_DOUBTS_MAX])
+            return self._refutation_over_time()
         witnesses = MachineWitnesses(self.policy, self.interface, self.artefact, self.engine)
         for what, found in self._attempts(witnesses):
             if found is not None:
                 return _refuted(what, found)
         return None
+
+    def _refutation_over_time(self) -> EdgeRefutation | None:
+        if self.timed is None:
+            return None
+        own = self.policy, self.interface, self.artefact, self.taken
+        asked = AskedWitnesses(*own, self.timed.points).of_failed(self.timed.failed)
+        return asked or TimedWitnesses(*own).of_doubts(self.timed.doubts[:_DOUBTS_MAX])
 
     def _attempts(self, witnesses: MachineWitnesses) -> Iterator[tuple[str, Difference | None]]:
         """What may be wrong, and variables that show it, if the search finds some."""

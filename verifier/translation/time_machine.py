@@ -33,6 +33,7 @@ from govlang.verifier.translation.proof import Obligation, Verdict
 from govlang.verifier.translation.reading import Plain, Reader
 from govlang.verifier.translation.solve import Answer
 from govlang.verifier.translation.symbolic import Symbolic
+from govlang.verifier.translation.time_asked_witness import DEADLINE, NO_SAMPLE
 from govlang.verifier.translation.time_asking import TimedAsking
 from govlang.verifier.translation.time_deadline import deadline_tree
 from govlang.verifier.translation.time_machine_witness import Way
@@ -41,10 +42,6 @@ from govlang.verifier.translation.tree import FALSE, TRUE, OddColumnError, Tree
 from govlang.verifier.translation.words import OddCodeError
 
 NOBODY = -1
-_NO_SAMPLE = -1
-"""The kind where a host only asks about the state."""
-
-DEADLINE = "out.deadline"
 
 
 def ways_into(ways: Sequence[str]) -> Iterator[Way]:
@@ -300,7 +297,7 @@ class TimedProof(TimedAsking):
     def _asked(self, time: Timed) -> None:
         """A state is told from what is none; the next deadline is that of the page."""
         for number, one in enumerate(self.interface.variables):
-            case = invalid_case(self.interface, number, self.deadline, _NO_SAMPLE)
+            case = invalid_case(self.interface, number, self.deadline, NO_SAMPLE)
             if case is None or (one.home is not Home.STATE and one.name != NOW):
                 continue
             asked = (("state_ok", time.state_ok), ("next_deadline", time.next_deadline))
@@ -311,7 +308,7 @@ class TimedProof(TimedAsking):
                 answer: tuple[int, Mapping[str, int | Tree]] = one.refusal, {}
                 if self.differing(case, Plain(case.words), case.start, function, answer):
                     self._fail(name, f"`{one.name}`")
-        case = self._case(_NO_SAMPLE)
+        case = self._case(NO_SAMPLE)
         if self.differing(case, Plain(case.words), FREE, time.state_ok, (0, {})):
             self._fail("state_ok", "every state")
         try:

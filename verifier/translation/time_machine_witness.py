@@ -148,7 +148,7 @@ class TimedWitnesses(Search[EdgeRefutation]):
             counts = one.counts(self.way.kind) and all(
                 variables[listed[place].name] == 1 for place in one.present
             )
-            if counts and not _is_inside(one, variables[one.name]):
+            if counts and not is_inside(one, variables[one.name]):
                 return number
         return None
 
@@ -273,7 +273,8 @@ class TimedWitnesses(Search[EdgeRefutation]):
         return returned, before | stored
 
 
-def _is_inside(one: Variable, value: int) -> bool:
+def is_inside(one: Variable, value: int) -> bool:
+    """Whether a value lies in the domain of a variable."""
     if one.is_set:
         return one.column.lo <= unsigned(value, one.width) <= one.column.hi
     return any(lo <= value <= hi for lo, hi in one.domain)

@@ -25,6 +25,7 @@ TimedRun = Callable[[Mapping[str, int], str], Answer | None]
 
 _TAKEN = frozenset({"decide", "commit", "memory", "text"})
 _TAKEN_OVER_TIME = frozenset({"tick", "state_ok", "next_deadline"})
+_DEADLINE = "out.deadline"
 _PARAM = "param."
 _STALE = 0x5A
 """Every byte of the outcome before a decision, as if left by an earlier one: a cell that is not stored shows it."""
@@ -73,6 +74,7 @@ class _Module:
             return None
         time = self.artefact.time
         left = [*self.artefact.cells, *(time.state if time else ())]
+        left += [_DEADLINE] if function == "next_deadline" else []
         return returned, {name: exports[name].value(store) for name in left}
 
     def _exported(self, name: str) -> str:

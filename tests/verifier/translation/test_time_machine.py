@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from edge_time import written_board
 from machine_mutation import SNAPSHOT
 from time_ir_policies import BOARDS, random_time_policy
-from time_machine_mutation import Timed, fates, prove_module, timed
+from time_machine_mutation import Timed, fates, mutants, prove_module, timed
 
+from govlang.cli.engines import wasm_engine
 from govlang.compiler import ir
 from govlang.native.errors import ArtefactError
 from govlang.verifier.translation.edge_time import NoBoardError, scopes_of
-from govlang.verifier.translation.machine_proof import prove_artefact
-from govlang.verifier.translation.proof import Verdict
+from govlang.verifier.translation.machine_proof import artefact_interface, prove_artefact
+from govlang.verifier.translation.proof import EdgeRefutation, Verdict
 from govlang.verifier.translation.schema_read import schema_of
+from govlang.verifier.translation.time_asked_witness import AskedWitnesses
+from govlang.verifier.translation.time_deadline import points_of
 from govlang.verifier.translation.time_machine import ways_into
 from govlang.verifier.translation.wasm_read import read_wasm
+from govlang.verifier.translation.wasm_sections import read_module
 
 PARTS = {
     "refusals",
@@ -78,6 +83,33 @@ def test_no_mutant_of_a_module_over_time_slips(seed: int) -> None:
     found = fates(some_policy(seed), random.Random(seed), 8)
     assert found.wrong == []
     assert found.count["refused"] + found.count["refuted by a sample"] > 0
+
+
+def asked_witness(one: Timed, data: bytes) -> EdgeRefutation | None:
+    """A state of which a module tells what is not so, run in wasmtime too."""
+    artefact = read_wasm(data)
+    engine, interface = wasm_engine(data, artefact), artefact_interface(one.policy, artefact)
+    assert engine is not None
+    tries = AskedWitnesses(one.policy, interface, artefact, engine[1], points_of(one.memory))
+    return tries.of_failed(("state_ok", "next_deadline"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_a_host_is_told_wrongly_of_a_state_is_shown_by_one(seed: int) -> None:
+    """Mutants of `state_ok` and `next_deadline` alone; of the module itself nothing is shown."""
+    one = some_policy(seed)
+    assert asked_witness(one, one.module) is None
+    time = read_wasm(one.module).time
+    assert time is not None
+    ways = list(ways_into(time.ways))
+    bodies = read_module(one.module).bodies[1 + len(ways) : 3 + len(ways)]  # behind the ways
+    shown = []
+    for _, data in mutants(one.module, random.Random(seed), 30, bodies):
+        with suppress(ArtefactError):
+            shown.append(asked_witness(one, data))
+    found = [told for told in shown if told is not None]
+    assert len(found) >= 2
+    assert all(told.found != told.expected for told in found)
 
 
 @pytest.mark.long
