@@ -132,12 +132,31 @@ def test_the_state_is_listed_with_its_bytes_and_whose_it_is(gov, gate: Path) -> 
     assert ("count(failure) in 1 min >= 2", 4, "agent") in told
 
 
+def test_a_policy_over_time_is_measured_sample_by_sample(gov, fits, gate: Path) -> None:
+    ran = gov("bench", gate, "--requests", "200", "--format", "json")
+    assert ran.code == 0, ran.err
+    fits("bench", ran.json)
+    told = {one["backend"]: one["ns"] for one in ran.json["backends"]}
+    assert set(told) == {"interpreter", "commit", "json", "report"}
+    assert all(ns > 0 for ns in told.values())
+    assert sum(ran.json["decisions"].values()) == 200
+    assert len(ran.json["decisions"]) >= 2
+    assert "commit" in gov("bench", gate, "--requests", "20").out
+
+
+def test_the_export_to_json_logic_says_why_there_is_none_and_what_to_write(gov, gate: Path) -> None:
+    ran = gov("export", "jsonlogic", gate)
+    assert ran.code == 2
+    assert "GOV715" in ran.err
+    assert "JSON-Logic reads one request and keeps nothing" in ran.err
+    assert "`failed_lately : bool from runtime`" in ran.err
+
+
 @pytest.mark.parametrize(
     "verb",
     [
         ("build", "GATE", "-o", "OUT", "--emit", "c"),
         ("diff", "GATE", "GATE"),
-        ("bench", "GATE"),
         ("export", "jsonlogic", "GATE", "--decisions-only"),
     ],
     ids=" ".join,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,12 +12,13 @@ from typing import Any, Final
 
 import click
 
-from govlang.cli.compiled import compile_policy, over_time
+from govlang.cli.bench_over_time import Histories
+from govlang.cli.compiled import compile_policy
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.output import format_option
 from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
-from govlang.cli.samples import requests
+from govlang.cli.samples import reports, requests
 from govlang.cli.subject import Subject, open_subject
 from govlang.compiler import ir
 from govlang.compiler.interpret import Value, default_params
@@ -81,25 +82,31 @@ class Workload:
         for text, (_, host) in zip(self.texts, self.plain, strict=True):
             self.decider.decide_json(text, now_ms=0, runtime=host)
 
+    def runs(self) -> Iterator[tuple[str, Callable[[], object], int]]:
+        """Each backend, how it is run, and on how many requests."""
+        yield "interpreter", self.by_interpreter, self.interpreted
+        yield "dict", self.by_dict, len(self.plain)
+        yield "json", self.by_json, len(self.texts)
+        if (batch := _by_batch(self.decider, self.plain)) is not None:
+            yield "columns", batch, len(self.plain)
+
+    @property
     def decisions(self) -> dict[str, int]:
         """How often each decision comes out."""
         found = [self.decider.decide(r, now_ms=0, runtime=h).decision.value for r, h in self.plain]
         return {word: found.count(word) for word in sorted(set(found))}
 
 
-def workload(subject: Subject, count: int) -> Workload:
-    """So many requests of a policy.
-
-    Raises:
-        CodedError: GOV715 it has rules over time.
-    """
+def workload(subject: Subject, count: int) -> Workload | Histories:
+    """So many requests of a policy; over time as many events and signals, too."""
     policy = subject.checked.policy
-    if policy.time is not None:
-        raise over_time(policy, "benchmark")
     table = subject.bundle.table if subject.bundle else compile_policy(policy).table
     values = list(requests(policy, count))
     written = [write_request(policy, one) for one in values]
     plain = [(_floats(request), _floats(host)) for request, host in written]
+    if policy.time is not None:
+        told = [_told(one) for one in reports(policy, policy.time, count)]
+        return Histories(policy, policy.time, Policy(table), values, plain, told)
     texts = [json_text(request) for request, _ in plain]
     return Workload(policy, Policy(table), values, plain, texts)
 
@@ -107,20 +114,14 @@ def workload(subject: Subject, count: int) -> Workload:
 def measure(subject: Subject, count: int) -> dict[str, Any]:
     """The median time that a decision takes on each backend, in ns."""
     load = workload(subject, count)
-    rows = [
-        _row("interpreter", load.by_interpreter, load.interpreted),
-        _row("dict", load.by_dict, count),
-        _row("json", load.by_json, count),
-    ]
-    if (batch := _by_batch(load.decider, load.plain)) is not None:
-        rows.append(_row("columns", batch, count))
+    rows = [_row(*one) for one in load.runs()]
     return {
         "file": str(subject.path),
         "policy": load.policy.name,
         "version": load.policy.version,
         "rules": len(load.policy.rules),
         "requests": count,
-        "decisions": load.decisions(),
+        "decisions": load.decisions,
         "backends": rows,
     }
 
@@ -163,7 +164,7 @@ def _arrow(pa: Any, kind: str) -> Any:
             return pa.string()
 
 
-def _row(name: str, run: Callable[[], None], count: int) -> dict[str, Any]:
+def _row(name: str, run: Callable[[], object], count: int) -> dict[str, Any]:
     """The median of some rounds, the collector off."""
     run()
     times = []
@@ -179,6 +180,11 @@ def _row(name: str, run: Callable[[], None], count: int) -> dict[str, Any]:
     return {"backend": name, "ns": round(ns, 1), "per_second": round(1e9 / ns)}
 
 
+def _told(one: dict[str, Any]) -> dict[str, Any]:
+    """A report as a caller would have it."""
+    return _floats(one | ({"fields": _floats(one["fields"])} if "fields" in one else {}))
+
+
 def _floats(values: dict[str, Any]) -> dict[str, Any]:
     """Exact decimals as the binary floats that a caller would have."""
     return {k: float(v) if isinstance(v, Decimal) else v for k, v in values.items()}
@@ -192,7 +198,8 @@ def _show(report: dict[str, Any]) -> None:
     click.echo(
         f"{report['policy']} {report['version']}: {report['rules']} rules, {report['requests']} requests ({shares})"
     )
-    table = Table("backend", "ns a decision", "decisions a second", box=None)
+    one = "sample" if any(row["backend"] == "commit" for row in report["backends"]) else "decision"
+    table = Table("backend", f"ns a {one}", f"{one}s a second", box=None)
     for row in report["backends"]:
         table.add_row(row["backend"], f"{row['ns']:,.1f}", f"{row['per_second']:,}")
     Console().print(table)
