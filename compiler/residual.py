@@ -19,7 +19,8 @@ from govlang.compiler.boxes import Allowed, Axis, AxisKind, SetCube, ranges_of
 from govlang.compiler.ir import Ranges
 from govlang.compiler.nodes import Entry
 from govlang.compiler.text_classes import TextClasses
-from govlang.native.layout import MASK64, STACK_MAX, Op, Section, instruction
+from govlang.native.layout import STACK_MAX, Section
+from govlang.native.words import MASK64, Op, instruction
 
 TABLE_CODE: Final = "GOV261"
 

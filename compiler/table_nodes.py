@@ -13,18 +13,19 @@ from typing import Final
 from govlang.compiler.boxes import Axis
 from govlang.compiler.nodes import Block, Diagram, Lookup, LookupKind, Node, Split, Switch
 from govlang.compiler.residual import Programs, TableTooLargeError
-from govlang.native import layout
-from govlang.native.layout import HASH_BITS_MAX, MASK64, PROBES_MAX, pair_words
+from govlang.native import words as codes
+from govlang.native.layout import HASH_BITS_MAX, PROBES_MAX
+from govlang.native.words import MASK64, block_word, hash_slot, lookup_word, node_word, pair_words
 
 _DENSE_CASES: Final = 8
 """Words of a dense switch for each case: as many bytes as a hashed one takes."""
 
 _LOOKUPS: Final = {
-    LookupKind.DENSE: layout.Lookup.DENSE,
-    LookupKind.RANGES: layout.Lookup.RANGES,
-    LookupKind.SET_ANY: layout.Lookup.SET_ANY,
-    LookupKind.SET_ALL: layout.Lookup.SET_ALL,
-    LookupKind.SET_WITHIN: layout.Lookup.SET_WITHIN,
+    LookupKind.DENSE: codes.Lookup.DENSE,
+    LookupKind.RANGES: codes.Lookup.RANGES,
+    LookupKind.SET_ANY: codes.Lookup.SET_ANY,
+    LookupKind.SET_ALL: codes.Lookup.SET_ALL,
+    LookupKind.SET_WITHIN: codes.Lookup.SET_WITHIN,
 }
 
 
@@ -82,8 +83,8 @@ class _Writer:
                 return self._switch(node, place)
             case Split():
                 count = len(node.breakpoints)
-                first = layout.node_word(
-                    layout.Node.SPLIT, self.columns[node.axis], _link(place, node.rest)
+                first = node_word(
+                    codes.Node.SPLIT, self.columns[node.axis], _link(place, node.rest)
                 )
                 points = [b & MASK64 for b in node.breakpoints]
                 return [first, count, *points, *pair_words(_link(place, c) for c in node.children)]
@@ -98,12 +99,12 @@ class _Writer:
         children = [0] * (hi - lo + 1)
         for value, child in node.cases:
             children[value - lo] = _link(place, child)
-        first = layout.node_word(layout.Node.SWITCH, column, rest)
+        first = node_word(codes.Node.SWITCH, column, rest)
         return [first, len(children), lo & MASK64, *pair_words(children)]
 
     def _block(self, node: Block, place: Mapping[int, int]) -> list[int]:
         entries = node.entries
-        first = layout.block_word(
+        first = block_word(
             len(entries), len(node.lookups), len(node.residuals), _link(place, node.next)
         )
         residuals = [
@@ -116,7 +117,7 @@ class _Writer:
     def _lookup(self, lookup: Lookup) -> list[int]:
         count = {LookupKind.DENSE: len(lookup.masks), LookupKind.RANGES: len(lookup.keys)}
         kind, column = _LOOKUPS[lookup.kind], self.columns[lookup.axis]
-        first = layout.lookup_word(kind, column, count.get(lookup.kind, 0))
+        first = lookup_word(kind, column, count.get(lookup.kind, 0))
         return [first, *(key & MASK64 for key in lookup.keys), *lookup.masks]
 
 
@@ -129,7 +130,7 @@ def _hashed(node: Switch, column: int, rest: int, place: Mapping[int, int]) -> l
     while bits <= HASH_BITS_MAX:
         slots, probes = _placed(node.cases, bits)
         if probes <= PROBES_MAX:
-            first = layout.node_word(layout.Node.HASH, column, rest, bits)
+            first = node_word(codes.Node.HASH, column, rest, bits)
             pairs = (
                 (0, 0) if slot is None else (slot[0] & MASK64, _link(place, slot[1]))
                 for slot in slots
@@ -146,7 +147,7 @@ def _placed(
     slots: list[tuple[int, int] | None] = [None] * (1 << bits)
     probes = 1
     for case in cases:
-        at, needed = layout.hash_slot(case[0], bits), 1
+        at, needed = hash_slot(case[0], bits), 1
         while slots[at] is not None:
             at, needed = (at + 1) % len(slots), needed + 1
         slots[at] = case

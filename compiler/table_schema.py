@@ -30,8 +30,8 @@ from govlang.native.layout import (
     Origin,
     Rounding,
     Section,
-    signed,
 )
+from govlang.native.words import signed
 
 KINDS: Final = {kind: FieldKind[kind.name] for kind in ir.Kind}
 COMBINES: Final = {combine: Combine[combine.name] for combine in ir.Combine}

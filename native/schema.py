@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from govlang.native import layout
+from govlang.native import layout, words
 from govlang.native.layout import NONE, RECORDS, ArgKind, FieldKind, Flag, Section
 from govlang.native.memory import Memory, read_memory
 from govlang.native.request import Declared
@@ -193,7 +193,7 @@ class Schema:
             name=self.string(row["name"]),
             kind=kind,
             lo=row["lo"],
-            hi=row["hi"] & layout.MASK64 if kind == "set" else row["hi"],
+            hi=row["hi"] & words.MASK64 if kind == "set" else row["hi"],
             step_num=row["step_num"],
             step_den=row["step_den"],
             unit=self.string(row["unit"]),

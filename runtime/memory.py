@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from govlang.native import layout
+from govlang.native import layout, words
 from govlang.native.errors import TableError
 from govlang.native.layout import NEVER, STATE_HEAD, TIME_MAX, UNKNOWN, CellFlag
 from govlang.native.request import InvalidFieldError, read_request, read_value
@@ -118,7 +118,7 @@ def _read_step(policy: Policy, memory: Memory, step: Mapping[str, Any]) -> _Read
 
 def _word(value: int) -> int:
     """A value as the int64 that it is (a set of 64 members)."""
-    return layout.signed(value) if value > 0 else value
+    return words.signed(value) if value > 0 else value
 
 
 def _key(memory: Memory, key: Any) -> str | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from govlang.compiler import ir
 from govlang.compiler.boxes import Axis, AxisKind, Clause, SetCube, make_cube, ranges_of
 from govlang.compiler.residual import Code, Programs, _bits
-from govlang.native.layout import Op
+from govlang.native.words import Op
 
 SET, NUMBER = Axis(AxisKind.SET, "s"), Axis(AxisKind.VALUE, "n")
 FIELDS = {

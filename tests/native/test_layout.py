@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import pytest
 
-from govlang.native import layout
+from govlang.native import layout, words
 from govlang.native._table import ffi, lib
 from govlang.native.layout import RECORDS, Record, Section
 
@@ -45,12 +45,12 @@ NUMBERS = {
 ENUMS: dict[str, type[IntEnum]] = {
     "GOV_": Section,
     "GOV_COLUMN_": layout.ColumnKind,
-    "GOV_OP_": layout.Op,
+    "GOV_OP_": words.Op,
     "GOV_ARG_": layout.ArgKind,
     "GOV_SAYS_": layout.Says,
 }
 NAMED = {
-    "GOV_": (layout.Effect, layout.FieldKind, layout.Rounding, layout.Node, layout.Lookup),
+    "GOV_": (layout.Effect, layout.FieldKind, layout.Rounding, words.Node, words.Lookup),
     "GOV_FROM_": (layout.Origin,),
     "GOV_DEFAULT_": (layout.Fallback,),
 }
@@ -96,60 +96,33 @@ def test_an_enumeration_has_the_numbers_of_the_header(prefix: str, kind: type[In
         assert getattr(lib, prefix + member.name) == member.value, member
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("GOV_VERSION_MAJOR", layout.VERSION_MAJOR),
-        ("GOV_VERSION_MINOR", layout.VERSION_MINOR),
-        ("GOV_NONE", layout.NONE),
-        ("GOV_COLUMNS_MAX", layout.COLUMNS_MAX),
-        ("GOV_BLOCK_MAX", layout.BLOCK_MAX),
-        ("GOV_DEPTH_MAX", layout.DEPTH_MAX),
-        ("GOV_STACK_MAX", layout.STACK_MAX),
-        ("GOV_STEPS_MAX", layout.STEPS_MAX),
-        ("GOV_HASH_BITS_MAX", layout.HASH_BITS_MAX),
-        ("GOV_PROBES_MAX", layout.PROBES_MAX),
-        ("GOV_DFA_STATES_MAX", layout.DFA_STATES_MAX),
-        ("GOV_LIMITS_MAX", layout.LIMITS_MAX),
-        ("GOV_TEXT_MAX", layout.TEXT_MAX),
-        ("GOV_OP_LAST", max(layout.Op)),
-        ("GOV_STRICT", layout.Combine.STRICT),
-        ("GOV_MOST_RESTRICTIVE", layout.Combine.MOST_RESTRICTIVE),
-        ("GOV_FIRST_MATCH", layout.Combine.FIRST_MATCH),
-        ("GOV_UNIQUE", layout.Combine.UNIQUE),
-        ("GOV_OPTIONAL", layout.Flag.OPTIONAL),
-        ("GOV_PRIVATE", layout.Flag.PRIVATE),
-        ("GOV_IMPLIED", layout.Flag.IMPLIED),
-        ("GOV_RULE", layout.RuleKind.RULE),
-        ("GOV_ROW", layout.RuleKind.ROW),
-        ("GOV_GUARD", layout.RuleKind.GUARD),
-        ("GOV_TIME_MAX", layout.TIME_MAX),
-        ("GOV_STATE_HEAD", layout.STATE_HEAD),
-        ("GOV_STAGE_MIN", layout.STAGE_MIN),
-        ("GOV_CLOSE", layout.CLOSE),
-        ("GOV_REQUEST", layout.REQUEST),
-        ("GOV_TICK", layout.TICK),
-        ("GOV_FIRST_KIND", layout.FIRST_KIND),
-        ("GOV_READS_FAULT", layout.MemoryFlag.READS_FAULT),
-        ("GOV_GAP_WHOLE", layout.MemoryFlag.GAP_WHOLE),
-        ("GOV_BRIEF", layout.CellFlag.BRIEF),
-        ("GOV_GROWS", layout.CellFlag.GROWS),
-        ("GOV_FRESHNESS", layout.CellFlag.FRESHNESS),
-        ("GOV_WHOLE", layout.CellFlag.WHOLE),
-        ("GOV_IS_SIGNAL", layout.SampleFlag.IS_SIGNAL),
-        ("GOV_IS_SHARED", layout.SampleFlag.IS_SHARED),
-    ],
-)
+SINGLE = (
+    "VERSION_MAJOR", "VERSION_MINOR", "NONE", "COLUMNS_MAX", "BLOCK_MAX",
+    "DEPTH_MAX", "STACK_MAX", "STEPS_MAX", "HASH_BITS_MAX", "PROBES_MAX",
+    "DFA_STATES_MAX", "LIMITS_MAX", "TEXT_MAX", "TIME_MAX", "STATE_HEAD",
+    "STAGE_MIN", "CLOSE", "REQUEST", "TICK", "FIRST_KIND",
+)  # fmt: skip
+KINDS = (
+    layout.Combine, layout.Flag, layout.RuleKind, layout.MemoryFlag, layout.CellFlag, layout.SampleFlag,
+)  # fmt: skip
+CONSTANTS = [
+    *((f"GOV_{name}", getattr(layout, name)) for name in SINGLE),
+    *((f"GOV_{one.name}", one) for kind in KINDS for one in kind),
+    ("GOV_OP_LAST", max(words.Op)),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), CONSTANTS)
 def test_a_constant_is_the_header_s(name: str, value: int) -> None:
     assert getattr(lib, name) == value
 
 
 def test_words_are_taken_apart_as_they_are_put_together() -> None:
-    assert layout.instruction(layout.Op.MEMBER, 3, 2) == 14 | 3 << 16 | 2 << 32
-    assert layout.node_word(layout.Node.HASH, 5, 9, bits=4) == 2 | 4 << 8 | 5 << 16 | 9 << 32
-    assert layout.block_word(64, 3, 2, 77) == 4 | 64 << 8 | 3 << 16 | 2 << 24 | 77 << 32
-    assert layout.pair_words([1, 2, 3]) == [1 | 2 << 32, 3]
-    assert layout.signed(2**64 - 1) == -1
+    assert words.instruction(words.Op.MEMBER, 3, 2) == 14 | 3 << 16 | 2 << 32
+    assert words.node_word(words.Node.HASH, 5, 9, bits=4) == 2 | 4 << 8 | 5 << 16 | 9 << 32
+    assert words.block_word(64, 3, 2, 77) == 4 | 64 << 8 | 3 << 16 | 2 << 24 | 77 << 32
+    assert words.pair_words([1, 2, 3]) == [1 | 2 << 32, 3]
+    assert words.signed(2**64 - 1) == -1
     assert layout.padded(17) == 24
 
 

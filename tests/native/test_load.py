@@ -16,6 +16,15 @@ from govlang.native import layout
 from govlang.native.errors import TableError
 from govlang.native.layout import RECORDS, CellFlag, ColumnKind, Section, assemble, section_bytes
 from govlang.native.table import Table
+from govlang.native.words import (
+    Lookup,
+    Node,
+    block_word,
+    hash_slot,
+    lookup_word,
+    node_word,
+    pair_words,
+)
 
 POLICY = random_policy(random.Random(11))
 DATA = tables.table_bytes(POLICY)
@@ -119,26 +128,26 @@ def chain(words: list[int], entries: int) -> bytes:
 
 def block(entries: list[int], following: int = 0, masks: tuple[int, ...] = ()) -> list[int]:
     """A block; the masks are those of `x` being 0, 1 and so on."""
-    lookup = [layout.lookup_word(layout.Lookup.DENSE, 0, len(masks)), 0, *masks] if masks else []
-    head = layout.block_word(len(entries), bool(masks), 0, following)
-    return [head, 0, 0, 0, *layout.pair_words(entries), *lookup]
+    lookup = [lookup_word(Lookup.DENSE, 0, len(masks)), 0, *masks] if masks else []
+    head = block_word(len(entries), bool(masks), 0, following)
+    return [head, 0, 0, 0, *pair_words(entries), *lookup]
 
 
 def switch(children: list[int], rest: int = 0) -> list[int]:
-    head = layout.node_word(layout.Node.SWITCH, 0, rest)
-    return [head, len(children), 0, *layout.pair_words(children)]
+    head = node_word(Node.SWITCH, 0, rest)
+    return [head, len(children), 0, *pair_words(children)]
 
 
 def test_every_kind_of_node_is_walked() -> None:
     bits = 2
     at = {2: 2 + 2 * 4}
     slots = [[0, 0] for _ in range(4)]
-    slots[layout.hash_slot(1, bits)] = [1, at[2]]
-    hashed = [layout.node_word(layout.Node.HASH, 0, at[2] + 5, bits), 1]
+    slots[hash_slot(1, bits)] = [1, at[2]]
+    hashed = [node_word(Node.HASH, 0, at[2] + 5, bits), 1]
     hashed += [word for slot in slots for word in slot]
     tail = block([1])
-    split = [layout.node_word(layout.Node.SPLIT, 0, 0), 1, 1, 0]
-    split[3] = layout.pair_words([at[2] + 5 + len(split), 0])[0]
+    split = [node_word(Node.SPLIT, 0, 0), 1, 1, 0]
+    split[3] = pair_words([at[2] + 5 + len(split), 0])[0]
     table = Table(chain([*hashed, *tail, *split, *block([0])], 2))
     by_value = [table.decide([x]) for x in (0, 1, 2)]
     assert [(one.effect, one.rule) for one in by_value] == [(4, 0), (4, 1), (0, 0xFFFFFFFF)]
@@ -156,10 +165,10 @@ def test_every_kind_of_node_is_walked() -> None:
         (block([1, 0]), "a node does not add up"),
         (block([2]), "a node does not add up"),
         (block([0], masks=(1, 2)), "a node does not add up"),
-        ([layout.block_word(1, 1, 0, 0), 0, 0, 0, 0], "a node does not add up"),
-        ([layout.block_word(1, 0, 1, 0), 0, 0, 0, 0, 7 << 32], "a node does not add up"),
-        ([layout.node_word(layout.Node.SPLIT, 0, 0), 2, 5, 5, 0, 0], "a node does not add up"),
-        ([layout.node_word(layout.Node.SWITCH, 9, 0), 1, 0, 0], "a node does not add up"),
+        ([block_word(1, 1, 0, 0), 0, 0, 0, 0], "a node does not add up"),
+        ([block_word(1, 0, 1, 0), 0, 0, 0, 0, 7 << 32], "a node does not add up"),
+        ([node_word(Node.SPLIT, 0, 0), 2, 5, 5, 0, 0], "a node does not add up"),
+        ([node_word(Node.SWITCH, 9, 0), 1, 0, 0], "a node does not add up"),
     ],
 )
 def test_nodes_that_do_not_add_up_are_refused(words: list[int], why: str | None) -> None:

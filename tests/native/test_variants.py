@@ -16,6 +16,7 @@ from govlang.native import layout
 from govlang.native.errors import TableError
 from govlang.native.layout import RECORDS, Effect, Section
 from govlang.native.table import Table
+from govlang.native.words import block_word, pair_words
 
 ASKING, APPROVED = 0, 1
 """The two entries, as `combine` ranks them: the stricter one first."""
@@ -44,9 +45,9 @@ def always(combine: ir.Combine, entries: tuple[int, ...]) -> Table:
     """A table in which these entries fire for every request."""
     sections = sections_of(combine)
     assert sections[Section.ENTRIES] == entry(Effect.REQUIRE_HUMAN) + entry(Effect.ALLOW)
-    head = layout.block_word(len(entries), 0, 0, 0)
+    head = block_word(len(entries), 0, 0, 0)
     permits = (1 << len(entries)) - 1
-    words = [head, permits, 0, 0, *layout.pair_words(list(entries))]
+    words = [head, permits, 0, 0, *pair_words(list(entries))]
     sections[Section.NODES] = struct.pack(f"<{len(words)}Q", *words)
     return Table(layout.assemble(sections))
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from govlang.native.layout import MASK64, STACK_MAX, Op, signed
+from govlang.native.layout import STACK_MAX
+from govlang.native.words import MASK64, Op, signed
 from govlang.verifier.translation.tree import Domain, Spans, Tree, unite
 
 _ARITHMETIC: Final = {

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Final
 
 from govlang.compiler import ir
-from govlang.native import layout
+from govlang.native import layout, words
 from govlang.native.layout import NONE, RECORDS, ArgKind, ColumnKind, FieldKind, Flag, Section
 
 Row = Mapping[str, int]
@@ -126,7 +126,7 @@ class Decoded:
 
     def _field(self, row: Row) -> ir.Field:
         kind, flags = _KINDS[FieldKind(row["kind"])], Flag(row["flags"])
-        unsigned = layout.MASK64 if kind is ir.Kind.SET else -1
+        unsigned = words.MASK64 if kind is ir.Kind.SET else -1
         first = row["first_member"]
         return ir.Field(
             self.strings[row["name"]],

@@ -11,9 +11,9 @@ from typing import Any
 
 from govlang.verifier.translation.gathered import UNSET, Gathered
 from govlang.verifier.translation.integers import const
+from govlang.verifier.translation.leaves import Leaf
 from govlang.verifier.translation.machine_solve import MachineSolver
 from govlang.verifier.translation.reading import Reader
-from govlang.verifier.translation.symbolic import Leaf
 from govlang.verifier.translation.tree import Tree
 
 Pair = tuple[Tree, Tree]

@@ -36,11 +36,13 @@ from govlang.verifier.translation.edge_interface import (
 )
 from govlang.verifier.translation.edge_time import NoBoardError
 from govlang.verifier.translation.guards import Guards
+from govlang.verifier.translation.leaves import Leaf
 from govlang.verifier.translation.machine import Artefact
 from govlang.verifier.translation.machine_pairs import Doubt, Pair, claims_of, pairs_of
 from govlang.verifier.translation.machine_solve import MachineSolver, Rules
 from govlang.verifier.translation.machine_witness import Difference, MachineWitnesses, Run
-from govlang.verifier.translation.meaning import Meaning, normal_condition
+from govlang.verifier.translation.meaning import Meaning
+from govlang.verifier.translation.normal_form import normal_condition
 from govlang.verifier.translation.paths import FREE, Path
 from govlang.verifier.translation.proof import ArtefactProof, EdgeRefutation, Obligation, Verdict
 from govlang.verifier.translation.reading import Plain
@@ -48,7 +50,7 @@ from govlang.verifier.translation.scan_proof import class_counts, prove_scans
 from govlang.verifier.translation.schema_read import schema_mismatches
 from govlang.verifier.translation.solve import Answer
 from govlang.verifier.translation.source import Layout
-from govlang.verifier.translation.symbolic import Leaf, Symbolic
+from govlang.verifier.translation.symbolic import Symbolic
 from govlang.verifier.translation.time_asked_witness import AskedWitnesses
 from govlang.verifier.translation.time_deadline import points_of
 from govlang.verifier.translation.time_decode import Memory
@@ -339,7 +341,7 @@ class _Proof:
         if self.memory is None:
             self._report("next_deadline", "none", 1, ("there is no table to tell the points",))
             return
-        proof = TimedProof(
+        self.timed = TimedProof(
             self.policy,
             self.artefact,
             self.interface,
@@ -349,8 +351,7 @@ class _Proof:
             self.watch,
             points_of(self.memory),
         )
-        self.timed = proof
-        self.obligations += proof.run()
+        self.obligations += self.timed.run()
 
     # --- refutation ------------------------------------------------------------------------------
 

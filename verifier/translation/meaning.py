@@ -19,59 +19,18 @@ from typing import Any
 
 from govlang.compiler import ir
 from govlang.compiler.ir import Effect
-from govlang.verifier.translation.conditions import Conditions
 from govlang.verifier.translation.edge_interface import Computed, Interface
 from govlang.verifier.translation.gathered import Gathered, Way
 from govlang.verifier.translation.guards import Guards
 from govlang.verifier.translation.integers import ZERO, const
 from govlang.verifier.translation.machine_run import signed
+from govlang.verifier.translation.normal_form import normal_condition, normal_integer
 from govlang.verifier.translation.paths import FREE
 from govlang.verifier.translation.source import Layout
 from govlang.verifier.translation.tree import FALSE, TRUE, Tree
 
 _WORD = 32
 _PERMITTING = (Effect.ALLOW, Effect.REQUIRE_HUMAN)
-
-
-def normal_condition(tree: Tree, numbers: Conditions) -> Tree:
-    """A condition of the policy in the normal form of `integers.py`."""
-    domain = numbers.domain
-    match tree[0]:
-        case "and":
-            return domain.conj([normal_condition(part, numbers) for part in tree[1:]])
-        case "or":
-            return domain.disj([normal_condition(part, numbers) for part in tree[1:]])
-        case "not":
-            return domain.neg(normal_condition(tree[1], numbers))
-        case "eq" | "lt" | "le":
-            a, b = normal_integer(tree[1], numbers), normal_integer(tree[2], numbers)
-            return numbers.compared(tree[0], a, b)
-        case "normal":  # it is one already
-            found: Tree = tree[1]
-            return found
-        case "ne0":
-            return numbers.truth(normal_integer(tree[1], numbers))
-        case _:
-            return tree
-
-
-def normal_integer(tree: Tree, numbers: Conditions) -> Tree:
-    """An integer of the policy in the normal form of `integers.py`."""
-    match tree[0]:
-        case "floor":
-            return numbers.floor(normal_integer(tree[1], numbers), tree[2])
-        case "if":
-            a, b = normal_integer(tree[2], numbers), normal_integer(tree[3], numbers)
-            return numbers.chosen(normal_condition(tree[1], numbers), a, b)
-        case "truth":
-            return numbers.number(normal_condition(tree[1], numbers))
-        case "load":
-            return numbers.load(tree[1])
-        case "const":
-            return tree
-        case _:
-            a, b = normal_integer(tree[1], numbers), normal_integer(tree[2], numbers)
-            return numbers.exact(tree[0], a, b)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from govlang.compiler.ir import Effect
 from govlang.compiler.obligations import Grant, collect_obligations, limits_meet
 from govlang.compiler.requests import read_sample
 from govlang.compiler.step import InvalidRequest, Request, initial_state, step
-from govlang.native.layout import MASK64, ColumnKind, Lookup, Op, signed
+from govlang.native.layout import ColumnKind
+from govlang.native.words import MASK64, Lookup, Op, signed
 from govlang.verifier.translation.code import run_program, set_passes
 from govlang.verifier.translation.decode import Column, Decoded, program_number
 from govlang.verifier.translation.regions import Block, Index, read_nodes

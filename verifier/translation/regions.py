@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from govlang.native.layout import Lookup, Node, hash_slot, signed
+from govlang.native.words import Lookup, Node, hash_slot, signed
 from govlang.verifier.translation.boxes import Box, meet_boxes
 from govlang.verifier.translation.tree import Domain, OddColumnError, Spans, Tree, meet, unite
 

@@ -17,7 +17,8 @@ from itertools import chain
 from typing import Final, assert_never
 
 from govlang.compiler import ir
-from govlang.native.layout import MASK64, ColumnKind, signed
+from govlang.native.layout import ColumnKind
+from govlang.native.words import MASK64, signed
 from govlang.verifier.translation.deadline import NEVER, Deadline
 from govlang.verifier.translation.decode import Automaton, Column, Decoded
 from govlang.verifier.translation.texts import Cell, Samples, find_cells

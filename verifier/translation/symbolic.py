@@ -26,6 +26,7 @@ from govlang.verifier.translation.gathered import (
     joined,
 )
 from govlang.verifier.translation.integers import ZERO, const
+from govlang.verifier.translation.leaves import Leaf, Undefined
 from govlang.verifier.translation.machine import Expr, Op, Select, Statement
 from govlang.verifier.translation.paths import FREE, Path
 from govlang.verifier.translation.reading import Reader
@@ -34,26 +35,6 @@ from govlang.verifier.translation.tree import FALSE, TRUE, Tree, spans_of
 from govlang.verifier.translation.words import OddCodeError, Words
 
 Part = tuple[Tree, Sequence[Statement]]
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A way on which the function returns: where its path is taken and all that is given holds."""
-
-    path: Path
-    given: tuple[Tree, ...]
-    returned: Tree
-    cells: dict[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class Undefined:
-    """Where the path is taken, all that is given holds and the condition does, nothing is defined."""
-
-    path: Path
-    given: tuple[Tree, ...]
-    condition: Tree
-    at: str
 
 
 @dataclass(slots=True)

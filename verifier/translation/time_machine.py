@@ -27,7 +27,8 @@ from govlang.verifier.translation.integers import const
 from govlang.verifier.translation.machine import Function, Timed
 from govlang.verifier.translation.machine_pairs import Doubt, Pair, pairs_of
 from govlang.verifier.translation.machine_solve import Rules
-from govlang.verifier.translation.meaning import Meaning, normal_condition
+from govlang.verifier.translation.meaning import Meaning
+from govlang.verifier.translation.normal_form import normal_condition
 from govlang.verifier.translation.paths import FREE, Path
 from govlang.verifier.translation.proof import Obligation, Verdict
 from govlang.verifier.translation.reading import Plain, Reader

@@ -17,7 +17,7 @@ from govlang.verifier.translation.cuts import Cuts
 from govlang.verifier.translation.edge_interface import Interface
 from govlang.verifier.translation.edge_time import NEVER, NOW, TIME_MAX, Scope, carried
 from govlang.verifier.translation.integers import ZERO, const
-from govlang.verifier.translation.meaning import normal_condition, normal_integer
+from govlang.verifier.translation.normal_form import normal_condition, normal_integer
 from govlang.verifier.translation.paths import Path
 from govlang.verifier.translation.source import Layout
 from govlang.verifier.translation.tree import FALSE, TRUE, Tree

@@ -9,10 +9,11 @@ from machine_strategies import DOMAINS, SETS, VARIABLES, Maker, Values, random_v
 
 from govlang.verifier.translation.gathered import Gathered
 from govlang.verifier.translation.guards import Guards
+from govlang.verifier.translation.leaves import Leaf
 from govlang.verifier.translation.machine_run import UndefinedError, run
 from govlang.verifier.translation.paths import Path
 from govlang.verifier.translation.reading import Plain, Reader
-from govlang.verifier.translation.symbolic import Leaf, Symbolic
+from govlang.verifier.translation.symbolic import Symbolic
 from govlang.verifier.translation.tree import Domain, Spans, Tree
 from govlang.verifier.translation.words import OddCodeError, Words
 
