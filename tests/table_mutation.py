@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,28 +40,45 @@ def mutants(
     for at in range(CHECKED_FROM, len(data) - 3, 4):
         if rng.random() >= share:
             continue
-        (word,) = struct.unpack_from("<I", data, at)
-        values = {
-            word ^ 1,
-            word ^ 1 << rng.randrange(32),
-            word + 1 & 0xFFFFFFFF,
-            word - 1 & 0xFFFFFFFF,
-            word ^ 1 << 8 * rng.randrange(4),
-            0,
-            0xFFFFFFFF,
-            struct.unpack_from("<I", data, rng.randrange(HEADER_SIZE, len(data) - 3) & ~3)[0],
-        } - {word}
-        for value in sorted(rng.sample(sorted(values), min(ways, len(values)))):
-            changed = data[:at] + struct.pack("<I", value) + data[at + 4 :]
-            yield f"word at {at}: {word:#x} -> {value:#x}", checked(changed)
+        flips = (
+            word_at(data, at) ^ 1 << rng.randrange(32),
+            word_at(data, at) ^ 1 << 8 * rng.randrange(4),
+        )
+        other = word_at(data, rng.randrange(HEADER_SIZE, len(data) - 3) & ~3)
+        yield from mutants_of(data, at, {*flips, other}, rng, ways)
+
+
+def word_at(data: bytes, at: int) -> int:
+    """The 32 bits at a place."""
+    word: int = struct.unpack_from("<I", data, at)[0]
+    return word
+
+
+def mutants_of(
+    data: bytes, at: int, likely: set[int], rng: random.Random, ways: int
+) -> Iterator[tuple[str, bytes]]:
+    """Some of the tables with another word at a place: one of these, one beside it, all bits clear or set."""
+    word = word_at(data, at)
+    near = {word ^ 1, word + 1 & 0xFFFFFFFF, word - 1 & 0xFFFFFFFF, 0, 0xFFFFFFFF}
+    values = (likely | near) - {word}
+    for value in sorted(rng.sample(sorted(values), min(ways, len(values)))):
+        changed = data[:at] + struct.pack("<I", value) + data[at + 4 :]
+        yield f"word at {at}: {word:#x} -> {value:#x}", checked(changed)
 
 
 def judge_mutants(policy: ir.Policy, rng: random.Random, *, share: float, ways: int) -> Fates:
     """What became of the mutants of a policy's table."""
     data = tables.table_bytes(policy)
+    return judged(mutants(data, rng, share, ways), lambda one: _fate(policy, data, one, rng))
+
+
+def judged(
+    mutated: Iterator[tuple[str, bytes]], fate_of: Callable[[bytes], tuple[str, str]]
+) -> Fates:
+    """What became of mutants."""
     fates = Fates()
-    for name, mutant in mutants(data, rng, share, ways):
-        fate, wrong = _fate(policy, data, mutant, rng)
+    for name, mutant in mutated:
+        fate, wrong = fate_of(mutant)
         fates.count[fate] += 1
         if wrong:
             fates.wrong.append(f"{name}: {fate}: {wrong}")

@@ -7,14 +7,13 @@ In: a policy over time and its table.  Out: for each mutant what became of it: r
 from __future__ import annotations
 
 import random
-import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import tables
 from ir_requests import Requests, random_params
-from table_mutation import Fates
+from table_mutation import Fates, judged, mutants_of, word_at
 from time_engine import Engine
 from time_ir_policies import KEY, Histories
 
@@ -80,31 +79,14 @@ def mutants(
     for at in words:
         if rng.random() >= share:
             continue
-        (word,) = struct.unpack_from("<I", data, at)
-        values = {
-            word ^ 1,
-            word ^ 1 << rng.randrange(32),
-            word + 1 & 0xFFFFFFFF,
-            word - 1 & 0xFFFFFFFF,
-            0,
-            0xFFFFFFFF,
-            struct.unpack_from("<I", data, rng.choice(words))[0],
-        } - {word}
-        for value in sorted(rng.sample(sorted(values), min(ways, len(values)))):
-            changed = data[:at] + struct.pack("<I", value) + data[at + 4 :]
-            yield f"word at {at}: {word:#x} -> {value:#x}", checked(changed)
+        likely = {word_at(data, at) ^ 1 << rng.randrange(32), word_at(data, rng.choice(words))}
+        yield from mutants_of(data, at, likely, rng, ways)
 
 
 def judge_mutants(policy: ir.Policy, rng: random.Random, *, share: float, ways: int) -> Fates:
     """What became of the mutants of a policy's table."""
     data = tables.table_bytes(policy)
-    fates = Fates()
-    for name, mutant in mutants(data, rng, share, ways):
-        fate, wrong = fate_of(policy, data, mutant, rng)
-        fates.count[fate] += 1
-        if wrong:
-            fates.wrong.append(f"{name}: {fate}: {wrong}")
-    return fates
+    return judged(mutants(data, rng, share, ways), lambda one: fate_of(policy, data, one, rng))
 
 
 def fate_of(policy: ir.Policy, data: bytes, mutant: bytes, rng: random.Random) -> tuple[str, str]:

@@ -11,12 +11,9 @@ from govlang.verifier.options import Options
 from govlang.verifier.report import Report, verify
 
 HEADER = """language 1
-policy p version "1.0.0"
+policy counting version "1.0.0"
 default deny
-input {
-  agent : key
-  size  : number in 0..9
-}
+input { agent : key  size : number in 0..9 }
 event ok
 event bad
 """
