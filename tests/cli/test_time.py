@@ -156,7 +156,6 @@ def test_the_export_to_json_logic_says_why_there_is_none_and_what_to_write(gov, 
     "verb",
     [
         ("build", "GATE", "-o", "OUT", "--emit", "c"),
-        ("diff", "GATE", "GATE"),
         ("export", "jsonlogic", "GATE", "--decisions-only"),
     ],
     ids=" ".join,

@@ -21,7 +21,7 @@ from govlang.compiler.step import State
 from govlang.verifier.columns import Columns
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.smtlib import Watch, ask
-from govlang.verifier.time.moment import Terms
+from govlang.verifier.time.moment import Terms, Whose
 from govlang.verifier.time.relation import Relation
 from govlang.verifier.time.suggestions import Fact, Numbers, candidates
 
@@ -49,17 +49,28 @@ def find_invariants(
     watch: Watch | None = None,
     states: Iterable[State] = (),
     onward: Onward = lambda _: (),
+    whose: Whose | None = None,
+    more: Iterable[Fact] = (),
 ) -> Known:
     """The facts of a policy that are inductive.
 
-    Those that `states` refute are not even tried; `onward` says of cells what some samples make of them.
+    Those that `states` refute are not even tried; `onward` says of cells what some samples make of them;
+    `more` are facts that may hold beside those that the shapes of cells suggest.
     """
     encoder = Encoder(columns, "!")
-    relation = Relation(policy, time, (encoder,), lambda _: ())
+    relation = Relation(policy, time, (encoder,), lambda _: (), whose)
     facts = [
         fact
         for scope in sorted({cell.scope for cell in time.cells})
-        for fact in _standing(time, scope, candidates(policy, time, scope, encoder), states)
+        for fact in _standing(
+            time,
+            scope,
+            (
+                *candidates(policy, time, scope, encoder),
+                *(one for one in more if one.scope == scope),
+            ),
+            states,
+        )
     ]
     kept = _inductive(relation, facts, timeout_ms, watch, onward)
     seen = _seen(relation, kept, timeout_ms, watch)

@@ -18,7 +18,7 @@ import z3
 
 from govlang.compiler import ir
 from govlang.verifier.encode import Encoder, Term
-from govlang.verifier.time.moment import Moment, Taken, Terms, grow
+from govlang.verifier.time.moment import Moment, Taken, Terms, Whose, grow
 
 Facts = Callable[[Terms], Iterable[Term]]
 """What is known of the cells that an instance keeps."""
@@ -32,6 +32,7 @@ class Relation:
     time: ir.Time
     encoders: tuple[Encoder, ...]
     facts: Facts
+    whose: Whose | None = None
     cells: dict[str, Term] = field(init=False)
     passed: list[dict[str, Term]] = field(init=False)
     """By sample and scope: the ms since the last sample of the instance."""
@@ -49,7 +50,7 @@ class Relation:
         self.laws = list(self.facts(self.cells))
         before: Terms = self.cells
         for number, encoder in enumerate(self.encoders):
-            moment = Moment(self.policy, self.time, encoder, f"{mark}.{number}")
+            moment = Moment(self.policy, self.time, encoder, f"{mark}.{number}", self.whose)
             self.laws += moment.laws()
             scopes = sorted(cell_scopes(self.time) | {ir.SHARED, self.time.key or ir.SHARED})
             self.passed.append({scope: z3.Int(f"dt{mark}.{number}:{scope}") for scope in scopes})

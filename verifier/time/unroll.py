@@ -19,7 +19,7 @@ from govlang.compiler import ir
 from govlang.compiler.step import State
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.outcome import any_of
-from govlang.verifier.time.moment import Moment, Taken, Terms, grow
+from govlang.verifier.time.moment import Moment, Taken, Terms, Whose, grow
 
 LAST_MS: Final = 253_402_300_799_999
 """The end of the year 9999, behind which there are no times."""
@@ -38,6 +38,7 @@ class History:
     """What has happened before them; its cells may be terms."""
     back: bool = False
     """Whether the clock may go back."""
+    whose: Whose | None = None
     texts: dict[tuple[str, int], str] = field(init=False)
     """The keys of what has happened before, by scope and number."""
     moments: list[Moment] = field(init=False)
@@ -49,7 +50,7 @@ class History:
         columns = self.last.columns
         encoders = [Encoder(columns, f"@{of}.{i}") for i in range(of - 1)]
         self.moments = [
-            Moment(self.policy, self.time, encoder, f"@{of}.{i}")
+            Moment(self.policy, self.time, encoder, f"@{of}.{i}", self.whose)
             for i, encoder in enumerate([*encoders, self.last])
         ]
         keyed = sorted(address for address in self.start.instances if address[0] != ir.SHARED)
