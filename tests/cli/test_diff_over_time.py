@@ -228,3 +228,16 @@ def test_an_event_that_must_come_after_others_than_before_is_told_and_counts_as_
     assert ran.code == 1
     assert "`ok` must come after other events than before" in ran.out
     assert "looser somewhere" in ran.out
+
+
+def test_state_of_another_field_of_which_one_version_takes_more_samples_counts_as_looser(
+    gov, pair
+) -> None:
+    """There a clock can go back for one of them only, which no history of the pair shows."""
+    kept = RULE + "rule b when count(deletion per resource) in 10 min >= 2 deny overrides a\n"
+    versions = _of(kept, kept)
+    old, new = pair(versions)
+    new.write_text(versions.new.replace("0..9", "0..10"), "utf-8")
+    ran = gov("diff", old, new, "--no-looser", "--format", "json")
+    told = [one for one in ran.json["findings"] if "what is kept per `resource`" in one["message"]]
+    assert [(one["severity"], one["detail"]["direction"]) for one in told] == [("error", "unknown")]
