@@ -107,15 +107,18 @@ BUNDLES: dict[str, Page] = {
     "GOV418": Page(
         "no room for another key",
         "A policy remembers a fixed number of keys and forgets one only when nothing is remembered of it. The store is "
-        "full: requests of new keys are denied by `state_full`, events of new keys are not taken in.",
+        "full: requests of new keys are denied by `state_full`, events of new keys are not taken in. A module "
+        "keeps one key, and takes no saved state of another.",
         "Policy.load(bundle, capacity=2), and an event of a third key",
-        "Load the policy with a larger `capacity`.",
+        "Load the policy with a larger `capacity`, and a module for each key.",
     ),
     "GOV419": Page(
         "a state that cannot be restored",
-        "The bytes are no state, the state of another policy, cut off or damaged. Nothing was restored.",
+        "The bytes are no state, the state of another policy, cut off or damaged; or they are a module's, which do not "
+        "say whose they are, and no `key` says it. Nothing was restored.",
         "policy.restore(blob[:-1])",
-        "Give the bytes that `save` of this policy, or of another version of it, has returned.",
+        "Give the bytes that `save` of this policy, or of another version of it, has returned; to a module with "
+        "their `key`.",
     ),
 }
 

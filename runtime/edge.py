@@ -22,12 +22,23 @@ from zoneinfo import ZoneInfo
 from govlang.native.container import BUNDLE_BYTES_MAX
 from govlang.native.errors import ArtefactError, BundleError, CodedError, TableError
 from govlang.native.layout import TIME_MAX, UNKNOWN
-from govlang.native.request import InvalidFieldError, read_request, read_value
+from govlang.native.request import InvalidFieldError, read_request
 from govlang.runtime.bundle import Bundle, check_signer, read_bundle
 from govlang.runtime.clock import clock_fields, why_unread
 from govlang.runtime.decision import DECISIONS, Decision, as_json
 from govlang.runtime.edge_engine import Engine, export_name, scanned
-from govlang.runtime.edge_memory import DEADLINE, NOW, TAKEN, UNCALLED, read_step, restored, save
+from govlang.runtime.edge_memory import (
+    DEADLINE,
+    NOW,
+    TAKEN,
+    UNCALLED,
+    check_owner,
+    no_room,
+    read_step,
+    restored,
+    save,
+    why_no_key,
+)
 from govlang.runtime.edge_outcome import Answer, gather
 from govlang.runtime.edge_schema import TEXT_KINDS, EdgeSchema, read_schema
 from govlang.runtime.edge_schema_time import EdgeTime
@@ -191,14 +202,12 @@ class EdgePolicy:
         if time is None:
             raise unusable("the policy remembers nothing")
         read = read_step(time, step)
-        self._check_key(time, read.key)
+        wrong = why_no_key(time, self.schema.fields, read.key)
+        if wrong is not None:
+            raise unusable(wrong)
         with self._lock:
             if self._is_other(read.key):
-                raise TableError(
-                    "GOV418",
-                    f"`{read.function.partition('.')[2] or 'tick'}` is about a key for which there is no room",
-                    "a module keeps one key: load one for each",
-                )
+                raise no_room(f"`{read.function.partition('.')[2] or 'tick'}`")
             for name, value in read.variables.items():
                 self._engine.write(name, value)
             self._engine.write(NOW, clock_ms() if read.at_ms is None else read.at_ms)
@@ -221,32 +230,33 @@ class EdgePolicy:
             return save(self.schema.time, self._engine, now) if self.schema.time else b""
 
     def restore(
-        self, blob: bytes, *, downtime_ms: int | None = None, now_ms: int | None = None
+        self,
+        blob: bytes,
+        *,
+        key: str | None = None,
+        downtime_ms: int | None = None,
+        now_ms: int | None = None,
     ) -> None:
         """Go on from what `save` gave, of this policy or of a version whose cells mean the same.
 
-        `downtime_ms`: how long ago that was.  Where nobody knows, the next sample is a clock fault and no signal is
-        fresh.
+        `key`: whose state it is, which the bytes do not say; from now on the module is that key's.  It must be given
+        where the policy has a key.  `downtime_ms`: how long ago that was.  Where nobody knows, the next sample is a
+        clock fault and no signal is fresh.
 
         Raises:
-            TableError: GOV419, it is the state of another policy or does not add up; nothing has changed then.
+            TableError: GOV418 the module keeps the state of another key · GOV419 it is the state of another policy or
+                does not add up, or nobody says whose it is.  Nothing has changed then.
         """
         if self.schema.time is None:
             return
+        check_owner(self.schema.time, self.schema.fields, key)
         with self._lock:
+            if self._is_other(key):
+                raise no_room("the saved state")
             now = clock_ms() if now_ms is None else now_ms
             for name, value in restored(self.schema.time, blob, now, downtime_ms).items():
                 self._engine.write(name, value)
-
-    def _check_key(self, time: EdgeTime, key: str | None) -> None:
-        """Refuse a key that no request could have."""
-        if key is None:
-            return
-        column = next(one for one in self.schema.fields if one.name == time.key)
-        try:
-            read_value(column, key)
-        except InvalidFieldError as error:
-            raise unusable(f"the key {error}") from None
+            self._key = key
 
     def _is_other(self, key: str | None) -> bool:
         """Whether a sample is about another key than that whose state the module keeps."""

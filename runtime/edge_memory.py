@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from govlang.native.errors import TableError
 from govlang.native.layout import NEVER, TIME_MAX, UNKNOWN
-from govlang.native.request import InvalidFieldError, read_request
+from govlang.native.request import Declared, InvalidFieldError, read_request, read_value
 from govlang.runtime.edge_schema_time import STATE_HEAD, EdgeSample, EdgeTime
 from govlang.runtime.memory import whole
 from govlang.runtime.trace import check_step, unusable
@@ -95,6 +95,27 @@ def _key(time: EdgeTime, key: Any) -> str | None:
     return key
 
 
+def why_no_key(time: EdgeTime, fields: Sequence[Declared], key: str | None) -> str | None:
+    """Why no request could have a key; None if one could."""
+    if key is None:
+        return None
+    column = next(one for one in fields if one.name == time.key)
+    try:
+        read_value(column, key)
+    except InvalidFieldError as error:
+        return f"the key {error}"
+    return None
+
+
+def no_room(named: str) -> TableError:
+    """Something is about another key than that whose state the module keeps."""
+    return TableError(
+        "GOV418",
+        f"{named} is about a key for which there is no room",
+        "a module keeps one key: load one for each",
+    )
+
+
 def _sample(time: EdgeTime, name: str, *, is_event: bool) -> EdgeSample:
     for one in time.samples:
         if one.name == name and one.is_event is is_event:
@@ -103,6 +124,31 @@ def _sample(time: EdgeTime, name: str, *, is_event: bool) -> EdgeSample:
 
 
 # --- the state as bytes --------------------------------------------------------------------------
+
+
+def check_owner(time: EdgeTime, fields: Sequence[Declared], key: Any) -> None:
+    """Refuse a saved state that is not said to be somebody's: its bytes hold no key.
+
+    Raises:
+        TableError: GOV419, no key is given or none that a request could have, or the policy has none.
+    """
+    wrong: str | None
+    if time.key is None:
+        wrong = None if key is None else "the policy has no key"
+    elif key is None:
+        wrong = f"its bytes do not say whose it is, give the `{time.key}` that it was saved for as `key`"
+    else:
+        wrong = why_no_key(time, fields, key) if isinstance(key, str) else "the key must be a text"
+    if wrong is not None:
+        raise _useless(wrong)
+
+
+def _useless(why: object) -> TableError:
+    return TableError(
+        "GOV419",
+        f"the saved state cannot be used: {why}",
+        "go on without it, or from another one",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +202,7 @@ def restored(time: EdgeTime, blob: bytes, now_ms: int, downtime_ms: int | None) 
     try:
         return _restored(time, memoryview(blob).tobytes(), now_ms, downtime_ms)
     except (ValueError, TypeError) as error:
-        raise TableError(
-            "GOV419",
-            f"the saved state cannot be used: {error}",
-            "go on without it, or from another one",
-        ) from None
+        raise _useless(error) from None
 
 
 def _restored(time: EdgeTime, blob: bytes, now_ms: int, downtime_ms: int | None) -> dict[str, int]:

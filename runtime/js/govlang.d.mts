@@ -125,6 +125,13 @@ export class Policy {
   /** What the module remembers, as bytes. */
   save(options?: { nowMs?: number | bigint }): Uint8Array;
 
-  /** Goes on from saved bytes; `downtimeMs` is how long ago they were saved, null where nobody knows. Throws a StateError. */
-  restore(bytes: Uint8Array, options?: { downtimeMs?: number | bigint | null; nowMs?: number | bigint }): void;
+  /** Goes on from saved bytes; `downtimeMs` is how long ago they were saved, null where nobody knows. Throws a StateError.
+   *
+   * `key` is whose state it is, which the bytes do not say: it must be given where the policy has a key
+   * (`schema.time.key`), and from then on the module is that key's. One that keeps another key's state refuses.
+   */
+  restore(
+    bytes: Uint8Array,
+    options?: { key?: string | null; downtimeMs?: number | bigint | null; nowMs?: number | bigint },
+  ): void;
 }

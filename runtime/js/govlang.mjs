@@ -10,7 +10,7 @@ import { Engine, exportName, scanned } from "./engine.mjs";
 import { gather, plain } from "./outcome.mjs";
 import { InvalidField, readRequest, readValue } from "./request.mjs";
 import { ModuleError, isText, readSchema } from "./schema.mjs";
-import { ANSWER, DEADLINE, NOW, StateError, UNKNOWN, isTime, readStep, restored, save } from "./time.mjs";
+import { ANSWER, DEADLINE, NOW, StateError, UNKNOWN, checkOwner, isTime, noRoom, readStep, restored, save } from "./time.mjs";
 
 export { ModuleError } from "./schema.mjs";
 export { StateError } from "./time.mjs";
@@ -101,7 +101,7 @@ export class Policy {
     if (time === null) throw new StateError("GOV415", "the policy remembers nothing");
     const read = readStep(time, this.schema.fields, step);
     const named = read.function.replace(/^(event|signal)\./, "");
-    if (this.#isOther(read.key)) throw new StateError("GOV418", `\`${named}\` is about a key for which there is no room`);
+    if (this.#isOther(read.key)) throw noRoom(`\`${named}\``);
     for (const [name, value] of read.variables) this.#engine.write(name, value);
     this.#engine.write(NOW, read.atMs ?? BigInt(Date.now()));
     const answer = this.#engine.run(read.function);
@@ -121,13 +121,18 @@ export class Policy {
 
   /** Go on from what `save` gave; `downtimeMs` is how long ago that was, null where nobody knows.
    *
-   * Throws a StateError if it is the state of another policy or does not add up; nothing has changed then.
+   * `key` is whose state it is, which the bytes do not say; from now on the module is that key's. It must be given where
+   * the policy has a key. Throws a StateError if the module keeps another key's state, or if it is the state of another
+   * policy or does not add up; nothing has changed then.
    */
-  restore(bytes, { downtimeMs = null, nowMs = Date.now() } = {}) {
-    const { time } = this.schema;
+  restore(bytes, { key = null, downtimeMs = null, nowMs = Date.now() } = {}) {
+    const { time, fields } = this.schema;
     if (time === null) return;
+    checkOwner(time, fields, key);
+    if (this.#isOther(key)) throw noRoom("the saved state");
     const found = restored(time, bytes, nowMs, downtimeMs);
     for (const [name, value] of found) this.#engine.write(name, value);
+    this.#key = key;
   }
 
   /** Whether a sample is about another key than that whose state the module keeps. */

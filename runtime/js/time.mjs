@@ -121,18 +121,25 @@ function keyOf(time, fields, given) {
   if (key !== null && (typeof key !== "string" || time.key === null)) {
     throw unusable(time.key === null ? "the policy has no key" : "the key must be a text");
   }
-  if (key !== null) checkKey(fields.find((one) => one.name === time.key), key);
+  const wrong = key === null ? null : whyNoKey(time, fields, key);
+  if (wrong !== null) throw unusable(wrong);
   return key;
 }
 
-/** Refuse a key that no request could have. */
-function checkKey(field, key) {
+/** Why no request could have a key; null if one could. */
+function whyNoKey(time, fields, key) {
   try {
-    readValue(field, key);
+    readValue(fields.find((one) => one.name === time.key), key);
+    return null;
   } catch (error) {
-    if (error instanceof InvalidField) throw unusable(`the key ${error.message}`);
+    if (error instanceof InvalidField) return `the key ${error.message}`;
     throw error;
   }
+}
+
+/** Something is about another key than that whose state the module keeps. */
+export function noRoom(named) {
+  return new StateError("GOV418", `${named} is about a key for which there is no room`);
 }
 
 function unusable(message) {
@@ -167,6 +174,18 @@ export function save(time, read, now) {
   }
   put(bytes, 12, 4, BigInt(sum(bytes)));
   return bytes;
+}
+
+/** Refuse a saved state that is not said to be somebody's: its bytes hold no key. */
+export function checkOwner(time, fields, key) {
+  const wrong = whyNoOwner(time, fields, key);
+  if (wrong !== null) throw damaged(wrong);
+}
+
+function whyNoOwner(time, fields, key) {
+  if (time.key === null) return key === null ? null : "the policy has no key";
+  if (key === null) return `its bytes do not say whose it is, give the \`${time.key}\` that it was saved for as \`key\``;
+  return typeof key === "string" ? whyNoKey(time, fields, key) : "the key must be a text";
 }
 
 /** The variables of a saved state on the clock of now; `downtime` is null where nobody knows it. */

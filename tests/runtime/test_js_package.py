@@ -64,7 +64,7 @@ const until: number | bigint | null = kept.observe({ event: "restart", key: { dr
 kept.observe({ signal: "voltage", value: 11.5, key: "d7" });
 kept.observe({ tick: true });
 const saved: Uint8Array = kept.save({ nowMs: 4 });
-kept.restore(saved, { downtimeMs: null, nowMs: 5n });
+kept.restore(saved, { key: "d7", downtimeMs: null, nowMs: 5n });
 const committed: Outcome = kept.commit({ drone: "d7" }, { nowMs: 6 });
 const cells: number[] = kept.schema.time!.cells.map((one) => one.bytes);
 const state: RangeError = new StateError("x");
@@ -80,6 +80,8 @@ outcome.ruleId;
 policy.decide({}, { nowMs: "3" });
 // @ts-expect-error a step is an event, a signal or a tick
 kept.observe({ at_ms: 3 });
+// @ts-expect-error a key is a text
+kept.restore(saved, { key: 7 });
 // @ts-expect-error there are five effects
 if (outcome.decision === "maybe") console.log(1);
 """
