@@ -19,7 +19,7 @@ from govlang.native.layout import NEVER, TIME_MAX, UNKNOWN
 from govlang.native.request import Declared, InvalidFieldError, read_request, read_value
 from govlang.runtime.edge_schema_time import STATE_HEAD, EdgeSample, EdgeTime
 from govlang.runtime.memory import whole
-from govlang.runtime.trace import check_step, unusable
+from govlang.runtime.trace import kind_of, time_of, undeclared, unusable
 
 if TYPE_CHECKING:
     from govlang.runtime.edge_engine import Engine
@@ -55,20 +55,14 @@ def read_step(time: EdgeTime, step: Mapping[str, Any]) -> Reading:
     Raises:
         TableError: GOV415, no such step, or a value that does not fit.
     """
-    check_step(step)
-    at_ms = step.get("at_ms")
-    if at_ms is not None and (type(at_ms) is not int or abs(at_ms) > TIME_MAX):
-        raise unusable("`at_ms` must be a whole number of milliseconds")
+    kind, at_ms = kind_of(step), time_of(step)
     key = _key(time, step.get("key"))
-    match step:
-        case {"event": str(name)}:
-            sample, values = _sample(time, name, is_event=True), step.get("fields", {})
-        case {"signal": str(name), "value": value}:
-            sample, values = _sample(time, name, is_event=False), {name: value}
-        case {"tick": _}:
-            return Reading("tick", {}, at_ms, key)
-        case _:
-            raise unusable("the step is neither an event, nor a signal, nor a tick")
+    if kind == "request":
+        raise unusable("a request is no step that is observed")
+    if kind == "tick":
+        return Reading("tick", {}, at_ms, key)
+    sample = _sample(time, step[kind], is_event=kind == "event")
+    values = step.get("fields", {}) if kind == "event" else {sample.name: step["value"]}
     if (time.key is not None and not sample.is_shared) != (key is not None):
         raise unusable(f"`{sample.name}` " + ("lacks its key" if key is None else "has no key"))
     if not isinstance(values, Mapping):
@@ -120,7 +114,7 @@ def _sample(time: EdgeTime, name: str, *, is_event: bool) -> EdgeSample:
     for one in time.samples:
         if one.name == name and one.is_event is is_event:
             return one
-    raise unusable(f"the policy declares no {'event' if is_event else 'signal'} `{name}`")
+    raise undeclared("event" if is_event else "signal", name)
 
 
 # --- the state as bytes --------------------------------------------------------------------------

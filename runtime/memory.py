@@ -20,7 +20,7 @@ from govlang.native import layout, words
 from govlang.native.errors import TableError
 from govlang.native.layout import NEVER, STATE_HEAD, TIME_MAX, UNKNOWN, CellFlag
 from govlang.native.request import InvalidFieldError, read_request, read_value
-from govlang.runtime.trace import check_step, unusable
+from govlang.runtime.trace import kind_of, time_of, unusable
 
 if TYPE_CHECKING:
     from govlang.native.memory import Cell, Memory, SampleType
@@ -84,24 +84,16 @@ _Read = tuple[int, int | None, tuple[tuple[int, int], ...], tuple[bytes | None, 
 
 def _read_step(policy: Policy, memory: Memory, step: Mapping[str, Any]) -> _Read:
     """What the engine asks of a step: its kind, its time, its words, its keys."""
-    check_step(step)
-    at_ms = step.get("at_ms")
-    if at_ms is not None and (type(at_ms) is not int or abs(at_ms) > TIME_MAX):
-        raise unusable("`at_ms` must be a whole number of milliseconds")
+    what, at_ms = kind_of(step), time_of(step)
     key = _key(memory, step.get("key"))
     try:
-        match step:
-            case {"event": str(name)}:
-                found, values = _sample(memory, name, key, is_signal=False), step.get("fields", {})
-            case {"signal": str(name), "value": value}:
-                found, values = _sample(memory, name, key, is_signal=True), {name: value}
-            case {"tick": _}:
-                return layout.TICK, at_ms, (), _keys(policy, memory, {memory.key_name: key})
-            case _:
-                raise unusable(
-                    "an event and a signal are named by a text, and a signal has a `value`"
-                )
-        kind, own = found
+        if what == "request":
+            raise unusable("a request is no step that is observed")
+        if what == "tick":
+            return layout.TICK, at_ms, (), _keys(policy, memory, {memory.key_name: key})
+        name, is_signal = step[what], what == "signal"
+        kind, own = _sample(memory, name, key, is_signal=is_signal)
+        values = {name: step["value"]} if is_signal else step.get("fields", {})
         if not isinstance(values, Mapping):
             raise unusable(f"the fields of `{name}` must be an object")
         read = read_request(own.fields, values, None)

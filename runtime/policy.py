@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 import rfc8785
 
 from govlang.native._dict import Decider
-from govlang.native.errors import CodedError, TableError
+from govlang.native.errors import CodedError
 from govlang.native.layout import TIME_MAX
 from govlang.native.request import InvalidFieldError, read_request, read_value
 from govlang.native.table import Table
@@ -39,7 +39,7 @@ from govlang.runtime.memory import (
     seeds,
 )
 from govlang.runtime.parameters import read_params
-from govlang.runtime.trace import check_step
+from govlang.runtime.trace import kind_of, time_of, undeclared, unusable
 
 if TYPE_CHECKING:
     from govlang.native.schema import Field
@@ -59,9 +59,9 @@ class Policy(Decider):
 
     `observe(step)` comes from C too.  It takes in a step of a trace that is no request (a policy without temporal rules
     knows only `tick`) and returns the next time, in ms, at which something can change without a sample; None: never.
-    Without `at_ms` the step is of now.  It raises TableError: GOV415 the policy declares no such event or signal, or a
-    value does not fit · GOV417 an event that must come after another, of which there was none · GOV418 there is no room
-    for the key.
+    Without `at_ms` the step is of now.  It raises TableError: GOV415 the policy declares no such event or signal, a
+    value does not fit, or a member is none of such a step · GOV417 an event that must come after another, of which
+    there was none · GOV418 there is no room for the key.
     """
 
     def __init__(
@@ -237,14 +237,12 @@ class Policy(Decider):
         """Steps that are no plain dicts or that C cannot read, and those of policies without temporal rules."""
         if self.memory is not None:
             return observe(self, self.memory, step)
-        check_step(step)
-        named = next((step[kind] for kind in ("event", "signal") if kind in step), None)
-        if named is not None:
-            raise TableError(
-                "GOV415",
-                f"the policy declares no event or signal `{named}`",
-                help="send requests to `decide` or `commit`",
-            )
+        kind = kind_of(step)
+        time_of(step)
+        if kind == "request":
+            raise unusable("a request is no step that is observed")
+        if kind != "tick":
+            raise undeclared(kind, step[kind])
         return None
 
     def _not_taken(self, step: Mapping[str, Any], code: int) -> NoReturn:

@@ -27,7 +27,7 @@ export interface Outcome {
 export type Step = { at_ms?: number | bigint; key?: string | Record<string, string> } & (
   | { event: string; fields?: Record<string, unknown> }
   | { signal: string; value: unknown }
-  | { tick: unknown }
+  | { tick: true }
 );
 
 /** A field of the request or a parameter; `lo` and `hi` count steps of `stepNum / stepDen` of the unit. */

@@ -5,7 +5,7 @@
  * What always holds: a step or bytes that cannot be used are a StateError, and the state is as it was.
  */
 
-import { InvalidField, readRequest, readValue } from "./request.mjs";
+import { InvalidField, NAME_MAX, legible, readRequest, readValue } from "./request.mjs";
 
 export const NOW = "clock.now";
 export const DEADLINE = "out.deadline";
@@ -67,22 +67,49 @@ function sampleOf({ name, event = true, shared = false, fields = [] }, fieldOf) 
 
 /* --- steps --- */
 
+const MEMBERS = {
+  request: ["at_ms", "request", "runtime", "decision", "rule_id"],
+  event: ["at_ms", "key", "event", "fields"],
+  signal: ["at_ms", "key", "signal", "value"],
+  tick: ["at_ms", "key", "tick"],
+};
+
 /** A step as the module takes it: the function, its variables, the time (null: now) and the key (null: none). */
 export function readStep(time, fields, step) {
-  if (step === null || typeof step !== "object") throw unusable("the step must be an object");
-  const { at_ms: at = null } = step;
-  if (at !== null && !isTime(at)) throw unusable("`at_ms` must be a whole number of milliseconds");
+  const kind = kindOf(step);
+  const { at_ms: at } = step;
+  if (at !== undefined && !isTime(at)) throw unusable("`at_ms` must be a whole number of milliseconds");
+  const atMs = at === undefined ? null : BigInt(at);
   const key = keyOf(time, fields, step.key ?? null);
-  const atMs = at === null ? null : BigInt(at);
-  const isEvent = typeof step.event === "string";
-  if (!isEvent && (typeof step.signal !== "string" || step.value === undefined)) {
-    if (step.tick === undefined) throw unusable("the step is neither an event, nor a signal, nor a tick");
-    return { function: "tick", variables: [], atMs, key };
-  }
-  const sample = sampleNamed(time, isEvent ? step.event : step.signal, isEvent);
+  if (kind === "request") throw unusable("a request is no step that is observed");
+  if (kind === "tick") return { function: "tick", variables: [], atMs, key };
+  const sample = sampleNamed(time, step[kind], kind === "event");
   const own = time.key !== null && !sample.shared;
   if (own !== (key !== null)) throw unusable(`\`${sample.name}\` ${own ? "lacks its key" : "has no key"}`);
   return { function: sample.function, variables: carried(sample, step), atMs, key };
+}
+
+/** The kind of a step; it has the members of one kind, and no others. */
+function kindOf(step) {
+  if (step === null || typeof step !== "object" || Array.isArray(step)) throw unusable("the step must be an object");
+  const names = Object.keys(step).filter((name) => step[name] !== undefined);
+  refuseStrange(names, Object.values(MEMBERS).flat(), "a step");
+  const kinds = Object.keys(MEMBERS).filter((kind) => names.includes(kind));
+  if (kinds.length !== 1) {
+    const found = kinds.map((kind) => `\`${kind}\``).join(" and ") || "none of them";
+    throw unusable(`a step has one of \`request\`, \`event\`, \`signal\` and \`tick\`, this one ${found}`);
+  }
+  const [kind] = kinds;
+  refuseStrange(names, MEMBERS[kind], `a step with \`${kind}\``);
+  if (["event", "signal"].includes(kind) && typeof step[kind] !== "string") throw unusable(`\`${kind}\` must be a name`);
+  if (kind === "signal" && !names.includes("value")) throw unusable("a step with `signal` needs its `value`");
+  if (kind === "tick" && step.tick !== true) throw unusable("`tick` must be true");
+  return kind;
+}
+
+function refuseStrange(names, known, what) {
+  const strange = names.find((name) => !known.includes(name));
+  if (strange !== undefined) throw unusable(`\`${legible(strange, NAME_MAX)}\` is no part of ${what}`);
 }
 
 /** Whether something is a time of a sample. */
@@ -93,7 +120,9 @@ export function isTime(value) {
 
 function sampleNamed(time, name, isEvent) {
   const found = time.samples.find((one) => one.name === name && one.event === isEvent);
-  if (found === undefined) throw unusable(`the policy declares no ${isEvent ? "event" : "signal"} \`${name}\``);
+  if (found === undefined) {
+    throw unusable(`the policy declares no ${isEvent ? "event" : "signal"} \`${legible(name, NAME_MAX)}\``);
+  }
   return found;
 }
 
