@@ -60,7 +60,8 @@ BUNDLES: dict[str, Page] = {
     ),
     "GOV411": Page(
         "a parameter that does not fit",
-        "The policy declares no parameter of this name, or the value is outside of its range or grid.",
+        "The policy declares no parameter of this name, or the value is outside of its range or grid; or `capacity` is "
+        "no number of keys that there is room for.",
         "Policy.load(path, params={'cap': 99})",
         "Give a value of the declared range, in the declared unit.",
     ),
@@ -119,6 +120,12 @@ BUNDLES: dict[str, Page] = {
         "policy.restore(blob[:-1])",
         "Give the bytes that `save` of this policy, or of another version of it, has returned; to a module with "
         "their `key`.",
+    ),
+    "GOV420": Page(
+        "nothing is remembered by this name",
+        "The policy has no such cell, keeps nothing by such a field, or no request could have the key.",
+        'policy.remembered("allowed.age", 5)',
+        "`gov explain --state` lists what is remembered; a key is a text.",
     ),
 }
 

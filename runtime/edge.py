@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from govlang.native.container import BUNDLE_BYTES_MAX
 from govlang.native.errors import ArtefactError, BundleError, CodedError, TableError
 from govlang.native.layout import TIME_MAX, UNKNOWN
-from govlang.native.request import InvalidFieldError, read_request
+from govlang.native.request import InvalidFieldError, integer, read_request
 from govlang.runtime.bundle import Bundle, check_signer, read_bundle
 from govlang.runtime.clock import clock_fields, why_unread
 from govlang.runtime.decision import DECISIONS, Decision, as_json
@@ -155,11 +155,13 @@ class EdgePolicy:
     def _asked(self, function: str, request: Any, now_ms: int | None, runtime: Any) -> EdgeOutcome:
         over_time = self.schema.time is not None
         reads_clock = over_time or self.schema.time_zone is not None
-        wrong = _misgiven(request, runtime, now_ms if reads_clock else None)
+        at_ms = integer(now_ms)
+        is_time = not reads_clock or now_ms is None or at_ms is not None
+        wrong = _misgiven(request, runtime, is_time=is_time)
         if wrong is not None:
             return self._refused(wrong)
         with self._lock:
-            now = clock_ms() if over_time and now_ms is None else now_ms
+            now = clock_ms() if over_time and at_ms is None else at_ms
             if over_time and now is not None and abs(now) > TIME_MAX:
                 return self._refused("`now_ms` lies beyond what can be counted")
             given = dict(runtime or {})
@@ -338,13 +340,13 @@ class EdgePolicy:
         return EdgeOutcome(Decision.DENY, rule_id, reason, (), self.schema.snapshot)
 
 
-def _misgiven(request: Any, runtime: Any, now_ms: Any) -> str | None:
+def _misgiven(request: Any, runtime: Any, *, is_time: bool) -> str | None:
     """What is wrong with what a host gives, before a field of it is read."""
     if not isinstance(request, Mapping):
         return "the request must be an object"
     if runtime is not None and not isinstance(runtime, Mapping):
         return "the host's part must be an object"
-    if now_ms is not None and type(now_ms) is not int:
+    if not is_time:
         return "`now_ms` must be a whole number of milliseconds since 1970"
     return None
 

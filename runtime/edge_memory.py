@@ -173,7 +173,7 @@ def save(time: EdgeTime, engine: Engine, now_ms: int) -> bytes:
     Raises:
         TableError: GOV419, `now_ms` is no time.
     """
-    whole(now_ms, "now_ms", -TIME_MAX)
+    now_ms = whole(now_ms, "now_ms", -TIME_MAX)
     body = b"".join(
         engine.read(one.name).to_bytes(one.bytes, "little", signed=one.lo < 0)
         for one in places(time)
@@ -190,9 +190,9 @@ def restored(time: EdgeTime, blob: bytes, now_ms: int, downtime_ms: int | None) 
     Raises:
         TableError: GOV419, it is the state of another policy or does not add up; a time is none.
     """
-    whole(now_ms, "now_ms", -TIME_MAX)
+    now_ms = whole(now_ms, "now_ms", -TIME_MAX)
     if downtime_ms is not None:
-        whole(downtime_ms, "downtime_ms", 0)
+        downtime_ms = whole(downtime_ms, "downtime_ms", 0)
     try:
         return _restored(time, memoryview(blob).tobytes(), now_ms, downtime_ms)
     except (ValueError, TypeError) as error:

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 import rfc8785
 
 from govlang.native._dict import Decider
-from govlang.native.errors import CodedError
+from govlang.native.errors import CodedError, TableError
 from govlang.native.layout import TIME_MAX
-from govlang.native.request import InvalidFieldError, read_request, read_value
+from govlang.native.request import InvalidFieldError, integer, read_request, read_value
 from govlang.native.table import Table
 from govlang.runtime.bundle import Bundle, check_signer, load_bundle, read_bundle
 from govlang.runtime.clock import clock_fields, why_unread
@@ -30,15 +30,15 @@ from govlang.runtime.json_request import DuplicateKeyError, read_json
 from govlang.runtime.memory import (
     CAPACITY,
     clock_ms,
-    forget,
     not_taken,
     observe,
-    read_cell,
+    read_capacity,
     restore,
     save,
     seeds,
 )
 from govlang.runtime.parameters import read_params
+from govlang.runtime.remembered import forget, read_cell, unknown
 from govlang.runtime.trace import kind_of, time_of, undeclared, unusable
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ class Policy(Decider):
         another key is denied by `state_full`; a key is forgotten only when nothing is remembered of it.
 
         Raises:
-            TableError: GOV410 the table does not add up · GOV411 a parameter is unknown or out of range.
+            TableError: GOV410 the table does not add up · GOV411 a parameter is unknown or out of range,
+                or `capacity` is no number of keys that there is room for.
         """
         loaded = Table(table)
         steps = _read_params(loaded, params or {})
@@ -91,10 +92,17 @@ class Policy(Decider):
         self.version: Final = loaded.schema.version
         self.time_zone: Final = loaded.schema.time_zone
         self.memory: Final = loaded.schema.memory
-        self.capacity: Final = capacity
+        self.capacity: Final = read_capacity(capacity)
         self._clock_lock: Final = threading.Lock()
         if self.memory is not None:
-            self._remember(capacity, *seeds())
+            self._begin()
+
+    def _begin(self) -> None:
+        try:
+            self._remember(self.capacity, *seeds())
+        except MemoryError:
+            what = f"there is no memory for a `capacity` of {self.capacity} keys"
+            raise TableError("GOV411", what, "give a smaller one") from None
 
     @classmethod
     def load(
@@ -171,10 +179,10 @@ class Policy(Decider):
         """What a cell held after the last sample of a key (of the shared instance, where it is shared).
 
         Raises:
-            KeyError: the policy has no such cell.
+            TableError: GOV420, the policy has no such cell, or no request could have the key.
         """
         if self.memory is None:
-            raise KeyError(cell)
+            raise unknown("cell", cell)
         return read_cell(self, self.memory, cell, key)
 
     def forget(self, key: str, of: str | None = None) -> dict[str, int] | None:
@@ -186,10 +194,10 @@ class Policy(Decider):
         as they were, for a record of it; None: nothing was remembered.
 
         Raises:
-            KeyError: the policy keeps nothing by this field.
+            TableError: GOV420, the policy keeps nothing by this field, or no request could have the key.
         """
         if self.memory is None:
-            raise KeyError(of)
+            raise unknown("key of a field", of)
         return forget(self, self.memory, key, of)
 
     def save(self, *, now_ms: int | None = None) -> bytes:
@@ -257,18 +265,19 @@ class Policy(Decider):
             return self._refused("the host's part must be an object")
         asked, given = dict(request), dict(runtime or {})
         is_read = self.time_zone is not None or self.memory is not None
-        if is_read and now_ms is not None and not self._is_time(now_ms):
+        at_ms = integer(now_ms)
+        if is_read and now_ms is not None and not self._is_time(at_ms):
             return self._refused("`now_ms` must be a whole number of milliseconds since 1970")
         if self.memory is None:
-            return self._decided(asked, given, now_ms, keep=keep)
+            return self._decided(asked, given, at_ms, keep=keep)
         with (
             self._clock_lock
         ):  # so that of two requests the one that reads the clock first decides first
-            now = clock_ms() if now_ms is None else now_ms
+            now = clock_ms() if at_ms is None else at_ms
             return self._decided(asked, given, now, keep=keep)
 
-    def _is_time(self, now_ms: Any) -> bool:
-        return type(now_ms) is int and (self.memory is None or abs(now_ms) <= TIME_MAX)
+    def _is_time(self, at_ms: int | None) -> bool:
+        return at_ms is not None and (self.memory is None or abs(at_ms) <= TIME_MAX)
 
     def _decided(
         self, request: dict[str, Any], given: dict[str, Any], now_ms: int | None, *, keep: bool

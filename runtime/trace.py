@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from govlang.native.errors import TableError
 from govlang.native.layout import TIME_MAX
-from govlang.native.request import NAME_MAX, legible
+from govlang.native.request import NAME_MAX, integer, legible
 
 MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "request": ("at_ms", "request", "runtime", "decision", "rule_id"),
@@ -68,8 +68,8 @@ def time_of(step: Mapping[str, Any]) -> int | None:
     """
     if "at_ms" not in step:
         return None
-    at_ms = step["at_ms"]
-    if type(at_ms) is not int or abs(at_ms) > TIME_MAX:
+    at_ms = integer(step["at_ms"])
+    if at_ms is None or abs(at_ms) > TIME_MAX:
         raise unusable("`at_ms` must be a whole number of milliseconds")
     return at_ms
 

@@ -15,6 +15,7 @@ import { ANSWER, DEADLINE, NOW, StateError, UNKNOWN, checkOwner, isTime, noRoom,
 export { ModuleError } from "./schema.mjs";
 export { StateError } from "./time.mjs";
 
+const NO_OPTIONS = "the options must be an object";
 const DECISIONS = ["allow", "limit", "throttle", "require_human", "deny"];
 
 /** A policy with an instance of its module; one decision at a time, as JavaScript runs. */
@@ -63,7 +64,9 @@ export class Policy {
     return this.#asked("commit", request, options);
   }
 
-  #asked(name, request, { runtime, nowMs = null } = {}) {
+  #asked(name, request, options = {}) {
+    if (!isObject(options)) return this.#refused(NO_OPTIONS);
+    const { runtime, nowMs = null } = options;
     const { time, timeZone } = this.schema;
     const now = time !== null && nowMs === null ? Date.now() : nowMs;
     let values;
@@ -114,7 +117,8 @@ export class Policy {
   }
 
   /** What the module remembers, as bytes that the C of the policy reads too (docs/edge.md). */
-  save({ nowMs = Date.now() } = {}) {
+  save(options = {}) {
+    const { nowMs = Date.now() } = stateOptions(options);
     const { time } = this.schema;
     return time === null ? new Uint8Array(0) : save(time, (name) => this.#engine.read(name), nowMs);
   }
@@ -125,7 +129,8 @@ export class Policy {
    * the policy has a key. Throws a StateError if the module keeps another key's state, or if it is the state of another
    * policy or does not add up; nothing has changed then.
    */
-  restore(bytes, { key = null, downtimeMs = null, nowMs = Date.now() } = {}) {
+  restore(bytes, options = {}) {
+    const { key = null, downtimeMs = null, nowMs = Date.now() } = stateOptions(options);
     const { time, fields } = this.schema;
     if (time === null) return;
     checkOwner(time, fields, key);
@@ -236,6 +241,12 @@ function misgiven(request, runtime, nowMs) {
     return "`nowMs` must be a whole number of milliseconds since 1970";
   }
   return null;
+}
+
+/** What a host gives with a state. */
+function stateOptions(options) {
+  if (!isObject(options)) throw new StateError("GOV419", NO_OPTIONS);
+  return options;
 }
 
 function isObject(value) {

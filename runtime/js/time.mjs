@@ -221,9 +221,8 @@ function whyNoOwner(time, fields, key) {
 export function restored(time, bytes, now, downtime) {
   const nowMs = whole(now, "nowMs", -TIME_MAX);
   const downtimeMs = downtime === null ? null : whole(downtime, "downtimeMs", 0n);
-  if (!(bytes instanceof Uint8Array) || bytes.length !== HEAD + time.stateBytes) {
-    throw damaged("it is cut off, or the state of another policy");
-  }
+  if (!(bytes instanceof Uint8Array)) throw damaged("it is no Uint8Array");
+  if (bytes.length !== HEAD + time.stateBytes) throw damaged("it is cut off, or the state of another policy");
   if (get(bytes, 0, 8) !== MAGIC) throw damaged("it is no saved state of a board");
   if (get(bytes, 8, 2) !== BigInt(MAJOR)) throw damaged("it has another major version of the format");
   if (get(bytes, 12, 4) !== BigInt(sum(bytes))) throw damaged("it is damaged");
