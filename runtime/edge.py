@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
-from govlang.native.container import BUNDLE_BYTES_MAX
-from govlang.native.errors import ArtefactError, BundleError, CodedError, TableError
+from govlang.native.errors import ArtefactError, TableError
 from govlang.native.layout import TIME_MAX, UNKNOWN
 from govlang.native.request import InvalidFieldError, integer, read_request
-from govlang.runtime.bundle import Bundle, check_signer, read_bundle
+from govlang.runtime.bundle import Bundle
 from govlang.runtime.clock import clock_fields, why_unread
 from govlang.runtime.decision import DECISIONS, Decision, as_json
 from govlang.runtime.edge_engine import Engine, export_name, scanned
@@ -42,14 +41,13 @@ from govlang.runtime.edge_memory import (
 from govlang.runtime.edge_outcome import Answer, gather
 from govlang.runtime.edge_schema import TEXT_KINDS, EdgeSchema, read_schema
 from govlang.runtime.edge_schema_time import EdgeTime
+from govlang.runtime.edge_source import PART, module_of, opened
 from govlang.runtime.json_request import DuplicateKeyError, read_json
 from govlang.runtime.memory import clock_ms
 from govlang.runtime.obligations import Obligation
 from govlang.runtime.parameters import read_params
 from govlang.runtime.trace import unusable
 
-_PART: Final = "policy.wasm"
-_WASM: Final = b"\0asm"
 _DEFAULT: Final = "default"
 _INVALID: Final = "invalid_request"
 _CLOCK: Final = "clock_fault"
@@ -120,13 +118,13 @@ class EdgePolicy:
         Raises:
             CodedError: the file cannot be read or does not add up.
         """
-        opened = _opened(source, public_key)
-        module = _module_of(opened) if isinstance(opened, Bundle) else opened
+        found = opened(source, public_key)
+        module = module_of(found) if isinstance(found, Bundle) else found
         policy = cls(module, params, key=key)
-        if isinstance(opened, Bundle):
+        if isinstance(found, Bundle):
             schema = policy.schema
             named = (schema.policy, schema.version, schema.snapshot)
-            opened.check_part(_PART, "module", named)
+            found.check_part(PART, "module", named)
         return policy
 
     def decide(
@@ -278,16 +276,35 @@ class EdgePolicy:
         now_ms: int | None = None,
         runtime: Mapping[str, Any] | None = None,
     ) -> EdgeOutcome:
-        """The outcome of a request in JSON; decimals are taken exactly, a key given twice is invalid.
+        """The outcome of a request in JSON, a question; decimals are taken exactly, a key given twice is invalid.
 
         Raises:
             JsonError: GOV413, the text is not JSON.
         """
+        return self._asked_in_json("decide", request, now_ms, runtime)
+
+    def commit_json(
+        self,
+        request: str | bytes | bytearray | memoryview,
+        *,
+        now_ms: int | None = None,
+        runtime: Mapping[str, Any] | None = None,
+    ) -> EdgeOutcome:
+        """The same of a request that is carried out if it may: a policy over time remembers it.
+
+        Raises:
+            JsonError: GOV413, the text is not JSON; nothing has changed then.
+        """
+        return self._asked_in_json("commit", request, now_ms, runtime)
+
+    def _asked_in_json(
+        self, function: str, request: Any, now_ms: int | None, runtime: Any
+    ) -> EdgeOutcome:
         try:
             read = read_json(request)
         except DuplicateKeyError as error:
             return self._refused(str(error))
-        return self.decide(read, now_ms=now_ms, runtime=runtime)
+        return self._asked(function, read, now_ms, runtime)
 
     def _decided(self, function: str, values: Mapping[str, int | str]) -> EdgeOutcome:
         """The module's answer; the lock is held."""
@@ -349,37 +366,6 @@ def _misgiven(request: Any, runtime: Any, *, is_time: bool) -> str | None:
     if not is_time:
         return "`now_ms` must be a whole number of milliseconds since 1970"
     return None
-
-
-# --- where a module comes from -------------------------------------------------------------------
-
-
-def _opened(source: str | Path | bytes | Bundle, public_key: bytes | None) -> Bundle | bytes:
-    """The bundle, or the bytes of a bare module."""
-    if isinstance(source, Bundle):
-        if public_key is not None:
-            check_signer(source.parts, public_key)
-        return source
-    data = source if isinstance(source, bytes) else _file(source)
-    if public_key is None and data.startswith(_WASM):
-        return data
-    return read_bundle(data, public_key=public_key)
-
-
-def _file(path: str | Path) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(BUNDLE_BYTES_MAX + 1)
-    except OSError as error:
-        why = (error.strerror or "cannot be read").lower()
-        raise CodedError("GOV400", f"`{path}`: {why}", "give a .wasm or a .govb file") from None
-
-
-def _module_of(bundle: Bundle) -> bytes:
-    module = bundle.parts.get(_PART)
-    if module is None:
-        raise BundleError("GOV404", _PART, "is not in this bundle", "build it with `--emit wasm`")
-    return module
 
 
 def _check_zone(name: str | None) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
@@ -146,17 +146,37 @@ class Policy(Decider):
         now_ms: int | None = None,
         runtime: Mapping[str, Any] | None = None,
     ) -> Outcome:
-        """The outcome of a request in JSON; decimals are taken exactly, a key given twice is invalid.
+        """The outcome of a request in JSON, a question; decimals are taken exactly, a key given twice is invalid.
+
+        A policy over time counts nothing of it: what is carried out goes through `commit_json`.
 
         Raises:
             JsonError: GOV413, the text is not JSON.
         """
+        return self._asked_in_json(self.decide, request, now_ms, runtime)
+
+    def commit_json(
+        self,
+        request: str | bytes | bytearray | memoryview,
+        *,
+        now_ms: int | None = None,
+        runtime: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """The same of a request that is carried out if it may: a policy over time remembers it, as `commit` does.
+
+        Raises:
+            JsonError: GOV413, the text is not JSON; nothing has changed then.
+        """
+        return self._asked_in_json(self.commit, request, now_ms, runtime)
+
+    def _asked_in_json(
+        self, ask: Callable[..., Outcome], request: Any, now_ms: int | None, runtime: Any
+    ) -> Outcome:
         try:
             read = read_json(request)
         except DuplicateKeyError as error:
             return self._refused(str(error))
-        outcome: Outcome = self.decide(read, now_ms=now_ms, runtime=runtime)
-        return outcome
+        return ask(read, now_ms=now_ms, runtime=runtime)
 
     def decide_batch(
         self, columns: Columns, *, runtime: Columns | None = None, now_ms: int | None = None

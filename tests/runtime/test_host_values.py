@@ -13,7 +13,7 @@ from small_memory import load, small
 
 from govlang.compiler.frontend import compile_source
 from govlang.dsl.source import Source
-from govlang.native.errors import TableError
+from govlang.native.errors import CodedError, TableError
 from govlang.runtime.edge import EdgePolicy
 from govlang.runtime.memory import CAPACITY_MAX
 from govlang.runtime.policy import Policy
@@ -157,6 +157,32 @@ def test_a_cell_that_there_is_not_is_no_question(name: Any) -> None:
         assert len(caught.value.message) < 300
     with pytest.raises(TableError, match="GOV420"):
         plain.forget("a")
+
+
+def test_a_request_in_json_counts_where_it_is_committed() -> None:
+    source = SOURCE.replace("restart within 1 min", "count(allowed) in 1 min >= 2")
+    policy = compile_source(Source("p.gov", source)).policy
+    for host in (Policy(tables.table_bytes(policy)), EdgePolicy(module_of(named(policy, "p")))):
+        for kind in (str, str.encode):
+            assert host.decide_json(kind('{"agent": "a"}'), now_ms=0).rule_id == "default"
+        allowed = [host.commit_json('{"agent": "a"}', now_ms=0) for _ in range(2)]
+        assert [one.rule_id for one in allowed] == ["default"] * 2
+        assert [one.next_deadline_ms for one in allowed] == [None, 60_001]
+        before = host.save(now_ms=0)
+        assert (
+            host.commit_json('{"agent": "b", "agent": "b"}', now_ms=0).rule_id == "invalid_request"
+        )
+        assert host.commit_json('{"agent": 5}', now_ms=0).rule_id == "invalid_request"
+        assert host.commit_json("5", now_ms=0).rule_id == "invalid_request"
+        with pytest.raises(CodedError, match="GOV413"):
+            host.commit_json('{"agent": "b"', now_ms=0)
+        assert host.save(now_ms=0) == before
+        assert host.commit_json('{"agent": "a"}', now_ms=60_000).rule_id == "late"
+        assert host.commit_json('{"agent": "a"}', now_ms=60_001, runtime={}).rule_id == "default"
+        assert (
+            host.commit_json('{"agent": "a"}', now_ms=60_001, runtime=5).rule_id
+            == "invalid_request"
+        )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
