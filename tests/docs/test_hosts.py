@@ -36,7 +36,9 @@ def test_the_page_about_hosts_does_what_it_says(
         thread = threading.Thread(target=serving.serve_forever)
         thread.start()
         try:
-            assert_page(f"http://127.0.0.1:{serving.server_port}/page.html", tmp_path)
+            address = f"http://127.0.0.1:{serving.server_port}"
+            assert_page(f"{address}/page.html", tmp_path)
+            assert_page_over_time(f"{address}/mail.html", tmp_path)
         finally:
             serving.shutdown()
             thread.join()
@@ -50,6 +52,20 @@ def assert_page(address: str, place: Path) -> None:
         opened.open(address, f"{told} === 'allow by default'")
         assert opened.value(moved % 80) == "limit by slow"
         assert opened.value(moved % 95) == "deny by full"
+        assert [fault for fault in opened.faults if "favicon" not in fault] == []
+
+
+def assert_page_over_time(address: str, place: Path) -> None:
+    """What was sent counts, behind a reload too."""
+    told = "document.getElementById('told')?.textContent"
+    sent = "(() => { document.getElementById('send').click(); return document.getElementById('told').textContent; })()"
+    with browser(place / "profile") as opened:
+        opened.open(address, f"{told} === 'ready'")
+        assert opened.value(sent) == "allow by default"
+        opened.open(address, f"{told} === 'ready again'")
+        assert opened.value(sent) == "allow by default"
+        opened.open(address, f"{told} === 'ready again'")
+        assert opened.value(sent) == "throttle by often"
         assert [fault for fault in opened.faults if "favicon" not in fault] == []
 
 
