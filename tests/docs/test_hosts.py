@@ -75,7 +75,8 @@ def test_the_page_about_the_examples_at_the_edge_does_what_it_says(
     tool("gcc")
     examples = ROOT / "examples"
     shutil.copytree(examples / "edge", tmp_path / "edge")
-    shutil.copy(examples / "drone_fleet.gov", tmp_path)
+    (tmp_path / "stateless").mkdir()
+    shutil.copy(examples / "stateless" / "drone_fleet.gov", tmp_path / "stateless")
     monkeypatch.chdir(tmp_path / "edge")
     assert run_document(EXAMPLES, tmp_path / "edge") == ["console"]
 
