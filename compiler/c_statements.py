@@ -251,13 +251,12 @@ class Statements:
 
     def _gathered(self, one: Gather) -> Iterator[str]:
         """A slot takes a value; a computed one is computed once, and only where it is wanted."""
-        name, test = self._locals[one.slot.name], None
-        if not isinstance(one.condition, Truth):
-            test = self._test(one.condition)
+        name = self._locals[one.slot.name]
         if isinstance(one.value, Number | Read):
-            value = self._expressions.value(one.value)
-            yield from (*self._before(), f"{name} = {self._better(name, value, one)};")
+            text = self._better(name, self._expressions.value(one.value), one)
+            yield from (*self._before(), f"{name} = {text};")
             return
+        test = None if isinstance(one.condition, Truth) else self._test(one.condition)
         yield from (*self._before(), "{" if test is None else f"if ({test}) {{")
         value = self._expressions.value(one.value)
         wanted = replace(one, condition=YES)

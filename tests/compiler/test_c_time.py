@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from c_policies import emitted
-from edge_time import random_board
+from edge_time import random_board, written_board
 from edge_time_engines import named
 from ir_strategies import small_policy
 
@@ -68,3 +68,13 @@ def test_a_struct_has_the_bytes_that_its_comment_says() -> None:
 def test_equal_policies_give_equal_text(seed: int) -> None:
     first, second = (named(random_board(random.Random(seed)).policy, "x") for _ in range(2))
     assert (first.header, first.source) == (second.header, second.source)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_a_condition_calls_is_declared_before_it(seed: int) -> None:
+    source = emitted(written_board(random.Random(seed), 0)[0].policy).source
+    body = source[source.index("_step(int32_t kind") :]
+    for name in {*re.findall(r"\bvalue_\d+\b", body)}:
+        first = re.search(rf"\b{name}\b", body)
+        assert first is not None
+        assert re.search(r"const int(32|64)_t $", body[: first.start()]), name
