@@ -92,13 +92,16 @@ class Accepted(_Part):
 class Cost(_Part):
     """The worst case of one decision: `steps + steps_per_byte × text bytes` table steps.
 
-    So with the instructions of the WebAssembly module, its scans included; None without a module.
+    So with the instructions of the WebAssembly module and the operations of the C, their scans included; None
+    without the artefact.
     """
 
     steps: Count
     steps_per_byte: Count
     instructions: Count | None = None
     instructions_per_byte: Count | None = None
+    operations: Count | None = None
+    operations_per_byte: Count | None = None
 
 
 class Instances(_Part):

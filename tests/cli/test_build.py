@@ -261,22 +261,45 @@ def test_a_folder_that_cannot_be_written_is_a_coded_error(gov, policy: Path) -> 
 def test_what_is_undecided_for_the_edge_is_left_out_unless_it_was_asked_for(
     policy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from govlang.cli import building
+    from govlang.cli import building, edge_building
     from govlang.verifier.report import Options
 
     def undecided(report: dict[str, Any], *_: object, **__: object) -> dict[str, Any]:
         return report | {"status": "undecided"}
 
-    monkeypatch.setattr(building, "prove_edge", undecided)
+    monkeypatch.setattr(edge_building, "prove_edge", undecided)
     choices = {"tier": None, "key_pem": None, "against": None}
     built = building.build(policy, Options(), **choices)
     assert built.report["verification"]["status"] == "proved"
     assert set(unpack(built.bundle)).isdisjoint({"policy.wasm", "policy.c", "policy.h"})
     warned = [f for f in built.report["verification"]["findings"] if f["code"] == "GOV309"]
-    assert [finding["severity"] for finding in warned] == ["warning"]
+    assert [(one["severity"], one["message"].partition(":")[0]) for one in warned] == [
+        ("warning", "the bundle holds no WebAssembly"),
+        ("warning", "the bundle holds no C"),
+    ]
     asked = building.build(policy, Options(), **choices, emits=("wasm",))
     assert asked.report["verification"]["status"] == "undecided"
     assert asked.bundle == b""
+
+
+def test_what_is_proved_for_the_edge_stays_where_the_other_is_undecided(
+    policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from govlang.cli import building, edge_building
+    from govlang.verifier.report import Options
+
+    def only_module(
+        report: dict[str, Any], _: object, parts: Any, *__: object, **___: object
+    ) -> Any:
+        return report if "policy.wasm" in parts else report | {"status": "undecided"}
+
+    monkeypatch.setattr(edge_building, "prove_edge", only_module)
+    choices = {"tier": None, "key_pem": None, "against": None}
+    built = building.build(policy, Options(), **choices, emits=("wasm",))
+    assert {"policy.wasm"} == {"policy.wasm", "policy.c", "policy.h"} & set(unpack(built.bundle))
+    worst = built.report["worst_case"]
+    assert worst["instructions"] > 0
+    assert worst["operations"] is None
 
 
 def test_a_build_whose_proof_takes_too_long_ends_undecided(
@@ -296,10 +319,10 @@ def test_a_build_whose_proof_takes_too_long_ends_undecided(
 def test_a_policy_too_large_for_code_says_what_its_bundle_lacks(
     policy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from govlang.cli import building
+    from govlang.cli import building, edge_building
     from govlang.verifier.report import Options
 
-    monkeypatch.setattr(building, "EDGE_RULES_MAX", 1)
+    monkeypatch.setattr(edge_building, "EDGE_RULES_MAX", 1)
     choices = {"tier": None, "key_pem": None, "against": None}
     built = building.build(policy, Options(), **choices)
     (note,) = (f for f in built.report["verification"]["findings"] if f["code"] == "GOV313")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from over_time import POOL
 from time_mutation import with_row
 
+from govlang.cli.building import build, write
 from govlang.native.container import pack
 from govlang.native.layout import Section
 from govlang.native.manifest import artefact, manifest_bytes
 from govlang.native.table import Table
 from govlang.runtime.bundle import Bundle, load_bundle
+from govlang.verifier.report import Options
 
 ASKED = '{"agent": "a", "tool": "rm", "load": 3}'
 KEPT = [{"per": None, "bytes": 10}, {"per": "agent", "bytes": 35}, {"per": "tool", "bytes": 12}]
@@ -97,7 +101,7 @@ def test_a_question_about_a_bundle_is_explained(gov, fits, built: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("artefact_name", ["c", "jsonlogic", "smt2"])
+@pytest.mark.parametrize("artefact_name", ["jsonlogic", "smt2"])
 def test_what_there_is_not_over_time_is_refused_before_anything_is_proved(
     gov, pool: Path, tmp_path: Path, artefact_name: str
 ) -> None:
@@ -110,32 +114,56 @@ def test_what_there_is_not_over_time_is_refused_before_anything_is_proved(
 # --- boards --------------------------------------------------------------------------------------
 
 
+def without_tools(pool: str) -> str:
+    """The same policy without what is kept by another field than its key."""
+    return "\n".join(one for one in pool.splitlines() if "wiped" not in one)
+
+
+@pytest.fixture(scope="module")
+def board_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of a policy that a board can keep, built once, with its single artefacts."""
+    folder = tmp_path_factory.mktemp("board")
+    path = folder / "board.gov"
+    settled = POOL.replace("default deny", "combine most_restrictive\ndefault deny")
+    path.write_text(without_tools(settled), encoding="utf-8")
+    choices = {"tier": None, "key_pem": None, "against": None, "emits": ("c", "wasm")}
+    built = build(path, Options(), **choices)
+    write(built, folder / "out", ("c", "wasm"))
+    return folder / "out"
+
+
 @pytest.fixture
-def board(gov, pool: Path, tmp_path: Path) -> Path:
-    """The bundle of the same policy without what is kept by another field than its key."""
-    path = tmp_path / "board.gov"
-    lines = pool.read_text("utf-8").splitlines()
-    path.write_text("\n".join(one for one in lines if "wiped" not in one), encoding="utf-8")
-    ran = gov("build", path, "-o", tmp_path / "board", "--emit", "wasm")
+def board(board_folder: Path, tmp_path: Path) -> Path:
+    """A copy of that bundle."""
+    return Path(copytree(board_folder, tmp_path / "board")) / "pool-1.0.0.govb"
+
+
+def test_the_build_tells_what_a_board_has_to_do(gov, pool: Path) -> None:
+    path = pool.with_name("board.gov")
+    path.write_text(without_tools(pool.read_text("utf-8")), encoding="utf-8")
+    ran = gov("build", path, "-o", pool.parent / "out")
     assert ran.code == 0, ran.out
-    assert "note[GOV715]: the bundle holds no C" in ran.out
-    return tmp_path / "board" / "pool-1.0.0.govb"
+    assert "the bundle holds no" not in ran.out
+    assert re.search(r"\(\d+ instructions of WebAssembly, \d+ operations of C\)", ran.out)
 
 
-def test_a_board_gets_a_module_that_is_proved(gov, fits, board: Path) -> None:
+def test_a_board_gets_a_module_and_c_that_are_proved(gov, fits, board: Path) -> None:
     bundle = load_bundle(board)
-    parts = ["core.json", "manifest.json", "policy.gov", "policy.wasm", "table.bin"]
-    assert sorted(bundle.parts) == parts
-    assert (board.parent / "pool-1.0.0.wasm").read_bytes() == bundle.parts["policy.wasm"]
+    edge = {"pool-1.0.0.wasm": "policy.wasm", "pool.c": "policy.c", "pool.h": "policy.h"}
+    known = ["core.json", "manifest.json", "policy.gov", "table.bin"]
+    assert sorted(bundle.parts) == sorted([*known, *edge.values()])
+    for file, part in edge.items():
+        assert (board.parent / file).read_bytes() == bundle.parts[part]
     plain = json.loads(bundle.parts["manifest.json"])
     fits("manifest", plain)
     assert plain["state_bytes"] > 0
-    assert plain["worst_case"]["instructions"] > 0
+    assert min(plain["worst_case"][word] for word in ("instructions", "operations")) > 0
     ran = gov("verify", "--no-cache", "--format", "json", board)
     assert ran.code == 0, ran.out
     proved = {one["property"] for one in ran.json["proved"]}
     named = ("refusals", "ranges", "defined", "outcome", "state", "state_ok", "next_deadline")
-    assert proved >= {f"WebAssembly: {one}" for one in named}
+    assert proved >= {f"{what}: {one}" for what in ("WebAssembly", "C") for one in named}
+    assert "C: constants" in proved
 
 
 def test_a_module_that_forgets_is_refuted_with_a_state_and_a_sample(gov, board: Path) -> None:
@@ -145,7 +173,7 @@ def test_a_module_that_forgets_is_refuted_with_a_state_and_a_sample(gov, board: 
     first = b"\x41\x02\x41\x01\x10\x00\x0b"
     assert module.count(first) == 1
     changed = module.replace(first, b"\x41\x03\x41\x01\x10\x00\x0b")
-    board.write_bytes(with_module(bundle, changed))
+    board.write_bytes(with_parts(bundle, {"policy.wasm": changed}))
     ran = gov("verify", "--no-cache", board)
     assert ran.code == 2
     assert "GOV416" in ran.out + ran.err
@@ -163,28 +191,78 @@ def test_a_module_of_another_policy_is_refuted(gov, pool: Path, board: Path) -> 
     module = load_bundle(folder / "pool-1.0.0.govb").parts["policy.wasm"]
     ours, theirs = (load_bundle(one).snapshot for one in (board, folder / "pool-1.0.0.govb"))
     named = module.replace(theirs.encode(), ours.encode())
-    board.write_bytes(with_module(load_bundle(board), named))
+    board.write_bytes(with_parts(load_bundle(board), {"policy.wasm": named}))
     ran = gov("verify", "--no-cache", "--format", "json", board)
     assert ran.code == 1, ran.out
     (finding,) = (one for one in ran.json["findings"] if one["code"] == "GOV307")
     assert "the WebAssembly differs from the policy" in finding["message"]
 
 
-def test_a_module_is_refused_where_cells_are_kept_by_another_field(
-    gov, pool: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("before", "behind", "code", "told"),
+    [
+        ("return pool_step(1, ", "return pool_step(0, ", 2, "GOV416"),
+        ("while (bit < 8u)", "while (bit < 9u)", 2, "GOV416"),
+        ("    return 0;\n}\n", "    return 1;\n}\n", 1, "answers 1, must answer 0"),
+    ],
+    ids=["another kind", "another checksum", "another answer"],
+)
+def test_c_that_was_changed_is_refused_or_refuted(
+    gov, board: Path, before: str, behind: str, code: int, told: str
 ) -> None:
-    ran = gov("build", pool, "-o", tmp_path / "out", "--emit", "wasm")
+    """The bundle of somebody who holds the build: its hashes are right."""
+    bundle = load_bundle(board)
+    source = bundle.parts["policy.c"].decode()
+    assert before in source
+    changed = source.replace(before, behind, 1)
+    board.write_bytes(with_parts(bundle, {"policy.c": changed.encode()}))
+    ran = gov("verify", "--no-cache", board)
+    assert ran.code == code, ran.out
+    assert told in ran.out + ran.err
+    if code == 2:
+        assert re.search(r"policy\.c.*line \d+: this is not the documented", ran.out + ran.err)
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "told"),
+    [
+        ("take_restart_age != 5001", "take_restart_age != 5000", "`decide` leaves "),
+        ("= INT64_C(5001);", "= INT64_C(5002);", "`next_deadline` leaves "),
+        ("(state_restart_age > 5001)", "(state_restart_age > 5002)", "answers 0, must answer -3"),
+    ],
+    ids=["a rule", "a deadline", "a range"],
+)
+def test_c_that_differs_is_refuted_by_a_state_and_a_sample(
+    gov, board: Path, before: str, behind: str, told: str
+) -> None:
+    bundle = load_bundle(board)
+    source = bundle.parts["policy.c"].decode()
+    assert before in source
+    board.write_bytes(with_parts(bundle, {"policy.c": source.replace(before, behind).encode()}))
+    ran = gov("verify", "--no-cache", "--format", "json", board)
+    assert ran.code == 1, ran.out
+    (finding,) = (one for one in ran.json["findings"] if one["code"] == "GOV307")
+    assert "the C differs from the policy" in finding["message"]
+    assert told in finding["message"]
+    assert ", with clock.now" in finding["message"] or "state.restart.age = " in finding["message"]
+
+
+@pytest.mark.parametrize("artefact_name", ["c", "wasm"])
+def test_the_edge_is_refused_where_cells_are_kept_by_another_field(
+    gov, pool: Path, tmp_path: Path, artefact_name: str
+) -> None:
+    ran = gov("build", pool, "-o", tmp_path / "out", "--emit", artefact_name)
     assert ran.code == 2
     assert "GOV716" in ran.err
     assert not (tmp_path / "out").exists()
 
 
-def with_module(bundle: Bundle, module: bytes) -> bytes:
-    """A bundle with another module, its hash as it should be."""
-    known = {**bundle.manifest.artefacts, "policy.wasm": artefact(module)}
+def with_parts(bundle: Bundle, others: dict[str, bytes]) -> bytes:
+    """A bundle with other parts, their hashes as they should be."""
+    hashes = {name: artefact(part) for name, part in others.items()}
+    known = {**bundle.manifest.artefacts, **hashes}
     manifest = bundle.manifest.model_copy(update={"artefacts": known})
-    parts = {**bundle.parts, "policy.wasm": module, "manifest.json": manifest_bytes(manifest)}
-    return pack(parts)
+    return pack({**bundle.parts, **others, "manifest.json": manifest_bytes(manifest)})
 
 
 # --- forged --------------------------------------------------------------------------------------

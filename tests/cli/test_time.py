@@ -186,7 +186,7 @@ def test_the_export_to_json_logic_says_why_there_is_none_and_what_to_write(gov, 
 @pytest.mark.parametrize(
     "verb",
     [
-        ("build", "GATE", "-o", "OUT", "--emit", "c"),
+        ("build", "GATE", "-o", "OUT", "--emit", "smt2"),
         ("export", "jsonlogic", "GATE", "--decisions-only"),
     ],
     ids=" ".join,

@@ -22,7 +22,8 @@ from govlang.verifier.translation.c_header import Header
 from govlang.verifier.translation.c_names import Named
 from govlang.verifier.translation.c_policy import constants
 from govlang.verifier.translation.c_preprocess import Plain, at_line
-from govlang.verifier.translation.edge_interface import Interface, Variable
+from govlang.verifier.translation.edge_interface import Interface, Variable, variables_before_time
+from govlang.verifier.translation.edge_time import NOW, carried
 from govlang.verifier.translation.machine import Artefact
 
 CHARACTERS_MAX: Final = 200
@@ -82,15 +83,19 @@ def comment_mismatches(
     policy: ir.Policy, interface: Interface, artefact: Artefact
 ) -> Iterator[str]:
     """Where the comment of a variable or a cell is not what the page says, each in a sentence."""
-    variables = {one.name: _variable(policy, one) for one in interface.variables}
+    variables = {one.name: _variable(policy, one) for one in variables_before_time(interface)}
+    variables |= dict(_of_time(policy, interface))
     numbers = islice(
         constants(policy, [*variables], [*artefact.scans]),
-        len(ir.Effect) + len(policy.rules) + 2,
+        len(ir.Effect) + len(policy.rules) + 2 + (policy.time is not None),
         None,
     )
     wanted = variables | dict(_cells(policy, interface))
     wanted |= {_constant(c): text for c, text in zip(numbers, variables.values(), strict=False)}
-    wanted |= {"unused": "this policy reads nothing"} if not variables else {}
+    asked = [
+        one for one in variables_before_time(interface) if one.column.kind is not ColumnKind.PARAM
+    ]
+    wanted |= {"unused": "this policy reads nothing"} if not asked else {}
     for name in artefact.scans:
         wanted[f"{name}.length"] = f"bytes of `{name}`, -1 while it is unset"
         wanted[f"{name}.bytes"] = f"a copy of `{name}`"
@@ -107,6 +112,19 @@ def comment(text: str) -> str:
     shown = text if len(text) <= CHARACTERS_MAX else text[: CHARACTERS_MAX - 1] + "…"
     plain = "".join(c if c.isprintable() else f"<U+{ord(c):04X}>" for c in shown)
     return f"/* {re.sub(r'[*](?=/)|/(?=[*])|[?](?=[?])', lambda m: m[0] + ' ', plain)} */"
+
+
+def _of_time(policy: ir.Policy, interface: Interface) -> Iterator[tuple[str, str]]:
+    """The variables of time: what samples bring, and the state."""
+    if policy.time is None:
+        return
+    yield NOW, "ms, the time of the sample"
+    for _, name, one in carried(policy.time):
+        yield name, described(one)
+    for scope in interface.scopes:
+        yield scope.at, "ms, the time of the last sample"
+        for cell in scope.cells:
+            yield scope.variable(cell), f"`{cell.name}`: {described(cell.field)}"
 
 
 def _variable(policy: ir.Policy, one: Variable) -> str:

@@ -18,21 +18,43 @@ from pycparser import c_ast
 from govlang.native.errors import ArtefactError
 from govlang.verifier.translation.c_parse import Array, check_plain, odd, place, type_text
 from govlang.verifier.translation.c_preprocess import KEYWORDS, STANDARD
-from govlang.verifier.translation.c_types import OddError, Type, Value, known
+from govlang.verifier.translation.c_types import (
+    STORAGES,
+    OddError,
+    Storage,
+    Type,
+    Value,
+    known,
+)
 from govlang.verifier.translation.c_values import TYPES, convert_at, evaluate
 from govlang.verifier.translation.machine_run import signed
 
-ROLES: Final = ("request", "params", "outcome")
+ROLES: Final = ("request", "params", "sample", "shared", "state", "outcome")
+SCOPES: Final = ("shared", "state")
+"""Structs of the state; what a member of theirs is read into has the bits of its variable."""
+
+FIRST_VALUES: Final = {
+    "request": "REQUEST_UNSET",
+    "params": "PARAMS_DEFAULT",
+    "sample": "SAMPLE_UNSET",
+    "shared": "SHARED_START",
+    "state": "STATE_START",
+}
+"""What the macros of first values are called, by what they fill."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of a struct: a number, an array of masks (`type`, `count`), or bytes (no type)."""
+    """A member of a struct: a number, an array of masks (`type`, `count`), or bytes (no type).
+
+    A member of the state has a `storage`, and the type that what it holds is promoted to.
+    """
 
     name: str
     type: Type | None
     count: int | None
     at: str
+    storage: Storage | None = None
 
 
 @dataclass(slots=True)
@@ -45,7 +67,7 @@ class Header:
     functions: dict[str, str] = field(default_factory=dict)
     """What a public function is declared as: `int32_t(const POLICY_request_t *, …)`."""
     unset: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Of the request and the parameters: what each number holds at first, in its width."""
+    """Of everything but the outcome: what each number holds at first, in its width."""
 
     names: set[str] = field(default_factory=set)
     """All names of the two files but those inside functions and structs."""
@@ -80,6 +102,7 @@ def read_header(nodes: Sequence[Any], macros: Sequence[Any]) -> Header:
                 check_plain(node)
                 name = header.declare(place(node), node.name)
                 header.functions[name] = signature(node.type)
+                _check_parameters(header, node)
             case _:
                 raise odd(node, "the header declares more than structs, constants and functions")
     _check_whole(header)
@@ -89,6 +112,13 @@ def read_header(nodes: Sequence[Any], macros: Sequence[Any]) -> Header:
     return header
 
 
+def _check_parameters(header: Header, node: Any) -> None:
+    """The names of parameters hide no type that stands behind them."""
+    names = [one.name for one, _ in parameters(node.type)]
+    if len({*names}) < len(names) or {*names} & (header.names | KEYWORDS | STANDARD):
+        raise odd(node, "a parameter whose name means something else already")
+
+
 def _check_whole(header: Header) -> None:
     missing = {"request", "outcome"} - set(header.structs)
     if missing:
@@ -96,7 +126,7 @@ def _check_whole(header: Header) -> None:
 
 
 def _check_unset(header: Header) -> None:
-    missing = {"request", "params"} & set(header.structs) - set(header.unset)
+    missing = set(FIRST_VALUES) & set(header.structs) - set(header.unset)
     if missing:
         raise ArtefactError("header line 1", f"no first values for the {min(missing)}")
 
@@ -128,7 +158,13 @@ def _member(node: Any, role: str) -> Member:
     check_plain(node)
     kind, _, count = type_text(node.type).partition("[")
     size = int(count[:-1]) if count else None
-    if kind in TYPES and (size is None or (role == "outcome" and kind == "uint32_t" and size)):
+    if role in SCOPES and kind in STORAGES and size is None:
+        return Member(node.name, TYPES.get(kind, Type.INT32), None, place(node), STORAGES[kind])
+    if (
+        kind in TYPES
+        and role not in SCOPES
+        and (size is None or (role == "outcome" and kind == "uint32_t" and size))
+    ):
         return Member(node.name, TYPES[kind], size, place(node))
     if kind == "uint8_t" and size and role == "request":
         return Member(node.name, None, size, place(node))
@@ -148,7 +184,7 @@ class Constants:
         """The value of a constant."""
         return self.values.get(name)
 
-    def null(self, name: str) -> bool | None:  # noqa: ARG002  # the form of `Meaning`
+    def null(self, name: str) -> Value | None:  # noqa: ARG002  # the form of `Meaning`
         """There are no pointers."""
         return None
 
@@ -199,8 +235,9 @@ def _enum(header: Header, node: Any) -> None:
 def _macro(header: Header, node: Any) -> None:
     name = header.declare(place(node), node.name)
     initialisers = {
-        f"{header.policy.upper()}_REQUEST_UNSET": "request",
-        f"{header.policy.upper()}_PARAMS_DEFAULT": "params",
+        f"{header.policy.upper()}_{word}": role
+        for role, word in FIRST_VALUES.items()
+        if role in header.structs or role in ("request", "params")
     }
     role = initialisers.get(name)
     if isinstance(node.init, c_ast.InitList):
@@ -223,11 +260,21 @@ def _initial(header: Header, node: Any, members: Mapping[str, Member]) -> dict[s
             _check_zero(header, expr)
             continue
         value = constant(expr, header.constants)
+        if member.storage is not None:
+            found[member.name] = _first(expr, value, member, member.storage)
+            continue
         if member.type.signed and not member.type.least <= value.lo <= member.type.greatest:
             raise odd(expr, f"the first value of `{member.name}` does not fit its type")
         pattern = convert_at(expr, value, member.type).lo
         found[member.name] = signed(pattern, member.type.width)
     return found
+
+
+def _first(expr: Any, value: Value, member: Member, storage: Storage) -> int:
+    """What a member of the state holds at first."""
+    if not storage.least <= value.lo <= storage.greatest:
+        raise odd(expr, f"the first value of `{member.name}` does not fit its type")
+    return value.lo
 
 
 def _check_zero(header: Header, expr: Any) -> None:

@@ -9,9 +9,9 @@ null; else only what is reached.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from pycparser import c_ast
 
@@ -21,6 +21,8 @@ from govlang.verifier.translation.c_operators import binary, truth
 from govlang.verifier.translation.c_parse import check_plain, odd, place, type_text
 from govlang.verifier.translation.c_returns import has_return, with_last_returns
 from govlang.verifier.translation.c_scope import (
+    DEADLINE,
+    NEXT,
     File,
     Pending,
     Pointer,
@@ -30,8 +32,10 @@ from govlang.verifier.translation.c_scope import (
     is_short,
     pointed,
 )
-from govlang.verifier.translation.c_types import OddError, Type, Value, unknown
+from govlang.verifier.translation.c_switch import Switch
+from govlang.verifier.translation.c_types import OddError, Type, Value, stored, unknown
 from govlang.verifier.translation.c_values import TYPES, convert_at, evaluate
+from govlang.verifier.translation.edge_time import NOW
 
 Statements = tuple[machine.Statement, ...]
 
@@ -52,20 +56,38 @@ class Lifted:
     called: frozenset[str]
 
 
-def lift(file: File, name: str, nulls: frozenset[str]) -> Lifted:
-    """A public function, where the pointers of some roles are null.
+def lift(
+    file: File, name: str, nulls: frozenset[str], given: Mapping[str, machine.Expr] | None = None
+) -> Lifted:
+    """A function, where the pointers of some roles are null; `given` says of others when they are none.
 
     Raises:
         ArtefactError: GOV416 with the line.
 
     """
-    node, state = file.functions[name], State(file, nulls)
+    node, state = file.functions[name], State(file, nulls, given or {})
+    state.locals.update({KIND: 32, KEEP: 32} if given else {})
     scope = Scope(state)
     for one, text in parameters(node.decl.type):
-        scope.bind(one, Pointer(pointed(file.header, one, text)))
+        number = _NUMBERS.get(text.removeprefix("const "))
+        scope.bind(one, number or Pointer(pointed(file.header, one, text)))
     state.stack.append(name)
     body = _body(node, scope, Exit(_returned, direct=True))
     return Lifted(machine.Function(state.locals, {}, body), frozenset(state.called))
+
+
+OUT_DEADLINE: Final = "out.deadline"
+"""The cell that a deadline is stored in."""
+
+KIND: Final = "kind"
+KEEP: Final = "keep"
+"""The locals that tell the ways into a step apart: the kind of the sample, and whether it writes."""
+
+_NUMBERS: Final = {
+    "int32_t": unknown(Type.INT32, machine.Local(32, KIND)),
+    "int64_t": unknown(Type.INT64, machine.Cell(64, NOW)),
+}
+"""What a function that is lifted takes beside pointers, by type."""
 
 
 def _returned(node: Any, value: Value | None) -> Statements:
@@ -143,7 +165,7 @@ class Block:
             case c_ast.If():
                 return self.condition(node)
             case c_ast.Switch():
-                return _Switch(self, node).read()
+                return Switch(self, node).read()
             case c_ast.Return(expr=expr):
                 return self.leave(node, expr), False
             case _:
@@ -202,7 +224,7 @@ class Block:
     ) -> tuple[Statements, Value | None]:
         """A local gets the value of an expression, which is known then, or of a call."""
         if not self.is_long_call(expr):
-            value = convert_at(node, self.value(expr), type_)
+            value = self.kept(expr, type_) or convert_at(node, self.value(expr), type_)
             return (machine.Set(name, value.expr, place(node)),), value
 
         def made(where: Any, value: Value | None) -> Statements:
@@ -211,8 +233,17 @@ class Block:
 
         return self.inlined(expr, Exit(made, direct=False)), None
 
+    def kept(self, expr: Any, type_: Type) -> Value | None:
+        """A variable of the state, if an expression is nothing else, in a local of its width."""
+        match expr:
+            case c_ast.StructRef(type="->", name=c_ast.ID(name=pointer), field=field):
+                found = self.scope.kept(pointer, field.name)
+                return found if found is None or found.type is type_ else None
+            case _:
+                return None
+
     def assignment(self, node: Any) -> Statements:
-        """An assignment to a local or to a member of the outcome."""
+        """An assignment to a local or to a member of what may be written."""
         match node.lvalue:
             case c_ast.ID(name=name):
                 return self.set_local(node, name)
@@ -220,6 +251,8 @@ class Block:
                 return self.store(node, member, None)
             case c_ast.ArrayRef(name=c_ast.StructRef() as member, subscript=index):
                 return self.store(node, member, index)
+            case c_ast.UnaryOp(op="*", expr=c_ast.ID(name=name)):
+                return self.store_deadline(node, name)
             case _:
                 raise OddError("an assignment to something else than a local or the outcome")
 
@@ -234,18 +267,43 @@ class Block:
         return (machine.Set(binding.name, convert_at(node, value, binding.type).expr, place(node)),)
 
     def store(self, node: Any, member: Any, index: Any) -> Statements:
-        """An assignment to a cell of the outcome."""
+        """An assignment to a cell of the outcome, or to the state."""
         if not isinstance(member.name, c_ast.ID) or member.type != "->" or node.op != "=":
             raise OddError(
                 "an assignment to no local and no `outcome->member`, or one that reads it"
             )
         role, file = self.scope.role(member.name.name), self.scope.state.file
-        found = file.header.structs[role].get(member.field.name)
+        if role.startswith(NEXT) and index is None:
+            return self.keep(node, role, member.field.name)
+        found = file.header.structs.get(role, {}).get(member.field.name)
         if role != "outcome" or found is None or found.type is None:
             raise OddError(f"an assignment to `{member.field.name}`")
         cell = file.cells[role, found.name] + self.word(index, found.count)
         value = convert_at(node, self.value(node.rvalue), found.type)
+        value = self.scope.state.through(role, value)
         return (machine.Store(cell, value.expr, place(node)),)
+
+    def keep(self, node: Any, role: str, name: str) -> Statements:
+        """An assignment to a variable of the state; a cast to a type of fewer bits must hold the value."""
+        state, scope = self.scope.state, role.removeprefix(NEXT)
+        found = state.file.header.structs[scope].get(name)
+        if found is None or found.storage is None:
+            raise OddError(f"an assignment to `{name}`")
+        cell, expr = state.file.cells[scope, name], node.rvalue
+        width = state.file.widths[cell]
+        if isinstance(expr, c_ast.Cast) and found.storage.bits < width:
+            is_own = type_text(expr.to_type.type) == str(found.storage) and not expr.to_type.quals
+            expr = expr.expr if is_own else expr
+        value = stored(self.value(expr), found.storage, width)
+        state.has_stored = True
+        return (machine.Store(cell, state.through(role, value).expr, place(node)),)
+
+    def store_deadline(self, node: Any, pointer: str) -> Statements:
+        """An assignment to the deadline."""
+        if self.scope.role(pointer) != DEADLINE or node.op != "=":
+            raise OddError(f"an assignment to what `{pointer}` points to")
+        value = convert_at(node, self.value(node.rvalue), Type.INT64)
+        return (machine.Store(OUT_DEADLINE, value.expr, place(node)),)
 
     def word(self, index: Any, count: int | None) -> str:
         """The number of a word of an array; nothing where there is no array."""
@@ -288,75 +346,3 @@ class Block:
 
 def _is_void(node: Any) -> bool:
     return not node.quals and type_text(node.type) == "void"
-
-
-@dataclass(slots=True)
-class _Switch:
-    """A `switch` being lifted: its parts so far."""
-
-    block: Block
-    node: Any
-
-    def read(self) -> tuple[Statements, bool]:
-        """The statement; whether what stands behind it is reached."""
-        subject = self.block.value(self.node.cond)
-        if subject.low or not isinstance(self.node.stmt, c_ast.Compound):
-            raise OddError("a `switch` of another form")
-        parts: list[tuple[tuple[int, ...], Statements]] = []
-        rest: tuple[Statements, bool] | None = None
-        seen: set[int] = set()
-        falls = False
-        for nodes in self.groups():
-            last = nodes[-1]
-            labels = [self.label(one, subject.type, seen) for one in nodes if one is not last]
-            if isinstance(last, c_ast.Default):
-                rest = self.part(last)
-                continue
-            labels.append(self.label(last, subject.type, seen))
-            body, part_falls = self.part(last)
-            parts.append((tuple(labels), body))
-            falls = falls or part_falls
-        otherwise, other_falls = rest or ((), True)
-        found = machine.Switch(subject.expr, tuple(parts), otherwise, place(self.node))
-        return (found,), falls or other_falls
-
-    def groups(self) -> list[list[Any]]:
-        """The labels of each part; the last one of them has its statements, `default` is alone and last."""
-        groups: list[list[Any]] = [[]]
-        for one in self.node.stmt.block_items or ():
-            if not isinstance(one, c_ast.Case | c_ast.Default) or one.attributes:
-                raise odd(one, "a statement before the first label of a `switch`")
-            groups[-1].append(one)
-            if one.stmts:
-                groups.append([])
-        defaults = [group for group in groups if any(isinstance(n, c_ast.Default) for n in group)]
-        if groups.pop() or not groups:
-            raise OddError("a `switch` whose last part is empty")
-        if defaults not in ([], [groups[-1]]) or any(len(group) > 1 for group in defaults):
-            raise OddError("a `default` that is not the last part, or not alone")
-        return groups
-
-    def label(self, node: Any, type_: Type, seen: set[int]) -> int:
-        """The constant of a `case`, in the type of what it is compared with."""
-        constants = self.block.scope.state.file.header.constants
-        given = constant(node.expr, constants)
-        value = convert_at(node, given, type_)
-        expr = value.expr
-        if not isinstance(expr, machine.Const) or value.lo != given.lo or expr.value in seen:
-            raise odd(node, "a `case` that stands there twice, or never is")
-        seen.add(expr.value)
-        return expr.value
-
-    def part(self, node: Any) -> tuple[Statements, bool]:
-        """A part without its `break`; whether it comes to that."""
-        match node.stmts:
-            case [*nodes, c_ast.Break()] | [c_ast.Compound(block_items=[*nodes, c_ast.Break()])]:
-                broken = True
-            case nodes:
-                broken = False
-        if any(isinstance(one, c_ast.Decl) for one in node.stmts):
-            raise odd(node, "a declaration in a part of a `switch` without braces of its own")
-        found, falls = self.block.part(nodes)
-        if falls != broken:
-            raise odd(node, "a part of a `switch` without a `break` or a `return` at its end")
-        return found, falls

@@ -18,7 +18,7 @@ from typing import Final
 
 from govlang.native.errors import ArtefactError
 from govlang.verifier.translation.c_header import Header, Member
-from govlang.verifier.translation.c_types import Type
+from govlang.verifier.translation.c_types import Storage, Type
 
 _WORDS: Final = """
     auto break case char const continue default do double else enum extern float for goto if inline int
@@ -47,15 +47,51 @@ def is_reserved(name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A variable of the state: its bits, the type of its member, its domain.
+
+    `fresh`: its cap, if it is the age of a signal's last sample; of the time of a scope the domain is not told.
+    """
+
+    name: str
+    width: int
+    storage: Storage
+    lo: int = 0
+    hi: int = 0
+    fresh: int | None = None
+    is_time: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentedTime:
+    """What a policy over time has beside: variables of samples with their kinds, those of each scope, the ways.
+
+    `ways`: the documented names of the functions of events and signals, by number; `definition`: the 16 digits
+    of the state.
+    """
+
+    sample: Mapping[str, int]
+    scopes: Mapping[str, Sequence[Kept]]
+    ways: Sequence[str]
+    definition: str
+
+    @property
+    def kept(self) -> list[Kept]:
+        """The variables of the state, in order."""
+        return [one for kept in self.scopes.values() for one in kept]
+
+
+@dataclass(frozen=True, slots=True)
 class Documented:
     """Names of variables, parameters included, and of the outcome's cells, in the order of docs/edge.md.
 
-    `policy`: the policy's name, whatever it is where there is none.
+    `policy`: the policy's name, whatever it is where there is none; `time` of a policy over time.
     """
 
     variables: Sequence[str]
     cells: Sequence[str]
     policy: str | None = None
+    time: DocumentedTime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +109,9 @@ class Named:
 
     cells: Mapping[tuple[str, str], str]
     texts: Mapping[str, Text]
+    ways: tuple[str, ...] = ()
+    """The functions of events and signals, by number."""
+    time: DocumentedTime | None = None
 
 
 def legal(text: str) -> str:
@@ -117,6 +156,11 @@ def named(header: Header, asked: Asked) -> Named:
     known = asked(header.structs["request"]) if callable(asked) else asked or _read_off(header)
     if known.policy is not None and legal(known.policy) != header.policy:
         raise ArtefactError("header line 1", f"the policy `{header.policy}`")
+    roles = {"request", "params", "outcome"}
+    if known.time is not None:
+        roles |= {"sample", *known.time.scopes}
+    for role in header.structs.keys() - roles:
+        raise ArtefactError("header line 1", f"the policy has no {role}")
     params = [name for name in known.variables if name.startswith("param.")]
     own = [name for name in known.variables if not name.startswith("param.")]
     request, outcome = _Members(header, "request"), _Members(header, "outcome")
@@ -128,9 +172,37 @@ def named(header: Header, asked: Asked) -> Named:
     others = _Members(header, "params")
     cells |= {("params", others.take(name)): name for name in params}
     cells |= {("outcome", outcome.take_cell(name, n)): name for name, n in _arrays(known.cells)}
+    cells |= dict(_of_time(header, known.time))
     for members in (request, others, outcome):
         members.check_empty()
-    return Named(cells, _functions(header, texts, kept))
+    ways = _ways(header, known.time)
+    return Named(cells, _functions(header, texts, kept), ways, known.time)
+
+
+def _of_time(header: Header, time: DocumentedTime | None) -> Iterator[tuple[tuple[str, str], str]]:
+    """The members of samples and of the state, each with its documented name."""
+    if time is None:
+        return
+    sample = _Members(header, "sample")
+    for name in time.sample:
+        yield ("sample", sample.take(name.removeprefix("sample."))), name
+    sample.check_empty()
+    for role, listed in time.scopes.items():
+        scope = _Members(header, role)
+        for one in listed:
+            member = scope.take("at" if one.is_time else one.name.removeprefix(f"{role}."))
+            found = header.structs[role][member]
+            if found.storage != one.storage:
+                raise ArtefactError(found.at, f"`{member}` is no `{one.storage}`")
+            yield (role, member), one.name
+        scope.check_empty()
+
+
+def _ways(header: Header, time: DocumentedTime | None) -> tuple[str, ...]:
+    """The functions of events and signals; they are among those that the header declares."""
+    scope, policy = NameScope(), header.policy
+    names = () if time is None else time.ways
+    return tuple(scope.give(f"{policy}_{name.replace('.', '_', 1)}") for name in names)
 
 
 @dataclass(slots=True)

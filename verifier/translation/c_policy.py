@@ -14,13 +14,45 @@ from itertools import count, takewhile
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import DEFAULT_RULE, INVALID_REQUEST
-from govlang.verifier.translation.c_names import Documented, NameScope, legal
-from govlang.verifier.translation.edge_interface import edge_interface
+from govlang.compiler.step import CLOCK_FAULT_RULE
+from govlang.verifier.translation.c_names import (
+    Documented,
+    DocumentedTime,
+    Kept,
+    NameScope,
+    legal,
+)
+from govlang.verifier.translation.c_types import Storage
+from govlang.verifier.translation.edge_interface import (
+    Interface,
+    Variable,
+    edge_interface,
+    variables_before_time,
+)
+from govlang.verifier.translation.edge_time import (
+    STATE_HEAD,
+    carried,
+    scopes_of,
+    state_bytes,
+    ways_of,
+)
 from govlang.verifier.translation.machine import Artefact
+from govlang.verifier.translation.schema_time import is_freshness, state_definition
 
 _MASKS = ("out.limited.", "out.dos.", "out.remedies.", "out.roles")
 _OWN = ("request_t", "params_t", "outcome_t", "decide", "commit", "int_has_32_bits")
 _OWN_CAPITALS = ("H", "REQUEST_UNSET", "PARAMS_DEFAULT")
+_OWN_TIMED = (
+    "sample_t",
+    "shared_t",
+    "state_t",
+    "tick",
+    "state_ok",
+    "next_deadline",
+    "save",
+    "restore",
+)
+_OWN_CAPITALS_TIMED = ("SAMPLE_UNSET", "SHARED_START", "STATE_START", "STATE_BYTES")
 
 
 def names_of(policy: ir.Policy) -> Callable[[Collection[str]], Documented]:
@@ -36,10 +68,33 @@ def names_of(policy: ir.Policy) -> Callable[[Collection[str]], Documented]:
             for name in takewhile(lambda name: legal(name) in members, _columns(one))
         }
         interface = edge_interface(policy, columns, columns)
-        variables, cells = interface.variables, interface.cells
-        return Documented([v.name for v in variables], [c.name for c in cells], policy.name)
+        variables, cells = variables_before_time(interface), interface.cells
+        time = None if policy.time is None else _time(policy, policy.time, interface)
+        return Documented([v.name for v in variables], [c.name for c in cells], policy.name, time)
 
     return names
+
+
+def _time(policy: ir.Policy, time: ir.Time, interface: Interface) -> DocumentedTime:
+    """What the C of a policy over time has beside."""
+    listed = {one.name: one for one in interface.variables}
+    scopes = {
+        scope.name: (
+            Kept(scope.at, 64, Storage(64, signed=True), is_time=True),
+            *(_kept(time, listed[scope.variable(cell)], cell) for cell in scope.cells),
+        )
+        for scope in interface.scopes
+    }
+    brought = {name: kind for kind, name, _ in carried(time)}
+    definition = state_definition(policy, time, interface.scopes)
+    return DocumentedTime(brought, scopes, ways_of(time), definition)
+
+
+def _kept(time: ir.Time, one: Variable, cell: ir.Cell) -> Kept:
+    bits, lo, hi = 8 * cell.bytes, cell.field.lo, cell.field.hi
+    storage = Storage(bits, signed=bits == one.width or lo < 0)
+    fresh = cell.cap if is_freshness(time, cell) else None
+    return Kept(one.name, one.width, storage, lo, hi, fresh)
 
 
 def _columns(one: ir.Field) -> Iterator[str]:
@@ -74,6 +129,8 @@ def _is_mask(policy: ir.Policy, name: str) -> bool:
         return True
     sets = {one.name for one in policy.fields if one.kind is ir.Kind.SET}
     sets |= {f"param.{one.field.name}" for one in policy.params if one.field.kind is ir.Kind.SET}
+    if policy.time is not None:
+        sets |= {own for _, own, one in carried(policy.time) if one.kind is ir.Kind.SET}
     return name in sets
 
 
@@ -115,12 +172,35 @@ class _Named:
         self.upper = self.lower.upper()
         self.scope = NameScope({f"{self.lower}_{part}" for part in _OWN})
         self.scope.taken |= {f"{self.upper}_{part}" for part in _OWN_CAPITALS}
+        if policy.time is not None:
+            self.scope.taken |= {f"{self.lower}_{part}" for part in _OWN_TIMED}
+            self.scope.taken |= {f"{self.upper}_{part}" for part in _OWN_CAPITALS_TIMED}
+            for name in ways_of(policy.time):
+                self.scope.give(f"{self.lower}_{name.replace('.', '_', 1)}")
         for name in texts:
             self.scope.give(f"{self.lower}_classify_{name}")
 
     def all(self) -> Iterator[tuple[str, int]]:
         """Every constant with its value."""
+        yield from self.of_all()
+        if self.policy.time is not None:
+            yield from self.of_time(self.policy.time)
+
+    def of_time(self, time: ir.Time) -> Iterator[tuple[str, int]]:
+        """Members of what samples carry and of cells; the bytes of a saved state."""
+        for _, name, one in carried(time):
+            yield from self.members(name, one)
+        scopes = scopes_of(time)
+        for scope in scopes:
+            for cell in scope.cells:
+                if cell.field.kind is ir.Kind.ENUM:
+                    yield from self.members(scope.variable(cell), cell.field)
+        yield f"{self.upper}_STATE_BYTES", STATE_HEAD + state_bytes(scopes)
+
+    def of_all(self) -> Iterator[tuple[str, int]]:
+        """The constants that every policy has, of one over time with one rule more."""
         rules = [*(rule.id for rule in self.policy.rules), DEFAULT_RULE, INVALID_REQUEST]
+        rules += [] if self.policy.time is None else [CLOCK_FAULT_RULE]
         assumptions = [str(number) for number in range(len(self.policy.assumptions))]
         yield from self.group("decision", "", [effect.word for effect in ir.Effect])
         yield from self.group("rule", "rule", rules)
@@ -130,10 +210,14 @@ class _Named:
         yield from self.group("duty", "do", [do.action for do in self.duties()])
         yield from self.group("remedy", "remedy", [*self.remedies().values()])
         for name, one in self.fields():
-            if one.kind is ir.Kind.ENUM:
-                yield from self.group(f"{name}_member", name, one.members)
-            elif one.kind is ir.Kind.SET:
-                yield from ((self.name(name, m), 1 << bit) for bit, m in enumerate(one.members))
+            yield from self.members(name, one)
+
+    def members(self, name: str, one: ir.Field) -> Iterator[tuple[str, int]]:
+        """The members of an enumeration or of a set."""
+        if one.kind is ir.Kind.ENUM:
+            yield from self.group(f"{name}_member", name, one.members)
+        elif one.kind is ir.Kind.SET:
+            yield from ((self.name(name, m), 1 << bit) for bit, m in enumerate(one.members))
 
     def group(
         self, tag: str, kind: str, names: Iterable[str], first: int = 0

@@ -11,28 +11,29 @@ Pointers that are NULL are settled here, all seven ways: nothing is read through
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
 from typing import Any, Final
 
 from pycparser import c_ast, c_parser
 
-from govlang.compiler.ir import Effect
 from govlang.native.errors import ArtefactError
 from govlang.verifier.translation import machine
 from govlang.verifier.translation.c_comments import member_comments
 from govlang.verifier.translation.c_header import Header, parameters, read_header, signature
-from govlang.verifier.translation.c_lift import lift
-from govlang.verifier.translation.c_names import Asked, Documented, Named, Text, named
+from govlang.verifier.translation.c_lift import KEEP, KIND, lift
+from govlang.verifier.translation.c_names import Asked, Documented, DocumentedTime, Named, named
 from govlang.verifier.translation.c_parse import Parsed, check_plain, odd, parse, place, same_tree
 from govlang.verifier.translation.c_preprocess import plain
+from govlang.verifier.translation.c_saving import check_saving
 from govlang.verifier.translation.c_scan import Texts, read_scan
 from govlang.verifier.translation.c_scope import File
+from govlang.verifier.translation.c_steps import operations
+from govlang.verifier.translation.c_ways import check_null, read_ways, signatures, stored
+from govlang.verifier.translation.edge_time import NOW, TIME_MAX
 
 __all__ = ["Documented", "read_c"]
-
-NULL_POINTER: Final = -2
 
 
 def read_c(header: str | bytes, source: str | bytes, documented: Asked = None) -> machine.Artefact:
@@ -68,44 +69,101 @@ def _read(header_text: str, source_text: str, documented: Asked) -> machine.Arte
     if f'"{header.policy}.h"' not in behind.includes or "<stdint.h>" not in before.includes:
         raise ArtefactError("line 1", "the source or the header does not include what it needs")
     names = named(header, documented)
-    _check_interface(header, names.texts.values())
+    _check_interface(header, names)
     functions = _functions(header, parsed)
     order = {name: number for number, name in enumerate(functions)}
-    file = File(header, functions, order, names.cells, parsed.arrays)
-    decide = lift(file, f"{header.policy}_decide", frozenset())
-    _check_commit(header, functions)
+    kept = names.time.kept if names.time is not None else []
+    widths = {one.name: one.width for one in kept}
+    file = File(header, functions, order, names.cells, parsed.arrays, widths)
+    found, called = _step(file) if names.time is None else _steps(file, names, names.time)
     texts = Texts(header, names, parsed.arrays)
     scans = {
         name: read_scan(texts, name, functions[text.classify]) for name, text in names.texts.items()
     }
-    used = {*header.functions, *decide.called, *texts.used}
+    used = {*header.functions, *called, *texts.used}
     for name in (*functions, *parsed.arrays):
         if name not in used:
             raise ArtefactError("line 1", f"nothing uses `{name}`")
-    found = _artefact(file, names, decide.function, scans)
-    return replace(found, comments=member_comments(before, header, names))
+    return replace(found, scans=scans, comments=member_comments(before, header, names))
+
+
+def _step(file: File) -> tuple[machine.Artefact, frozenset[str]]:
+    """A policy over single requests but for its texts, and what its step uses."""
+    decide = lift(file, f"{file.header.policy}_decide", frozenset())
+    _check_commit(file.header, file.functions)
+    found = _artefact(file, decide.function)
+    steps = operations(decide.function) + _CALL + len(file.header.structs)
+    return replace(found, null=_on_null(file, found.cells), steps=steps), decide.called
+
+
+_CALL: Final = 4
+"""The calls into the step and its returns; beside them each pointer is held against NULL."""
+
+
+def _steps(
+    file: File, names: Named, time: DocumentedTime
+) -> tuple[machine.Artefact, frozenset[str]]:
+    """The same of a policy over time."""
+    cells = _artefact(file, _NOTHING).cells
+    step = read_ways(file, names, time, cells)
+    called = check_saving(file.header, names, time, file.functions)
+    decide = replace(step.time.step, initial=dict.fromkeys((KIND, KEEP), 0))
+    found = _artefact(file, decide, time)
+    steps = operations(decide) + _CALL + len(file.header.structs)
+    found = replace(found, null=step.null, time=step.time, functions=step.functions, steps=steps)
+    return found, step.used | called
+
+
+_NOTHING: Final = machine.Function({}, {}, ())
 
 
 def _artefact(
-    file: File, names: Named, decide: machine.Function, scans: Mapping[str, machine.Scan]
+    file: File, decide: machine.Function, time: DocumentedTime | None = None
 ) -> machine.Artefact:
+    """The variables and cells of a header, and what it says of them."""
     variables, unset, cells = {}, {}, {}
+    members: dict[str, tuple[str, str]] = {}
     unsigned: set[str] = set()
-    for (role, name), documented in names.cells.items():
+    for (role, name), documented in file.cells.items():
         member = file.header.structs[role][name]
         assert member.type is not None
+        width = file.widths.get(documented, member.type.width)
         if role == "outcome":
-            words = [""] if member.count is None else [f".{n}" for n in range(member.count)]
-            own = {f"{documented}{word}": member.type.width for word in words}
+            words = [("", "")]
+            if member.count is not None:
+                words = [(f".{n}", f"[{n}]") for n in range(member.count)]
+            own = {f"{documented}{word}": width for word, _ in words}
             cells.update(own)
+            members |= {f"{documented}{word}": (role, f"{name}{index}") for word, index in words}
         else:
-            own = {documented: member.type.width}
+            own = {documented: width}
             variables.update(own)
+            members[documented] = role, name
             unset[documented] = file.header.unset[role][name]
-        unsigned.update(() if member.type.signed else own)
+        is_unsigned = not member.type.signed and member.storage is None
+        unsigned.update(own if is_unsigned else ())
     constants = {name: value.lo for name, value in file.header.constants.items()}
-    found = machine.Artefact(variables, unset, cells, decide, scans, constants)
-    return replace(found, null=_on_null(file, cells), unsigned=frozenset(unsigned))
+    if time is not None:
+        variables, unset = _with_now(variables, unset, time)
+    return machine.Artefact(
+        variables,
+        unset,
+        cells,
+        decide,
+        {},
+        constants,
+        unsigned=frozenset(unsigned),
+        members=members,
+    )
+
+
+def _with_now(
+    variables: Mapping[str, int], unset: Mapping[str, int], time: DocumentedTime
+) -> tuple[dict[str, int], dict[str, int]]:
+    """The time of a sample stands before what samples bring; a host gives it as an argument, so it is never unset."""
+    behind = {*time.sample, *(one.name for one in time.kept)}
+    first = {name: width for name, width in variables.items() if name not in behind}
+    return {**first, NOW: 64, **variables}, {**unset, NOW: TIME_MAX + 1}
 
 
 # --- the files -------------------------------------------------------------------------------------
@@ -158,18 +216,22 @@ def _check_int(header: Header, node: Any) -> None:
     header.declare(place(node), name)
 
 
-def _check_interface(header: Header, texts: Iterable[Text]) -> None:
+def _check_interface(header: Header, named: Named) -> None:
     """The functions are the documented ones, and take what they should."""
     policy = header.policy
-    roles = [role for role in ("request", "params") if role in header.structs]
-    taken = [*(f"const {policy}_{role}_t *" for role in roles), f"{policy}_outcome_t *"]
-    step = f"int32_t({', '.join(taken)})"
     scan = f"int32_t({policy}_request_t *, const uint8_t *, uint32_t)"
-    wanted = {f"{policy}_decide": step, f"{policy}_commit": step}
-    wanted |= {text.classify: scan for text in texts}
+    wanted = _steps_of(header) if named.time is None else signatures(header, named, named.time)
+    wanted |= {text.classify: scan for text in named.texts.values()}
     for name in {**wanted, **header.functions}:
         if wanted.get(name) != header.functions.get(name):
             raise ArtefactError("header line 1", f"`{name}` is not declared as documented")
+
+
+def _steps_of(header: Header) -> dict[str, str]:
+    policy = header.policy
+    roles = [role for role in ("request", "params") if role in header.structs]
+    taken = [*(f"const {policy}_{role}_t *" for role in roles), f"{policy}_outcome_t *"]
+    return dict.fromkeys((f"{policy}_decide", f"{policy}_commit"), f"int32_t({', '.join(taken)})")
 
 
 # --- null pointers and commit ----------------------------------------------------------------------
@@ -182,33 +244,12 @@ def _on_null(file: File, cells: Mapping[str, int]) -> dict[str, int]:
     found: list[dict[str, int]] = []
     for count in range(1, len(roles) + 1):
         for nulls in combinations(roles, count):
-            body = lift(file, name, frozenset(nulls)).function.body
-            stored = _stored(body, nulls)
-            found += [] if "outcome" in nulls else [stored]
-    wanted = {"out.decision": int(Effect.DENY)}
-    if any(one != found[0] for one in found) or set(found[0]) != set(cells):
+            left = stored(lift(file, name, frozenset(nulls)).function.body, nulls)
+            found += [] if "outcome" in nulls else [left]
+    if any(one != found[0] for one in found):
         raise odd(file.functions[name], "a null pointer leaves the outcome unfinished")
-    if found[0] | wanted != found[0]:
-        raise odd(file.functions[name], "a null pointer is not answered with deny")
+    check_null(file.functions[name], found[0], cells)
     return found[0]
-
-
-def _stored(body: Sequence[machine.Statement], nulls: Sequence[str]) -> dict[str, int]:
-    """What is stored where pointers are null: constants, and then -2 is given."""
-    found: dict[str, int] = {}
-    for statement in body[:-1]:
-        match statement:
-            case machine.Store(name=name, value=machine.Const(value=value)):
-                found[name] = value
-            case machine.Set(value=machine.Const()):
-                continue
-            case _:
-                raise ArtefactError(statement.at, f"this is done although {nulls[0]} is NULL")
-    match body[-1]:
-        case machine.Return(value=machine.Const(value=value)) if value == NULL_POINTER:
-            return found
-        case last:
-            raise ArtefactError(last.at, f"not -2 is given although {nulls[0]} is NULL")
 
 
 def _check_commit(header: Header, functions: Mapping[str, Any]) -> None:

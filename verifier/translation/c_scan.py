@@ -4,8 +4,7 @@ In: the function, the arrays, the names of the text.  Out: `machine.Scan`.
 
 What always holds: the function is the documented text with other names and constants; the arrays have
 the sizes that make every index of it lie inside, whatever the text and its length; first values are
-those of the header.  The text is given back as a pattern: names that begin with `L$` stand for locals,
-`A$` for arrays, `C$` for constants, and are the same thing wherever they are.
+those of the header (`c_pattern.py` says how a text is held against the documented one).
 """
 
 from __future__ import annotations
@@ -14,16 +13,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pycparser import c_ast, c_parser
-
 from govlang.native.errors import ArtefactError
-from govlang.verifier.translation.c_header import Header, constant
+from govlang.verifier.translation.c_header import Header
 from govlang.verifier.translation.c_names import Named, Text
-from govlang.verifier.translation.c_parse import PRELUDE, Array, odd, place
+from govlang.verifier.translation.c_parse import Array, odd, place
+from govlang.verifier.translation.c_pattern import Pattern, documented
+from govlang.verifier.translation.c_steps import scan_operations
 from govlang.verifier.translation.c_types import Type
 from govlang.verifier.translation.machine import Automaton, Scan
 
 SHIFT_MAX: Final = 16
+_ARGUMENTS: Final = ("request", "text", "length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ def read_scan(texts: Texts, name: str, node: Any) -> Scan:
     pairs = [tuple(cell.split(".")[1:]) for cell in members if cell.startswith("same.")]
     others = [b if a == name else a for a, b in pairs if name in (a, b)]
     wanted = _Wanted(texts, name, text, members, columns, others)
-    found = _Found(texts)
+    found = _Found(texts.header, "the scan of a text", texts=texts)
     found.match(wanted.function(), node)
-    found.check_names(node)
+    found.check_names(node, _ARGUMENTS)
     return wanted.scan(found, node)
 
 
@@ -69,8 +69,7 @@ class _Wanted:
 
     def function(self) -> Any:
         """The tree of the documented function."""
-        types = f"typedef int {self.texts.header.policy}_request_t;"
-        return c_parser.CParser().parse(f"{PRELUDE}{types}{''.join(self.lines())}").ext[-1]
+        return documented(self.texts.header, "".join(self.lines()))
 
     def lines(self) -> list[str]:
         """Its text; the statements of columns and pairs are repeated for each."""
@@ -135,57 +134,15 @@ class _Wanted:
                 raise odd(node, f"`{cell}` is unset to something else than at first")
         names = [f"s{number}" for number in range(len(self.columns))]
         columns = tuple(found.automaton(one, node) for one in names)
-        return Scan(self.name, longest, found.automaton("v", node), columns, tuple(self.others))
+        validity, others = found.automaton("v", node), tuple(self.others)
+        return Scan(self.name, longest, validity, columns, others, *scan_operations(node))
 
 
 @dataclass(slots=True)
-class _Found:
+class _Found(Pattern):
     """What the names of the pattern stand for."""
 
-    texts: Texts
-    names: dict[str, str] = field(default_factory=dict)
-    constants: dict[str, int] = field(default_factory=dict)
-
-    def match(self, wanted: Any, node: Any) -> None:
-        """Holds a tree against the pattern, part by part."""
-        if isinstance(wanted, c_ast.ID) and wanted.name.startswith("C$"):
-            self.constant(wanted.name, node)
-            return
-        if type(wanted) is not type(node):
-            raise odd(node, "this is not the scan of a text")
-        for slot in wanted.__slots__[:-2]:
-            self.part(getattr(wanted, slot), getattr(node, slot), node)
-
-    def part(self, wanted: Any, found: Any, node: Any) -> None:
-        """Holds an attribute or children of a node against those of the pattern."""
-        match wanted, found:
-            case (c_ast.Node(), c_ast.Node()):
-                self.match(wanted, found)
-            case (list(), list()) if len(wanted) == len(found):
-                for one, other in zip(wanted, found, strict=True):
-                    self.part(one, other, node)
-            case (str(), str()) if wanted[:2] in ("L$", "A$"):
-                if self.names.setdefault(wanted, found) != found:
-                    raise odd(node, f"`{found}` stands where `{self.names[wanted]}` does")
-            case (str(), str()) if wanted.lower() == found.lower() and wanted[:1].isdigit():
-                return
-            case _ if wanted != found:
-                raise odd(node, "this is not the scan of a text")
-
-    def constant(self, name: str, node: Any) -> None:
-        """A constant, of the type that the pattern's place has."""
-        value = constant(node, self.texts.header.constants)
-        is_signed = name.startswith("C$unset") or name.endswith("_shift")
-        type_ = Type.INT32 if is_signed else Type.UINT32
-        if value.type is not type_ or self.constants.setdefault(name, value.lo) != value.lo:
-            raise odd(node, "a constant of another type or value")
-
-    def check_names(self, node: Any) -> None:
-        """Locals have names of their own, which hide nothing."""
-        own = [found for name, found in self.names.items() if name.startswith("L$")]
-        hidden = {*self.texts.header.names, "request", "text", "length", "NULL"}
-        if len({*own}) < len(own) or hidden & {*own}:
-            raise odd(node, "a local whose name means something else already")
+    texts: Texts = field(kw_only=True)
 
     def automaton(self, name: str, node: Any) -> Automaton:
         """The arrays of an automaton, whose sizes keep every index inside."""

@@ -17,11 +17,11 @@ from typing import Any, Final
 from pycparser import c_ast
 
 from govlang.verifier.translation import machine
-from govlang.verifier.translation.c_header import Header, parameters
+from govlang.verifier.translation.c_header import SCOPES, Header, parameters
 from govlang.verifier.translation.c_operators import behind
 from govlang.verifier.translation.c_parse import Array, odd, place, type_text
 from govlang.verifier.translation.c_preprocess import KEYWORDS, STANDARD
-from govlang.verifier.translation.c_types import OddError, Type, Value, unknown
+from govlang.verifier.translation.c_types import OddError, Type, Value, guarded, known, unknown
 from govlang.verifier.translation.c_values import TYPES, convert_at, evaluate
 
 STATEMENTS_MAX: Final = 400_000
@@ -30,9 +30,13 @@ STATEMENTS_MAX: Final = 400_000
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """A name of one of the function's three pointers."""
+    """A name of one of the function's pointers; behind `next_` the state is written."""
 
     role: str
+
+
+NEXT: Final = "next_"
+DEADLINE: Final = "deadline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ Names = ChainMap[str, Binding]
 class File:
     """What a function may refer to.
 
-    `functions` in the order of the text; `cells` give the documented name of every member of a role.
+    `functions` in the order of the text; `cells` give the documented name of every member of a role; `widths`
+    the bits of the variables of the state.
     """
 
     header: Header
@@ -66,6 +71,7 @@ class File:
     order: Mapping[str, int]
     cells: Mapping[tuple[str, str], str]
     arrays: Mapping[str, Array]
+    widths: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -74,11 +80,15 @@ class State:
 
     file: File
     nulls: frozenset[str]
+    given: Mapping[str, machine.Expr] = field(default_factory=dict)
+    """Of pointers that may be NULL, by role, when they are none; of what some of them point to, by its name."""
     locals: dict[str, int] = field(default_factory=dict)
     stack: list[str] = field(default_factory=list)
     called: set[str] = field(default_factory=set)
     """The functions that are called, and the arrays that are read."""
     statements: int = 0
+    has_stored: bool = False
+    """Whether the state was stored, which the pointers to it may see."""
 
     def new_local(self, name: str, type_: Type) -> str:
         """A local of the machine, with a name of its own."""
@@ -88,6 +98,13 @@ class State:
             found = f"{name}.{number}"
         self.locals[found] = type_.width
         return found
+
+    def through(self, pointer: str, value: Value) -> Value:
+        """A value that is read or written through a pointer: undefined where it is NULL."""
+        given = self.given.get(pointer)
+        if given is None:
+            return value
+        return replace(value, expr=guarded(given, value.expr), total=False, size=value.size + 5)
 
     def count(self) -> None:
         """One more statement or call."""
@@ -156,10 +173,16 @@ class Scope:
             case None:
                 return self.state.file.header.constants.get(name)
 
-    def null(self, name: str) -> bool | None:
+    def null(self, name: str) -> Value | None:
         """Whether a pointer is null; None if the name is no pointer."""
         binding = self.names.get(name)
-        return binding.role in self.state.nulls if isinstance(binding, Pointer) else None
+        if not isinstance(binding, Pointer):
+            return None
+        given = self.state.given.get(binding.role)
+        if given is None:
+            return known(Type.INT32, int(binding.role in self.state.nulls))
+        expr = machine.Compared(machine.Test.EQ, 32, given, machine.Const(32, 0))
+        return Value(Type.INT32, expr, 0, 1, size=2)
 
     def role(self, pointer: str) -> str:
         """What a pointer points to; it is not null."""
@@ -181,10 +204,28 @@ class Scope:
     def member(self, pointer: str, name: str) -> Value:
         """The value of a variable."""
         role, file = self.role(pointer), self.state.file
-        found, cell = file.header.structs[role].get(name), file.cells.get((role, name))
+        found, cell = file.header.structs.get(role, {}).get(name), file.cells.get((role, name))
         if role == "outcome" or found is None or found.type is None or cell is None:
             raise OddError(f"`{pointer}->{name}` has no value that may be read")
-        return unknown(found.type, machine.Cell(found.type.width, cell))
+        if found.storage is not None:
+            raise OddError(f"`{pointer}->{name}` is read otherwise than into a local of its width")
+        value = unknown(found.type, machine.Cell(found.type.width, cell))
+        return self.state.through(cell if cell in self.state.given else role, value)
+
+    def kept(self, pointer: str, name: str) -> Value | None:
+        """The value of a variable of the state, in its width; None if it is none."""
+        binding, file = self.names.get(pointer), self.state.file
+        if not isinstance(binding, Pointer) or binding.role not in SCOPES:
+            return None
+        role = self.role(pointer)
+        found, cell = file.header.structs[role].get(name), file.cells.get((role, name))
+        if found is None or found.storage is None or cell is None:
+            raise OddError(f"`{pointer}->{name}` has no value that may be read")
+        if self.state.has_stored:
+            raise OddError(f"`{pointer}->{name}` is read behind a store of the state")
+        width, storage = file.widths[cell], found.storage
+        type_ = Type.INT64 if width == 64 else Type.INT32
+        return Value(type_, machine.Cell(width, cell), storage.least, storage.greatest)
 
     def call(self, name: str, arguments: Sequence[Any]) -> Value:
         """A call inside an expression: of a function that is one `return`."""
@@ -246,11 +287,15 @@ class Scope:
 
 
 def pointed(header: Header, node: Any, text: str) -> str:
-    """What a parameter points to, by its type; only the outcome is written."""
+    """What a parameter points to, by its type; only the outcome, the state and a deadline are written."""
     for role in header.structs:
         const = "" if role == "outcome" else "const "
         if text == f"{const}{header.policy}_{role}_t *":
             return role
+        if role in SCOPES and text == f"{header.policy}_{role}_t *":
+            return f"{NEXT}{role}"
+    if "state" in header.structs and text == "int64_t *":
+        return DEADLINE
     raise odd(node, f"the type `{text}` of a parameter")
 
 

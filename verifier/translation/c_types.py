@@ -12,7 +12,7 @@ value is undefined (C lets the compiler choose; we take no choice); nothing is e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -71,6 +71,32 @@ class Type(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """The type of a member of the state, which may have fewer bits than what it is read into."""
+
+    bits: int
+    signed: bool
+
+    @property
+    def least(self) -> int:
+        """Its least value."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def greatest(self) -> int:
+        """Its greatest value."""
+        return (1 << (self.bits - self.signed)) - 1
+
+    def __str__(self) -> str:
+        return f"{'' if self.signed else 'u'}int{self.bits}_t"
+
+
+STORAGES: Final = {
+    str(one): one for bits in (8, 16, 32, 64) for one in (Storage(bits, True), Storage(bits, False))
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """An expression of C: its type, its pattern, and bounds of its value that hold by its form."""
 
@@ -123,6 +149,29 @@ def convert(value: Value, to: Type) -> Value:
     return checked(Value(to, expr, lo, hi, False, total, size))
 
 
+def stored(value: Value, to: Storage, width: int) -> Value:
+    """A value as a member of the state takes it, in the width of its variable; one that does not fit is undefined.
+
+    C would let an unsigned member wrap; no member of ours has to.
+
+    Raises:
+        OddError: the value depends on the width of `int`.
+    """
+    kept = convert(value, Type.INT32 if value.type is Type.INT32 else Type.INT64)
+    own = Type.INT64 if width == 64 else Type.INT32
+    lo, hi = max(kept.lo, to.least), min(kept.hi, to.greatest)
+    found = replace(kept, type=own, expr=resized(kept, own), lo=lo, hi=hi, size=kept.size + 1)
+    if (lo, hi) == (kept.lo, kept.hi):
+        return found
+    bits = kept.type.width
+    ends = (
+        Compared(Test.GE_S, bits, kept.expr, Const(bits, max(to.least, kept.type.least))),
+        Compared(Test.LE_S, bits, kept.expr, Const(bits, min(to.greatest, kept.type.greatest))),
+    )
+    expr = guarded(Select(32, *ends, Const(32, 0)), found.expr)
+    return checked(replace(found, expr=expr, total=False, size=3 * kept.size + 8))
+
+
 def resized(value: Value, to: Type) -> Expr:
     """The pattern in the width of the type."""
     if value.type.width == to.width:
@@ -142,11 +191,17 @@ def _fits(value: Value, to: Type) -> Expr:
     return Select(32, above, below, Const(32, 0))
 
 
+UNDEFINED: Final = {
+    width: Binary(Op.ADD, width, Const(width, (1 << (width - 1)) - 1), Const(width, 1), exact=True)
+    for width in (32, 64)
+}
+"""What nobody may evaluate, by width: these very objects stand behind conditions that a reader put there."""
+
+
 def guarded(condition: Expr, then: Expr) -> Expr:
     """`then` if the condition holds; else undefined."""
     width = _width(then)
-    most = Const(width, (1 << (width - 1)) - 1)
-    return Select(width, condition, then, Binary(Op.ADD, width, most, Const(width, 1), exact=True))
+    return Select(width, condition, then, UNDEFINED[width])
 
 
 def _width(expr: Expr) -> int:

@@ -41,8 +41,8 @@ class Meaning(Protocol):
     def name(self, name: str) -> Value | None:
         """The value of a local or a constant."""
 
-    def null(self, name: str) -> bool | None:
-        """Whether a pointer is null here; None if the name is no pointer."""
+    def null(self, name: str) -> Value | None:
+        """Whether a pointer is null here, 0 or 1; None if the name is no pointer."""
 
     def member(self, pointer: str, name: str) -> Value:
         """The value of a member of what a pointer points to."""
@@ -147,7 +147,7 @@ def _unary(op: str, expr: Any, meaning: Meaning) -> Value:
     if op == "!" and isinstance(expr, c_ast.ID):
         null = meaning.null(expr.name)
         if null is not None:
-            return known(Type.INT32, int(null))
+            return null
     made = {
         "!": operators.negation,
         "~": operators.complement,
@@ -168,7 +168,7 @@ def _null_test(node: Any, meaning: Meaning) -> Value | None:
             null = meaning.null(name)
             if null is None:
                 raise OddError(f"`{name}` is no pointer here")
-            return known(Type.INT32, int(null == (node.op == "==")))
+            return null if node.op == "==" else operators.negation(null)
         case _:
             return None
 

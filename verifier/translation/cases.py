@@ -16,7 +16,6 @@ from govlang.verifier.translation.deadline import NEVER, Deadline
 from govlang.verifier.translation.edge_interface import Interface, Variable
 from govlang.verifier.translation.integers import const
 from govlang.verifier.translation.paths import FREE, Path
-from govlang.verifier.translation.spans import full
 from govlang.verifier.translation.tree import Domain, Spans, Tree, minus
 from govlang.verifier.translation.words import Words
 
@@ -59,7 +58,7 @@ def _present(one: Variable, domain: Domain) -> Tree:
 
 def _free(one: Variable) -> Spans | None:
     """Whatever a variable can hold."""
-    return None if one.is_set else (full(one.width),)
+    return None if one.is_set else one.whole
 
 
 def _case(
@@ -124,7 +123,7 @@ def invalid_case(
         for i, v in enumerate(interface.variables)
     ]
     if not one.is_set:
-        own[number] = minus((full(one.width),), one.domain)
+        own[number] = minus(one.whole, one.domain)
         return _case(interface, own, bits, number, deadline, kind) if own[number] else None
     case = _case(interface, own, bits, number, deadline, kind)
     strange = case.words.domain.any_of(number, (1 << one.width) - (1 << _members(one)))

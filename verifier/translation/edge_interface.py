@@ -10,7 +10,7 @@ against each other at every build.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -29,6 +29,7 @@ from govlang.verifier.translation.edge_time import (
 )
 from govlang.verifier.translation.machine import Artefact
 from govlang.verifier.translation.source import conditions_read
+from govlang.verifier.translation.spans import full
 from govlang.verifier.translation.tree import Spans, unite
 
 _WORD: Final = 32
@@ -60,6 +61,8 @@ class Variable:
     """The kind of the samples that bring it, where not all do."""
     beside: Spans = ()
     """Values of its domain beside that of the column."""
+    room: Spans = ()
+    """What it can hold at all, where an artefact has fewer bits for it than its width."""
 
     @property
     def domain(self) -> Spans:
@@ -74,6 +77,11 @@ class Variable:
     def refusal(self) -> int:
         """The answer where it is the first one outside its domain."""
         return DAMAGED if self.home is Home.STATE else -1
+
+    @property
+    def whole(self) -> Spans:
+        """Whatever it can hold."""
+        return self.room or (full(self.width),)
 
     @property
     def is_set(self) -> bool:
@@ -112,6 +120,12 @@ class Interface:
     remedy_values: tuple[Computed, ...]
     scopes: tuple[Scope, ...] = ()
     """What a board keeps, of a policy over time."""
+
+    def within(self, room: Mapping[str, tuple[int, int]]) -> Interface:
+        """The same where some variables can hold less than their width."""
+        own = {name: (span,) for name, span in room.items()}
+        listed = tuple(replace(one, room=own.get(one.name, ())) for one in self.variables)
+        return replace(self, variables=listed)
 
     def number(self, name: str) -> int:
         """The number of a variable; KeyError if there is none."""

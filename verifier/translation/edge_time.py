@@ -21,6 +21,9 @@ UNKNOWN: Final = ir.INT64_MAX
 STATE: Final = "state"
 SHARED: Final = "shared"
 
+STATE_HEAD: Final = 32
+"""The bytes of a saved state in front of its scopes."""
+
 DAMAGED: Final = -3
 UNCALLED: Final = -4
 

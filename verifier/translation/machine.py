@@ -227,7 +227,7 @@ class Scan:
     columns: tuple[Automaton, ...]
     pairs: tuple[str, ...]
     steps: int = 0
-    """Instructions on the longest way through it (WebAssembly only) …"""
+    """Instructions (WebAssembly) or operations (C) on the longest way through it …"""
     steps_each: int = 0
     """… and how many more a byte of the text."""
 
@@ -247,6 +247,12 @@ class Timed:
     next_deadline: Function
     state: tuple[str, ...]
     ways: tuple[str, ...]
+    answers_only: bool = False
+    """A sample that is no request has no outcome, only an answer (C)."""
+    room: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """What each variable of the state can hold, where that is less than its width (C)."""
+    carrying: frozenset[int] = frozenset()
+    """The kinds of samples that bring variables (C)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,12 +271,21 @@ class Artefact:
     constants: Mapping[str, int]
     schema: bytes = b""
     steps: int = 0
-    """Instructions on the longest way through `decide` (WebAssembly only)."""
+    """Instructions (WebAssembly) or operations (C, `c_steps.py`) on the longest way through `commit`."""
     null: Mapping[str, int] = field(default_factory=dict)
     """What every cell holds after a null pointer, where -2 is given (C only)."""
     unsigned: frozenset[str] = frozenset()
     """Variables and cells whose type has no sign (C only)."""
     comments: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """The comment behind each member and constant of the header, and its line (C only)."""
+    members: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """The struct (`request`, `state` …) and the member of each variable and cell, words as elements (C only)."""
+    functions: Mapping[str, str] = field(default_factory=dict)
+    """What `decide`, `commit`, `tick` and the ways of events and signals are called (C over time only)."""
     time: Timed | None = None
     """Of a policy over time; `decide` is the step then, as a question."""
+
+    @property
+    def room(self) -> Mapping[str, tuple[int, int]]:
+        """What variables can hold, where that is less than their width."""
+        return {} if self.time is None else self.time.room

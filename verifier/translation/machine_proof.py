@@ -100,7 +100,7 @@ def artefact_interface(policy: ir.Policy, artefact: Artefact) -> Interface:
         for scan in artefact.scans.values()
         for k, automaton in enumerate(scan.columns)
     }
-    return edge_interface(policy, class_counts(artefact.scans), empty)
+    return edge_interface(policy, class_counts(artefact.scans), empty).within(artefact.room)
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ def time_member(
         members: list[tuple[str, Any, Any]] = [
             ("initial", number(cell.initial), 0),
             ("cap", cap, None),
-            ("freshness", _is_freshness(time, cell), False),
+            ("freshness", is_freshness(time, cell), False),
         ]
         return own | {"bytes": cell.bytes} | unless(members)
 
@@ -92,7 +92,7 @@ def state_definition(policy: ir.Policy, time: ir.Time, scopes: Sequence[Scope]) 
     return hashlib.sha256(rfc8785.dumps([policy.name, time.key, cells])).hexdigest()[:16]
 
 
-def _is_freshness(time: ir.Time, cell: ir.Cell) -> bool:
+def is_freshness(time: ir.Time, cell: ir.Cell) -> bool:
     """The cell grows, has updates, and each of them sets it to 0 at every sample of one signal."""
     own = [update for update in time.updates if update.cell == cell.name]
     signals = [

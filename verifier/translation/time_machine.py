@@ -76,6 +76,11 @@ class TimedProof(TimedAsking):
         given = {time.kind: way.kind, time.keep: int(way.writes)}
         return replace(time.step, initial={**time.step.initial, **given})
 
+    def _left(self, way: Way, cells: dict[str, int]) -> dict[str, int]:
+        """The outcome that a sample leaves, if there is one."""
+        assert self.artefact.time is not None
+        return {} if self.artefact.time.answers_only and way.kind != ir.REQUEST else cells
+
     def _count(self, name: str, count: int = 1) -> None:
         self.counts[name] = self.counts.get(name, 0) + count
 
@@ -92,7 +97,7 @@ class TimedProof(TimedAsking):
             if case is None:
                 continue
             self._count("refusals")
-            answer = one.refusal, refused(self.policy, self.interface, number)[1]
+            answer = one.refusal, self._left(way, refused(self.policy, self.interface, number)[1])
             if self.differing(case, Plain(case.words), case.start, step, answer):
                 self._fail("refusals", f"`{one.name}` at `{way.name}`")
 
@@ -205,7 +210,7 @@ class TimedProof(TimedAsking):
         plan.grow(start.simplified(fault, domain))
         called = self._called(way, plan)
         uncalled = start.narrowed(start.simplified(domain.neg(called), domain), domain)
-        cells = refused(self.policy, self.interface, NOBODY)[1]
+        cells = self._left(way, refused(self.policy, self.interface, NOBODY)[1])
         if uncalled is not None and not self._answers(case, uncalled, step, (UNCALLED, cells)):
             self._fail("permits", f"`{way.name}`")
         taken = start.narrowed(start.simplified(called, domain), domain)

@@ -134,7 +134,9 @@ def _cost(worst: dict[str, Any]) -> str:
         return f"{fixed} + {per_byte} × text bytes" if per_byte else str(fixed)
 
     said = f"{bound(worst['steps'], worst['steps_per_byte'])} steps a decision"
-    if worst["instructions"] is None:
-        return said
-    inside = bound(worst["instructions"], worst["instructions_per_byte"])
-    return f"{said} ({inside} instructions of WebAssembly)"
+    inside = [
+        f"{bound(worst[word], worst[f'{word}_per_byte'])} {word} of {language}"
+        for word, language in (("instructions", "WebAssembly"), ("operations", "C"))
+        if worst[word] is not None
+    ]
+    return f"{said} ({', '.join(inside)})" if inside else said

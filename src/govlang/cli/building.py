@@ -13,43 +13,30 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
-from govlang.cli.compiled import (
-    EDGE_RULES_MAX,
-    HEADER,
-    MODULE,
-    SOURCE,
-    Compiled,
-    compile_edge,
-    compile_module,
-    compile_policy,
-    over_time,
-)
+from govlang.cli.compiled import HEADER, MODULE, SOURCE, Compiled, compile_policy
+from govlang.cli.edge_building import check_emits, cost, edge_parts, with_edge
 from govlang.cli.formats.exact_json import json_text
-from govlang.cli.formats.findings import Finding, Report, error_of
+from govlang.cli.formats.findings import Report
 from govlang.cli.merged import merged_source, read_program
 from govlang.cli.tiers import only_tier
-from govlang.cli.translation import KIND, prove_edge, prove_table
+from govlang.cli.translation import prove_table
 from govlang.cli.verification import verified
 from govlang.compiler.bundle import Contents, bundle_bytes, state
 from govlang.compiler.checked import Checked
 from govlang.compiler.imports import Program
-from govlang.compiler.ir import SHARED, Policy, Time
+from govlang.compiler.ir import Policy
 from govlang.compiler.lower import lower_policy
 from govlang.dsl.diagnostics import GovError
 from govlang.native import layout
 from govlang.native.errors import CodedError
 from govlang.native.files import write_whole
-from govlang.native.manifest import Accepted, Cost, NoLooser, Proof
-from govlang.native.table import Table
+from govlang.native.manifest import Accepted, NoLooser, Proof
 
 if TYPE_CHECKING:
     from govlang.verifier.report import Options
 
 VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 """A version that can stand in the name of a file, on any system."""
-
-REQUESTS_ONLY: Final = ("c", "jsonlogic", "smt2")
-"""Artefacts of policies without rules over time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +67,14 @@ def build(
     Raises:
         GovError: the source cannot be used.
         CodedError: the key, the tier, the version or the older policy cannot be used; GOV715 there is no such
-            artefact of a policy over time.
+            artefact of a policy over time · GOV716 no board keeps what it remembers.
     """
     start = perf_counter()
     program = read_program(path)
     checked = lower_policy(program)
     policy = checked.policy if tier is None else only_tier(checked.policy, tier)
     stem = _stem(policy, tier)
-    _check_emits(policy, emits)
+    check_emits(policy, emits)
     whole = compile_policy(checked.policy)
     compiled = whole if tier is None else compile_policy(policy)
     report = verified(checked, options, compiled=whole)
@@ -95,10 +82,8 @@ def build(
         report |= {"proved": _proved_of(replace(checked, policy=policy), options, compiled)}
     report, no_looser = _held_against(against, report, policy, compiled, options)
     report = prove_table(report, policy, compiled.table, compiled.snapshot, options)
-    edge = _edge(policy, compiled, emits)
-    if not edge or policy.time is not None:
-        report |= {"findings": [*report["findings"], _left_out(policy)]}
-    report, edge = _with_edge(report, policy, edge, compiled, options, emits)
+    edge = edge_parts(policy, compiled, emits)
+    report, edge = with_edge(report, policy, edge, compiled, options, emits)
     bundle = b""
     if report["status"] == "proved":
         source = merged_source(program, checked.policy)
@@ -122,106 +107,6 @@ def _held_against(
     old = open_subject(older)
     difference = compared(old, policy, compiled.table, options, no_looser=True)
     return with_difference(report, difference), claim(difference)
-
-
-def _with_edge(
-    report: Report,
-    policy: Policy,
-    edge: dict[str, bytes],
-    compiled: Compiled,
-    options: Options,
-    emits: tuple[str, ...],
-) -> tuple[Report, dict[str, bytes]]:
-    """The report with the proofs for the edge; what nobody asked for is left out where it is undecided."""
-    proved = prove_edge(report, policy, edge, compiled.snapshot, options, table=compiled.table)
-    asked = bool({"c", "wasm"} & set(emits))
-    if asked or (report["status"], proved["status"]) != ("proved", "undecided"):
-        return proved, edge
-    message = (
-        "the bundle holds no C and no WebAssembly: it is undecided whether they mean the policy"
-    )
-    help_line = "name them with `--emit c,wasm` to see what is undecided, or raise `--timeout`"
-    left_out = error_of("GOV309", KIND, message, help_line) | {"severity": "warning"}
-    return report | {"findings": [*report["findings"], left_out], "ms": proved["ms"]}, {}
-
-
-def _check_emits(policy: Policy, emits: tuple[str, ...]) -> None:
-    """Whether a policy has the artefacts that are asked for.
-
-    Raises:
-        CodedError: GOV715 the policy has rules over time, which they cannot say yet.
-    """
-    unable = [name for name in emits if name in REQUESTS_ONLY]
-    if policy.time is not None and unable:
-        raise over_time(policy, f"`--emit {unable[0]}`")
-
-
-def _edge(policy: Policy, compiled: Compiled, emits: tuple[str, ...]) -> dict[str, bytes]:
-    """The parts for boards and browsers, if the policy is not too large for them or they are asked for."""
-    if policy.time is not None:
-        return _timed_edge(policy, policy.time, compiled, emits)
-    small = len(policy.rules) <= EDGE_RULES_MAX
-    wanted = {MODULE: small or "wasm" in emits, SOURCE: small or "c" in emits}
-    if not any(wanted.values()):
-        return {}
-    wanted[HEADER] = wanted[SOURCE]
-    parts = compile_edge(policy, compiled.snapshot)
-    return {name: part for name, part in parts.items() if wanted[name]}
-
-
-def _timed_edge(
-    policy: Policy, time: Time, compiled: Compiled, emits: tuple[str, ...]
-) -> dict[str, bytes]:
-    """The module of a policy over time, if a board can keep what it remembers.
-
-    Raises:
-        CodedError: GOV716 it is asked for, and no board can.
-    """
-    fields, asked = _elsewhere(time), "wasm" in emits
-    if asked and fields:
-        message = f"`{policy.name}` keeps state per {fields}, a board only that of one key"
-        raise CodedError("GOV716", message, "decide this in the service (`gov build --emit table`)")
-    if fields or (len(policy.rules) > EDGE_RULES_MAX and not asked):
-        return {}
-    return {MODULE: compile_module(policy, compiled.snapshot)}
-
-
-def _elsewhere(time: Time) -> str:
-    """The fields of which a policy keeps cells each, beside its key; empty if there are none."""
-    found = {cell.scope for cell in time.cells} - {SHARED, time.key or SHARED}
-    return ", ".join(f"`{one}`" for one in sorted(found))
-
-
-def _left_out(policy: Policy) -> Finding:
-    """Why a bundle lacks C or WebAssembly; a large policy gets them only on demand."""
-    if policy.time is not None:
-        return _left_out_over_time(policy, policy.time)
-    return _too_large(policy)
-
-
-def _too_large(policy: Policy) -> Finding:
-    message = (
-        f"the bundle holds no C and no WebAssembly: {len(policy.rules)} rules are more than "
-        f"{EDGE_RULES_MAX}"
-    )
-    help_line = "name them with `--emit c,wasm` if a board is to run this policy"
-    return error_of("GOV313", KIND, message, help_line) | {"severity": "note"}
-
-
-def _left_out_over_time(policy: Policy, time: Time) -> Finding:
-    fields = _elsewhere(time)
-    if fields:
-        message = (
-            f"the bundle holds no C and no WebAssembly: the policy keeps state per {fields}, a board "
-            "only that of one key"
-        )
-        help_line = "decide with the table, or keep that state by the policy's key"
-        return error_of("GOV716", KIND, message, help_line) | {"severity": "note"}
-    if len(policy.rules) > EDGE_RULES_MAX:
-        return _too_large(policy)
-    message = "the bundle holds no C: that of rules over time has no proof yet"
-    help_line = "a board can run the module of the bundle"
-    return error_of("GOV715", KIND, message, help_line) | {"severity": "note"}
 
 
 def _stem(policy: Policy, tier: str | None) -> str:
@@ -273,30 +158,8 @@ def _contents(
         ),
         no_looser=no_looser,
         tier=tier,
-        worst_case=cost(compiled, edge),
+        worst_case=cost(policy, compiled, edge),
         others=edge,
-    )
-
-
-def cost(compiled: Compiled, edge: Mapping[str, bytes]) -> Cost:
-    """The worst case of one decision: steps of the table, instructions of the module."""
-    structure = compiled.structure
-    fixed = structure.worst_nodes + structure.worst_lookups
-    engine = Table(compiled.table)
-    if engine.schema.memory is not None:  # with the updates of a sample
-        fixed = engine.steps
-    table = Cost(steps=fixed, steps_per_byte=structure.text_columns)
-    if MODULE not in edge:
-        return table
-    from govlang.verifier.translation.wasm_read import read_wasm
-
-    module = read_wasm(edge[MODULE])
-    scans = module.scans.values()
-    return table.model_copy(
-        update={
-            "instructions": module.steps + sum(scan.steps for scan in scans),
-            "instructions_per_byte": max((scan.steps_each for scan in scans), default=0),
-        }
     )
 
 
@@ -311,7 +174,7 @@ def _told(
         "snapshot": compiled.snapshot,
         "verification": report,
         "structure": asdict(compiled.structure),
-        "worst_case": cost(compiled, edge).model_dump(),
+        "worst_case": cost(policy, compiled, edge).model_dump(),
         "state": [one.model_dump() for one in kept],
         "state_bytes": sum(one.bytes for one in kept),
         "bytes": {

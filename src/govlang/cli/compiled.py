@@ -61,21 +61,12 @@ SOURCE: Final = "policy.c"
 HEADER: Final = "policy.h"
 
 
-def compile_module(policy: ir.Policy, snapshot_name: str) -> bytes:
-    """The module of a policy over time.
+def compile_edge(policy: ir.Policy, snapshot_name: str) -> dict[str, bytes]:
+    """The parts of a bundle that boards and browsers take: the module, the C file and its header.
 
     Raises:
-        BoardError: GOV716 it remembers what a board has no place for.
+        BoardError: GOV716 the policy remembers what a board has no place for.
     """
-    from govlang.compiler.steps import build_program
-    from govlang.compiler.wasm import wasm_module
-
-    classes = classify_fields(policy)
-    return wasm_module(build_program(policy, classes), classes, snapshot_name)
-
-
-def compile_edge(policy: ir.Policy, snapshot_name: str) -> dict[str, bytes]:
-    """The parts of a bundle that boards and browsers take: the module, the C file and its header."""
     from govlang.compiler.c_source import c_files
     from govlang.compiler.edge_automata import text_scans
     from govlang.compiler.steps import build_program

@@ -16,6 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from govlang.cli.timed_c import TimedC
+
 if TYPE_CHECKING:
     from govlang.verifier.translation.machine import Artefact
 
@@ -41,12 +43,16 @@ def wasm_engine(module: bytes, artefact: Artefact) -> tuple[Run, TimedRun] | Non
     return one.run, one.take
 
 
-def c_engine(name: str, header: str, source: str, artefact: Artefact) -> Run | None:
-    """Runs a C file as the machine's C compiler builds it, if there is one."""
+def c_engine(
+    name: str, header: str, source: str, artefact: Artefact
+) -> tuple[Run | None, TimedRun | None]:
+    """Runs a C file as the machine's C compiler builds it, if there is one; over time any of its functions."""
     compiler = shutil.which("cc")
     if compiler is None:
-        return None
-    return _Library(compiler, name, header, source, artefact).run
+        return None, None
+    if artefact.time is not None:
+        return None, TimedC(compiler, name, header, source, artefact).take
+    return _Library(compiler, name, header, source, artefact).run, None
 
 
 class _Module:

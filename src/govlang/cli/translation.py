@@ -136,8 +136,8 @@ def _decoded(
         header, source = parts.get(HEADER, b""), parts[SOURCE]
         with _part(SOURCE, HEADER):
             file = read_c_of(policy, header, source)
-        engine = c_engine(policy.name, header.decode(), source.decode(), file)
-        found.append(("C", file, engine, None))
+        run, take = c_engine(policy.name, header.decode(), source.decode(), file)
+        found.append(("C", file, run, take))
     return found
 
 
