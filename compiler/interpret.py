@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final, assert_never
 
 from govlang.compiler import ir
@@ -82,10 +83,15 @@ class Environment:
         values: Mapping[str, Value],
         decision: Effect | None = None,
     ) -> None:
-        self.fields = {field.name: field for field in policy.fields}
+        self._policy = policy
         self.params = params
         self.values = values
         self.decision = decision
+
+    @cached_property
+    def fields(self) -> dict[str, ir.Field]:
+        """The fields of a request, for what is absent and for patterns."""
+        return {field.name: field for field in self._policy.fields}
 
     def value(self, name: str) -> Value:
         """The value of a field; what absent reads as if it has none."""
