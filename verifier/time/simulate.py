@@ -104,7 +104,7 @@ class Simulation:
                 cells = sources(self.time, ir.fields_read(rule.condition))
                 self._aims.append(_aim(self.time, cells, boxes, tested, rule.id))
         self._aim = whole
-        self._silent: set[str] = set()
+        self.silent: set[str] = set()
         self._machines = [c.name for c in self.time.cells if c.field.members and c.cap is None]
 
     def _conditions(self) -> Iterator[ir.BoolExpr]:
@@ -133,7 +133,7 @@ class Simulation:
         work = WORK_MAX if len(self.policy.rules) > FEW else FEW_WORK_MAX
         left = min(TOTAL_MAX + 10 * max(self._aims[0].often), work // cost)
         enough = left - LEAST
-        self._silent = {rule.id for rule in self.policy.rules}
+        self.silent = {rule.id for rule in self.policy.rules}
         new: dict[tuple[Value | None, ...], list[Reached]] = {}
         met: set[Shown] = set()
         while left > 0:
@@ -149,8 +149,8 @@ class Simulation:
                     if len(reached.samples) < LONG_MAX:
                         states = tuple(reached.values.get(name) for name in self._machines)
                         new.setdefault(states, []).append(reached)
-                self._silent.discard(shown[1])
-                if left <= (0 if self._silent else enough):
+                self.silent.discard(shown[1])
+                if left <= (0 if self.silent else enough):
                     return
 
     def _shown(self, reached: Reached) -> Shown:
@@ -163,7 +163,7 @@ class Simulation:
 
     def _choose(self) -> Aim:
         """What a history aims at: mostly a rule that has not decided yet."""
-        silent = [aim for aim in self._aims if aim.rule in self._silent]
+        silent = [aim for aim in self._aims if aim.rule in self.silent]
         return self.rng.choice(silent if silent and self.rng.random() < DIRECTED else self._aims)
 
     def _history(self, start: Reached | None) -> Iterator[Reached]:

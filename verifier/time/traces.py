@@ -49,6 +49,10 @@ class Reached(Point):
         last = self.outcomes[-1]
         return None if last is None else last.decision
 
+    def as_chance(self) -> Reached:
+        """The same, as of random samples."""
+        return replace(self, by_chance=True)
+
 
 def run(policy: ir.Policy, params: Mapping[str, int], samples: Sequence[Sample]) -> Reached | None:
     """The samples on the reference step; None if one of them is not taken, or is no valid request."""
