@@ -24,7 +24,7 @@ from govlang.verifier.time.traces import Reached, Sample, run
 WORK_MAX: Final = 20_000
 """Cells and updates that are computed for one rule."""
 
-SAMPLES_MAX: Final = 150
+SAMPLES_MAX: Final = 500
 """Samples that are tried for one rule."""
 
 

@@ -130,6 +130,8 @@ class TimeContext(Context):
     """The policy as it was given; witnesses are run on it."""
 
     rerun: Rerun | None = field(default=None, kw_only=True)
+    judges_rules: bool = field(default=True, kw_only=True)
+    """Whether the rules are judged in this context, so that one history for each is worth its price."""
 
     def __post_init__(self) -> None:
         time = self.remembering.time
@@ -146,9 +148,10 @@ class TimeContext(Context):
         texts = _texts_told_apart(self.judge)
         self._simulation = Simulation(self.remembering, columns, boxes, texts=texts)
         self.met = list(self._simulation.run())
-        outcomes = [one.outcomes[-1] for one in self.met]
-        known = {one.rule_id for one in outcomes if one is not None and len(one.matched) == 1}
-        self.met += decided_alone(self.remembering, columns, boxes, known, texts)
+        if self.judges_rules:
+            outcomes = [one.outcomes[-1] for one in self.met]
+            known = {one.rule_id for one in outcomes if one is not None and len(one.matched) == 1}
+            self.met += decided_alone(self.remembering, columns, boxes, known, texts)
         self.encoder = Encoder(columns)
         self.explorer = Pool(self.remembering, self.judge, self.reached, self.met)
 
