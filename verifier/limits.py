@@ -65,6 +65,13 @@ class Solvers:
         self._count(solver)
         return verdict
 
+    def why_open(self, solver: Any) -> str:
+        """Why the last question to a solver has no answer."""
+        reason = str(solver.reason_unknown())
+        if reason in {"canceled", "timeout", "max. resource limit exceeded"}:
+            return f"the solver reached its limit of {self.timeout_s:g} s of work"
+        return f"the solver gave up: {reason}"
+
     def _count(self, solver: Any) -> None:
         found = solver.statistics()
         if "rlimit count" in found.keys():  # noqa: SIM118  # no mapping

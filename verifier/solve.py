@@ -136,7 +136,7 @@ class Session:
         if verdict == z3.unsat:
             return Open(UNFOUND) if skipped else Absent()
         if verdict != z3.sat:
-            return Open(f"the solver gave up: {self._solver.reason_unknown()}")
+            return Open(self.solvers.why_open(self._solver))
         model = self._solver.model()
         point = realise(self.encoder, model, search=False)
         if isinstance(point, Unsearched) and not skipped:
@@ -174,7 +174,7 @@ class Session:
             self._solver.add(*terms)
             verdict = self.check(self._solver)
             if verdict == z3.unknown:
-                return Open(f"the solver gave up: {self._solver.reason_unknown()}")
+                return Open(self.solvers.why_open(self._solver))
             return bool(verdict == z3.sat)
         finally:
             self._solver.pop()

@@ -33,8 +33,9 @@ from govlang.verifier.time.alone import decided_alone
 from govlang.verifier.time.flat import with_update_texts
 from govlang.verifier.time.invariants import Known, find_invariants
 from govlang.verifier.time.pattern import Pattern
+from govlang.verifier.time.reachable import Reachable
 from govlang.verifier.time.repetition import Repetition
-from govlang.verifier.time.search import SHORT, Reachable, Search
+from govlang.verifier.time.search import SHORT, Search
 from govlang.verifier.time.simulate import Simulation
 from govlang.verifier.time.traces import Reached, Sample, run, shortened
 
