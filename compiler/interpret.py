@@ -131,16 +131,17 @@ class Environment:
     def holds(self, condition: ir.BoolExpr) -> bool:
         """Whether a condition is true."""
         match condition:
-            case ir.BoolConst(value=value):
-                return value
+            case ir.InRanges(name=name, ranges=ranges):
+                own = self.number(name)
+                return any(lo <= own <= hi for lo, hi in ranges)
+            case ir.And(operands=operands):
+                return all(map(self.holds, operands))
+            case ir.Or(operands=operands):
+                return any(map(self.holds, operands))
             case ir.Not(operand=operand):
                 return not self.holds(operand)
-            case ir.And(operands=operands):
-                return all(self.holds(operand) for operand in operands)
-            case ir.Or(operands=operands):
-                return any(self.holds(operand) for operand in operands)
-            case ir.InRanges(name=name, ranges=ranges):
-                return any(lo <= self.number(name) <= hi for lo, hi in ranges)
+            case ir.BoolConst(value=value):
+                return value
             case ir.Compare(op=op, left=left, right=right):
                 return compare(op, self.evaluate(left), self.evaluate(right))
             case ir.SetTest(name=name, op=op, mask=mask):

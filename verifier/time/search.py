@@ -41,7 +41,7 @@ LONG: Final = 130
 PLACES_MAX: Final = 30
 """Reached states from which longer histories go on."""
 
-PLACES_SHARE: Final = 0.2
+PLACES_SHARE: Final = 0.06
 """The part of what one question may cost that is spent on reaching places beside those of random histories."""
 
 WAY_SHARE: Final = 0.02
