@@ -98,8 +98,8 @@ class Search:
                 if found is not None:
                     return Found(found)
         if most > len(SHORT):
-            found = next(filter(shows, self.often()), None)
-            found = found or self._from_places(asked, shows, due)
+            found = self._from_places(asked, shows, due)
+            found = found or next(filter(shows, self.often()), None)
             found = found or self._back(asked, shows, due)
             if found is not None:
                 return Found(found)
