@@ -40,7 +40,7 @@ HERE: Final = Path(__file__).parent
 JS: Final = HERE / "js"
 NODE_STREAM: Final = 4_000
 TURNS: Final = 60
-DRONE: Final = HERE.parent / "examples" / "drone_fleet.gov"
+DRONE: Final = HERE.parent / "examples" / "stateless" / "drone_fleet.gov"
 SNAPSHOT: Final = "sha256:" + "0" * 64
 COLUMNS: Final = ("battery", "payload", "cpu_load", "wind", "altitude", "zone", "approved")
 FLAGS: Final = ("-std=c99", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared")

@@ -207,7 +207,7 @@ def edge(figures: Figures) -> list[Verdict]:
             for kind in ("cells", "text", "overlap")
             for rules in EDGE_SIZES
         ),
-        most("`policy.wasm` of examples/drone_fleet.gov", size, 2_048, "bytes"),
+        most("`policy.wasm` of examples/stateless/drone_fleet.gov", size, 2_048, "bytes"),
     ]
 
 

@@ -82,8 +82,9 @@ FINDINGS: Final[dict[str, Page]] = {
     "GOV308": Page(
         "a change that makes the policy looser",
         "On the request that is shown the new policy answers with a looser effect, a larger limit, "
-        "fewer roles or actions, a longer `expires` or a shorter `retry` than the old one. Without a "
-        "request: a declaration changed so that requests of the two versions cannot be compared.",
+        "fewer roles or actions, a longer `expires` or a shorter `retry` than the old one; over time, behind the "
+        "samples that are shown. Without a request: a declaration changed so that requests or histories of the "
+        "two versions cannot be compared.",
         "gov verify NEW --against OLD --no-looser, where NEW allows up to 6 kg and OLD up to 5 kg",
         "Tighten the new policy; leave out `--no-looser` if the change is meant.",
     ),

@@ -60,7 +60,8 @@ BUNDLES: dict[str, Page] = {
     ),
     "GOV411": Page(
         "a parameter that does not fit",
-        "The policy declares no parameter of this name, or the value is outside of its range or grid.",
+        "The policy declares no parameter of this name, or the value is outside of its range or grid; or `capacity` is "
+        "no number of keys that there is room for.",
         "Policy.load(path, params={'cap': 99})",
         "Give a value of the declared range, in the declared unit.",
     ),
@@ -107,15 +108,24 @@ BUNDLES: dict[str, Page] = {
     "GOV418": Page(
         "no room for another key",
         "A policy remembers a fixed number of keys and forgets one only when nothing is remembered of it. The store is "
-        "full: requests of new keys are denied by `state_full`, events of new keys are not taken in.",
+        "full: requests of new keys are denied by `state_full`, events of new keys are not taken in. A module "
+        "keeps one key, and takes no saved state of another.",
         "Policy.load(bundle, capacity=2), and an event of a third key",
-        "Load the policy with a larger `capacity`.",
+        "Load the policy with a larger `capacity`, and a module for each key.",
     ),
     "GOV419": Page(
         "a state that cannot be restored",
-        "The bytes are no state, the state of another policy, cut off or damaged. Nothing was restored.",
+        "The bytes are no state, the state of another policy, cut off or damaged; or they are a module's, which do not "
+        "say whose they are, and no `key` says it. Nothing was restored.",
         "policy.restore(blob[:-1])",
-        "Give the bytes that `save` of this policy, or of another version of it, has returned.",
+        "Give the bytes that `save` of this policy, or of another version of it, has returned; to a module with "
+        "their `key`.",
+    ),
+    "GOV420": Page(
+        "nothing is remembered by this name",
+        "The policy has no such cell, keeps nothing by such a field, or no request could have the key.",
+        'policy.remembered("allowed.age", 5)',
+        "`gov explain --state` lists what is remembered; a key is a text.",
     ),
 }
 
@@ -317,8 +327,7 @@ COMMAND: dict[str, Page] = {
         "rules over time where only rules over single requests are built yet",
         "A policy with cells (`gov explain --state` lists them) is checked, proved, built into a bundle with its "
         "table and, if a board can keep the cells, its module, and run by `gov test` and `gov decide`. C, "
-        "SMT-LIB and comparisons with another version are for policies without. So is JSON-Logic, which reads one "
-        "request and keeps nothing.",
+        "SMT-LIB is for policies without. So is JSON-Logic, which reads one request and keeps nothing.",
         "gov build p.gov -o out --emit c, where p.gov has `rule r when restart within 5 min deny`",
         "Leave out what is named; a board can run the module (`--emit wasm`), or its host computes the fact and "
         "passes it in as a field `from runtime`.",

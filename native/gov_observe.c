@@ -79,7 +79,7 @@ static int read_time(const decider *self, PyObject *step, reading *r) {
     PyObject *raw = part_of(self, step, GOV_PART_AT, r);
     if (!raw) return absent(VALID);
     gov_asked how = {1, 0, 0};
-    const int status = raw == Py_None ? VALID : PyLong_CheckExact(raw) ? gov_read_time(raw, &how) : INVALID;
+    const int status = PyLong_CheckExact(raw) ? gov_read_time(raw, &how) : INVALID;
     r->has_time = how.has_time;
     r->sample.at_ms = how.at_ms;
     Py_DECREF(raw);
@@ -138,7 +138,7 @@ static int read_type(const decider *self, PyObject *step, reading *r) {
         r->sample.kind = GOV_TICK;
         PyObject *tick = part_of(self, step, GOV_PART_TICK, r);
         Py_XDECREF(tick);
-        return tick ? VALID : absent(INVALID);
+        return tick == Py_True ? VALID : tick ? INVALID : absent(INVALID);
     }
     const int status = find_type(self, name, is_signal, r);
     Py_DECREF(name);

@@ -222,12 +222,20 @@ def _in_range(column: Column, steps: int, raw: Any) -> int:
 
 def _plain(raw: Any) -> Any:
     """An object that stands for an integer (`__index__`, as NumPy's) as one; anything else as it is."""
-    if isinstance(raw, int | float | Decimal | str) or not hasattr(type(raw), "__index__"):
+    if isinstance(raw, int | float | Decimal | str):
         return raw
+    found = integer(raw)
+    return raw if found is None else found
+
+
+def integer(raw: Any) -> int | None:
+    """An integer, or what stands for one (`__index__`, as NumPy's); None: it is none, or a truth value."""
+    if isinstance(raw, bool) or not hasattr(type(raw), "__index__"):
+        return None
     try:
         return operator.index(raw)
     except TypeError:  # one that only sometimes is an integer, as NumPy's arrays
-        return raw
+        return None
 
 
 def _read_integer(column: Column, raw: Any) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from govlang.native._table import ffi, lib
 from govlang.native.errors import TableError
-from govlang.native.request import APPROVED
+from govlang.native.request import APPROVED, integer
 from govlang.runtime.clock import clock_fields
 from govlang.runtime.columns import Array, packed, read_column, unfit
 from govlang.runtime.decision import DECISIONS, Decision
@@ -102,7 +102,7 @@ def decide_columns(
     rows = _row_count([*given.values(), *hosted.values()])
     clock = {}
     if policy.time_zone is not None and now_ms is not None:
-        clock = clock_fields(policy.fields, policy.time_zone, now_ms)
+        clock = clock_fields(policy.fields, policy.time_zone, _time(now_ms))
     hosted = {name: _constant(value, rows) for name, value in clock.items()} | hosted
     inputs = [read_column(one, given, hosted) for one in policy.fields]
     structs = ffi.new("gov_input[]", [packed(one) for one in inputs] or 1)
@@ -120,6 +120,17 @@ def decide_columns(
     if status != 0:
         raise MemoryError
     return BatchOutcome(policy, decisions, rules)
+
+
+def _time(now_ms: Any) -> int:
+    at_ms = integer(now_ms)
+    if at_ms is not None:
+        return at_ms
+    raise TableError(
+        "GOV412",
+        "`now_ms` must be a whole number of milliseconds since 1970",
+        help="give one time for all rows",
+    )
 
 
 def _by_name(columns: Columns) -> dict[str, Any]:

@@ -19,26 +19,35 @@ from pathlib import Path
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
-from govlang.native.container import BUNDLE_BYTES_MAX
-from govlang.native.errors import ArtefactError, BundleError, CodedError, TableError
+from govlang.native.errors import ArtefactError, TableError
 from govlang.native.layout import TIME_MAX, UNKNOWN
-from govlang.native.request import InvalidFieldError, read_request, read_value
-from govlang.runtime.bundle import Bundle, check_signer, read_bundle
+from govlang.native.request import InvalidFieldError, integer, read_request
+from govlang.runtime.bundle import Bundle
 from govlang.runtime.clock import clock_fields, why_unread
 from govlang.runtime.decision import DECISIONS, Decision, as_json
 from govlang.runtime.edge_engine import Engine, export_name, scanned
-from govlang.runtime.edge_memory import DEADLINE, NOW, TAKEN, UNCALLED, read_step, restored, save
+from govlang.runtime.edge_memory import (
+    DEADLINE,
+    NOW,
+    TAKEN,
+    UNCALLED,
+    check_owner,
+    no_room,
+    read_step,
+    restored,
+    save,
+    why_no_key,
+)
 from govlang.runtime.edge_outcome import Answer, gather
 from govlang.runtime.edge_schema import TEXT_KINDS, EdgeSchema, read_schema
 from govlang.runtime.edge_schema_time import EdgeTime
+from govlang.runtime.edge_source import PART, module_of, opened
 from govlang.runtime.json_request import DuplicateKeyError, read_json
 from govlang.runtime.memory import clock_ms
 from govlang.runtime.obligations import Obligation
 from govlang.runtime.parameters import read_params
 from govlang.runtime.trace import unusable
 
-_PART: Final = "policy.wasm"
-_WASM: Final = b"\0asm"
 _DEFAULT: Final = "default"
 _INVALID: Final = "invalid_request"
 _CLOCK: Final = "clock_fault"
@@ -109,13 +118,13 @@ class EdgePolicy:
         Raises:
             CodedError: the file cannot be read or does not add up.
         """
-        opened = _opened(source, public_key)
-        module = _module_of(opened) if isinstance(opened, Bundle) else opened
+        found = opened(source, public_key)
+        module = module_of(found) if isinstance(found, Bundle) else found
         policy = cls(module, params, key=key)
-        if isinstance(opened, Bundle):
+        if isinstance(found, Bundle):
             schema = policy.schema
             named = (schema.policy, schema.version, schema.snapshot)
-            opened.check_part(_PART, "module", named)
+            found.check_part(PART, "module", named)
         return policy
 
     def decide(
@@ -144,11 +153,13 @@ class EdgePolicy:
     def _asked(self, function: str, request: Any, now_ms: int | None, runtime: Any) -> EdgeOutcome:
         over_time = self.schema.time is not None
         reads_clock = over_time or self.schema.time_zone is not None
-        wrong = _misgiven(request, runtime, now_ms if reads_clock else None)
+        at_ms = integer(now_ms)
+        is_time = not reads_clock or now_ms is None or at_ms is not None
+        wrong = _misgiven(request, runtime, is_time=is_time)
         if wrong is not None:
             return self._refused(wrong)
         with self._lock:
-            now = clock_ms() if over_time and now_ms is None else now_ms
+            now = clock_ms() if over_time and at_ms is None else at_ms
             if over_time and now is not None and abs(now) > TIME_MAX:
                 return self._refused("`now_ms` lies beyond what can be counted")
             given = dict(runtime or {})
@@ -191,14 +202,12 @@ class EdgePolicy:
         if time is None:
             raise unusable("the policy remembers nothing")
         read = read_step(time, step)
-        self._check_key(time, read.key)
+        wrong = why_no_key(time, self.schema.fields, read.key)
+        if wrong is not None:
+            raise unusable(wrong)
         with self._lock:
             if self._is_other(read.key):
-                raise TableError(
-                    "GOV418",
-                    f"`{read.function.partition('.')[2] or 'tick'}` is about a key for which there is no room",
-                    "a module keeps one key: load one for each",
-                )
+                raise no_room(f"`{read.function.partition('.')[2] or 'tick'}`")
             for name, value in read.variables.items():
                 self._engine.write(name, value)
             self._engine.write(NOW, clock_ms() if read.at_ms is None else read.at_ms)
@@ -221,32 +230,33 @@ class EdgePolicy:
             return save(self.schema.time, self._engine, now) if self.schema.time else b""
 
     def restore(
-        self, blob: bytes, *, downtime_ms: int | None = None, now_ms: int | None = None
+        self,
+        blob: bytes,
+        *,
+        key: str | None = None,
+        downtime_ms: int | None = None,
+        now_ms: int | None = None,
     ) -> None:
         """Go on from what `save` gave, of this policy or of a version whose cells mean the same.
 
-        `downtime_ms`: how long ago that was.  Where nobody knows, the next sample is a clock fault and no signal is
-        fresh.
+        `key`: whose state it is, which the bytes do not say; from now on the module is that key's.  It must be given
+        where the policy has a key.  `downtime_ms`: how long ago that was.  Where nobody knows, the next sample is a
+        clock fault and no signal is fresh.
 
         Raises:
-            TableError: GOV419, it is the state of another policy or does not add up; nothing has changed then.
+            TableError: GOV418 the module keeps the state of another key · GOV419 it is the state of another policy or
+                does not add up, or nobody says whose it is.  Nothing has changed then.
         """
         if self.schema.time is None:
             return
+        check_owner(self.schema.time, self.schema.fields, key)
         with self._lock:
+            if self._is_other(key):
+                raise no_room("the saved state")
             now = clock_ms() if now_ms is None else now_ms
             for name, value in restored(self.schema.time, blob, now, downtime_ms).items():
                 self._engine.write(name, value)
-
-    def _check_key(self, time: EdgeTime, key: str | None) -> None:
-        """Refuse a key that no request could have."""
-        if key is None:
-            return
-        column = next(one for one in self.schema.fields if one.name == time.key)
-        try:
-            read_value(column, key)
-        except InvalidFieldError as error:
-            raise unusable(f"the key {error}") from None
+            self._key = key
 
     def _is_other(self, key: str | None) -> bool:
         """Whether a sample is about another key than that whose state the module keeps."""
@@ -266,16 +276,35 @@ class EdgePolicy:
         now_ms: int | None = None,
         runtime: Mapping[str, Any] | None = None,
     ) -> EdgeOutcome:
-        """The outcome of a request in JSON; decimals are taken exactly, a key given twice is invalid.
+        """The outcome of a request in JSON, a question; decimals are taken exactly, a key given twice is invalid.
 
         Raises:
             JsonError: GOV413, the text is not JSON.
         """
+        return self._asked_in_json("decide", request, now_ms, runtime)
+
+    def commit_json(
+        self,
+        request: str | bytes | bytearray | memoryview,
+        *,
+        now_ms: int | None = None,
+        runtime: Mapping[str, Any] | None = None,
+    ) -> EdgeOutcome:
+        """The same of a request that is carried out if it may: a policy over time remembers it.
+
+        Raises:
+            JsonError: GOV413, the text is not JSON; nothing has changed then.
+        """
+        return self._asked_in_json("commit", request, now_ms, runtime)
+
+    def _asked_in_json(
+        self, function: str, request: Any, now_ms: int | None, runtime: Any
+    ) -> EdgeOutcome:
         try:
             read = read_json(request)
         except DuplicateKeyError as error:
             return self._refused(str(error))
-        return self.decide(read, now_ms=now_ms, runtime=runtime)
+        return self._asked(function, read, now_ms, runtime)
 
     def _decided(self, function: str, values: Mapping[str, int | str]) -> EdgeOutcome:
         """The module's answer; the lock is held."""
@@ -328,46 +357,15 @@ class EdgePolicy:
         return EdgeOutcome(Decision.DENY, rule_id, reason, (), self.schema.snapshot)
 
 
-def _misgiven(request: Any, runtime: Any, now_ms: Any) -> str | None:
+def _misgiven(request: Any, runtime: Any, *, is_time: bool) -> str | None:
     """What is wrong with what a host gives, before a field of it is read."""
     if not isinstance(request, Mapping):
         return "the request must be an object"
     if runtime is not None and not isinstance(runtime, Mapping):
         return "the host's part must be an object"
-    if now_ms is not None and type(now_ms) is not int:
+    if not is_time:
         return "`now_ms` must be a whole number of milliseconds since 1970"
     return None
-
-
-# --- where a module comes from -------------------------------------------------------------------
-
-
-def _opened(source: str | Path | bytes | Bundle, public_key: bytes | None) -> Bundle | bytes:
-    """The bundle, or the bytes of a bare module."""
-    if isinstance(source, Bundle):
-        if public_key is not None:
-            check_signer(source.parts, public_key)
-        return source
-    data = source if isinstance(source, bytes) else _file(source)
-    if public_key is None and data.startswith(_WASM):
-        return data
-    return read_bundle(data, public_key=public_key)
-
-
-def _file(path: str | Path) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(BUNDLE_BYTES_MAX + 1)
-    except OSError as error:
-        why = (error.strerror or "cannot be read").lower()
-        raise CodedError("GOV400", f"`{path}`: {why}", "give a .wasm or a .govb file") from None
-
-
-def _module_of(bundle: Bundle) -> bytes:
-    module = bundle.parts.get(_PART)
-    if module is None:
-        raise BundleError("GOV404", _PART, "is not in this bundle", "build it with `--emit wasm`")
-    return module
 
 
 def _check_zone(name: str | None) -> None:

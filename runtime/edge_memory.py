@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from govlang.native.errors import TableError
 from govlang.native.layout import NEVER, TIME_MAX, UNKNOWN
-from govlang.native.request import InvalidFieldError, read_request
+from govlang.native.request import Declared, InvalidFieldError, read_request, read_value
 from govlang.runtime.edge_schema_time import STATE_HEAD, EdgeSample, EdgeTime
 from govlang.runtime.memory import whole
-from govlang.runtime.trace import check_step, unusable
+from govlang.runtime.trace import kind_of, time_of, undeclared, unusable
 
 if TYPE_CHECKING:
     from govlang.runtime.edge_engine import Engine
@@ -55,20 +55,14 @@ def read_step(time: EdgeTime, step: Mapping[str, Any]) -> Reading:
     Raises:
         TableError: GOV415, no such step, or a value that does not fit.
     """
-    check_step(step)
-    at_ms = step.get("at_ms")
-    if at_ms is not None and (type(at_ms) is not int or abs(at_ms) > TIME_MAX):
-        raise unusable("`at_ms` must be a whole number of milliseconds")
+    kind, at_ms = kind_of(step), time_of(step)
     key = _key(time, step.get("key"))
-    match step:
-        case {"event": str(name)}:
-            sample, values = _sample(time, name, is_event=True), step.get("fields", {})
-        case {"signal": str(name), "value": value}:
-            sample, values = _sample(time, name, is_event=False), {name: value}
-        case {"tick": _}:
-            return Reading("tick", {}, at_ms, key)
-        case _:
-            raise unusable("the step is neither an event, nor a signal, nor a tick")
+    if kind == "request":
+        raise unusable("a request is no step that is observed")
+    if kind == "tick":
+        return Reading("tick", {}, at_ms, key)
+    sample = _sample(time, step[kind], is_event=kind == "event")
+    values = step.get("fields", {}) if kind == "event" else {sample.name: step["value"]}
     if (time.key is not None and not sample.is_shared) != (key is not None):
         raise unusable(f"`{sample.name}` " + ("lacks its key" if key is None else "has no key"))
     if not isinstance(values, Mapping):
@@ -95,14 +89,60 @@ def _key(time: EdgeTime, key: Any) -> str | None:
     return key
 
 
+def why_no_key(time: EdgeTime, fields: Sequence[Declared], key: str | None) -> str | None:
+    """Why no request could have a key; None if one could."""
+    if key is None:
+        return None
+    column = next(one for one in fields if one.name == time.key)
+    try:
+        read_value(column, key)
+    except InvalidFieldError as error:
+        return f"the key {error}"
+    return None
+
+
+def no_room(named: str) -> TableError:
+    """Something is about another key than that whose state the module keeps."""
+    return TableError(
+        "GOV418",
+        f"{named} is about a key for which there is no room",
+        "a module keeps one key: load one for each",
+    )
+
+
 def _sample(time: EdgeTime, name: str, *, is_event: bool) -> EdgeSample:
     for one in time.samples:
         if one.name == name and one.is_event is is_event:
             return one
-    raise unusable(f"the policy declares no {'event' if is_event else 'signal'} `{name}`")
+    raise undeclared("event" if is_event else "signal", name)
 
 
 # --- the state as bytes --------------------------------------------------------------------------
+
+
+def check_owner(time: EdgeTime, fields: Sequence[Declared], key: Any) -> None:
+    """Refuse a saved state that is not said to be somebody's: its bytes hold no key.
+
+    Raises:
+        TableError: GOV419, no key is given or none that a request could have, or the policy has none.
+    """
+    wrong: str | None
+    if time.key is None:
+        wrong = None if key is None else "the policy has no key"
+    elif key is None:
+        wrong = f"its bytes do not say whose it is, give the `{time.key}` that it was saved for as `key`"
+    else:
+        wrong = why_no_key(time, fields, key) if isinstance(key, str) else "the key must be a text"
+    if wrong is not None:
+        raise _useless(wrong)
+
+
+def _useless(why: object) -> TableError:
+    return TableError(
+        "GOV419",
+        f"the saved state cannot be used: {why}",
+        "go on without it, or from another one",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +173,7 @@ def save(time: EdgeTime, engine: Engine, now_ms: int) -> bytes:
     Raises:
         TableError: GOV419, `now_ms` is no time.
     """
-    whole(now_ms, "now_ms", -TIME_MAX)
+    now_ms = whole(now_ms, "now_ms", -TIME_MAX)
     body = b"".join(
         engine.read(one.name).to_bytes(one.bytes, "little", signed=one.lo < 0)
         for one in places(time)
@@ -150,17 +190,13 @@ def restored(time: EdgeTime, blob: bytes, now_ms: int, downtime_ms: int | None) 
     Raises:
         TableError: GOV419, it is the state of another policy or does not add up; a time is none.
     """
-    whole(now_ms, "now_ms", -TIME_MAX)
+    now_ms = whole(now_ms, "now_ms", -TIME_MAX)
     if downtime_ms is not None:
-        whole(downtime_ms, "downtime_ms", 0)
+        downtime_ms = whole(downtime_ms, "downtime_ms", 0)
     try:
         return _restored(time, memoryview(blob).tobytes(), now_ms, downtime_ms)
     except (ValueError, TypeError) as error:
-        raise TableError(
-            "GOV419",
-            f"the saved state cannot be used: {error}",
-            "go on without it, or from another one",
-        ) from None
+        raise _useless(error) from None
 
 
 def _restored(time: EdgeTime, blob: bytes, now_ms: int, downtime_ms: int | None) -> dict[str, int]:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 from govlang.native import layout, words
 from govlang.native.errors import TableError
 from govlang.native.layout import NEVER, STATE_HEAD, TIME_MAX, UNKNOWN, CellFlag
-from govlang.native.request import InvalidFieldError, read_request, read_value
-from govlang.runtime.trace import check_step, unusable
+from govlang.native.request import InvalidFieldError, integer, read_request, read_value
+from govlang.runtime.trace import kind_of, time_of, unusable
 
 if TYPE_CHECKING:
     from govlang.native.memory import Cell, Memory, SampleType
@@ -28,10 +28,28 @@ if TYPE_CHECKING:
 
 CAPACITY: Final = 65_536
 """Keys of each scope that a policy remembers unless it is told otherwise."""
+CAPACITY_MAX: Final = (2**32 - 1) // 4
+"""The most that the store can count (native/gov_store.c)."""
 
 _TAKEN: Final = 0
 _REFUSED: Final = 1
 _FULL: Final = -3
+
+
+def read_capacity(raw: Any) -> int:
+    """How many keys there is to be room for.
+
+    Raises:
+        TableError: GOV411, it is no number of keys.
+    """
+    found = integer(raw)
+    if found is None or not 1 <= found <= CAPACITY_MAX:
+        raise TableError(
+            "GOV411",
+            f"`capacity` must be a whole number of keys in 1..{CAPACITY_MAX}",
+            help="give the number of agents that there are, with some to spare",
+        )
+    return found
 
 
 def seeds() -> tuple[int, int]:
@@ -84,24 +102,16 @@ _Read = tuple[int, int | None, tuple[tuple[int, int], ...], tuple[bytes | None, 
 
 def _read_step(policy: Policy, memory: Memory, step: Mapping[str, Any]) -> _Read:
     """What the engine asks of a step: its kind, its time, its words, its keys."""
-    check_step(step)
-    at_ms = step.get("at_ms")
-    if at_ms is not None and (type(at_ms) is not int or abs(at_ms) > TIME_MAX):
-        raise unusable("`at_ms` must be a whole number of milliseconds")
+    what, at_ms = kind_of(step), time_of(step)
     key = _key(memory, step.get("key"))
     try:
-        match step:
-            case {"event": str(name)}:
-                found, values = _sample(memory, name, key, is_signal=False), step.get("fields", {})
-            case {"signal": str(name), "value": value}:
-                found, values = _sample(memory, name, key, is_signal=True), {name: value}
-            case {"tick": _}:
-                return layout.TICK, at_ms, (), _keys(policy, memory, {memory.key_name: key})
-            case _:
-                raise unusable(
-                    "an event and a signal are named by a text, and a signal has a `value`"
-                )
-        kind, own = found
+        if what == "request":
+            raise unusable("a request is no step that is observed")
+        if what == "tick":
+            return layout.TICK, at_ms, (), _keys(policy, memory, {memory.key_name: key})
+        name, is_signal = step[what], what == "signal"
+        kind, own = _sample(memory, name, key, is_signal=is_signal)
+        values = {name: step["value"]} if is_signal else step.get("fields", {})
         if not isinstance(values, Mapping):
             raise unusable(f"the fields of `{name}` must be an object")
         read = read_request(own.fields, values, None)
@@ -165,36 +175,6 @@ def _keys(
     return tuple(found)
 
 
-def read_cell(policy: Policy, memory: Memory, name: str, key: str) -> int:
-    """The value of a cell after the last sample of a key."""
-    cell = next((one for one in memory.cells if one.name == name and one.bytes), None)
-    if cell is None:
-        raise KeyError(name)
-    own = b"" if cell.scope == 0 else key.encode()
-    state = policy._instance(cell.scope, own)  # noqa: SLF001  # the part of it in C
-    if state is None:
-        return cell.initial
-    return _value(cell, state)
-
-
-def _value(cell: Cell, state: bytes) -> int:
-    place = state[cell.offset : cell.offset + cell.bytes]
-    return int.from_bytes(place, "little", signed=cell.lo < 0)
-
-
-def forget(policy: Policy, memory: Memory, key: str, of: str | None) -> dict[str, int] | None:
-    """Take out what is remembered of a key; its cells as they were after its last sample, None: there was nothing."""
-    name = memory.key_name if of is None else of
-    scopes = {scope.name: number for number, scope in enumerate(memory.scopes) if number}
-    if name not in scopes:
-        raise KeyError(name)
-    state = policy._forget(scopes[name], key.encode())  # noqa: SLF001  # the part of it in C
-    if state is None:
-        return None
-    own = (memory.cells[i] for i in memory.scopes[scopes[name]].cells)
-    return {cell.name: _value(cell, state) for cell in own if cell.bytes}
-
-
 # --- the state as bytes --------------------------------------------------------------------------
 
 MAGIC: Final = b"govstate"
@@ -251,7 +231,7 @@ def restore(
     try:
         now = clock_ms() if now_ms is None else whole(now_ms, "now_ms", -TIME_MAX)
         down = None if downtime_ms is None else whole(downtime_ms, "downtime_ms", 0)
-        saved = _Saved(policy.name, blob)
+        saved = _Saved(policy.name, memoryview(blob).tobytes())
         if memory is None:
             return ()
         moved = _Moved(memory, saved, down, now)
@@ -281,13 +261,14 @@ def whole(value: Any, name: str, least: int) -> int:
     Raises:
         TableError: GOV419, it is no whole number, or out of reach.
     """
-    if type(value) is not int or not least <= value <= TIME_MAX:
+    found = integer(value)
+    if found is None or not least <= found <= TIME_MAX:
         raise TableError(
             "GOV419",
             f"`{name}` must be a whole number of milliseconds from {least} on",
             help="give the host's clock in ms since 1970, and how long it did not decide",
         )
-    return value
+    return found
 
 
 @dataclass(frozen=True, slots=True)

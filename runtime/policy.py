@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
@@ -21,7 +21,7 @@ import rfc8785
 from govlang.native._dict import Decider
 from govlang.native.errors import CodedError, TableError
 from govlang.native.layout import TIME_MAX
-from govlang.native.request import InvalidFieldError, read_request, read_value
+from govlang.native.request import InvalidFieldError, integer, read_request, read_value
 from govlang.native.table import Table
 from govlang.runtime.bundle import Bundle, check_signer, load_bundle, read_bundle
 from govlang.runtime.clock import clock_fields, why_unread
@@ -30,16 +30,16 @@ from govlang.runtime.json_request import DuplicateKeyError, read_json
 from govlang.runtime.memory import (
     CAPACITY,
     clock_ms,
-    forget,
     not_taken,
     observe,
-    read_cell,
+    read_capacity,
     restore,
     save,
     seeds,
 )
 from govlang.runtime.parameters import read_params
-from govlang.runtime.trace import check_step
+from govlang.runtime.remembered import forget, read_cell, unknown
+from govlang.runtime.trace import kind_of, time_of, undeclared, unusable
 
 if TYPE_CHECKING:
     from govlang.native.schema import Field
@@ -59,9 +59,9 @@ class Policy(Decider):
 
     `observe(step)` comes from C too.  It takes in a step of a trace that is no request (a policy without temporal rules
     knows only `tick`) and returns the next time, in ms, at which something can change without a sample; None: never.
-    Without `at_ms` the step is of now.  It raises TableError: GOV415 the policy declares no such event or signal, or a
-    value does not fit · GOV417 an event that must come after another, of which there was none · GOV418 there is no room
-    for the key.
+    Without `at_ms` the step is of now.  It raises TableError: GOV415 the policy declares no such event or signal, a
+    value does not fit, or a member is none of such a step · GOV417 an event that must come after another, of which
+    there was none · GOV418 there is no room for the key.
     """
 
     def __init__(
@@ -77,7 +77,8 @@ class Policy(Decider):
         another key is denied by `state_full`; a key is forgotten only when nothing is remembered of it.
 
         Raises:
-            TableError: GOV410 the table does not add up · GOV411 a parameter is unknown or out of range.
+            TableError: GOV410 the table does not add up · GOV411 a parameter is unknown or out of range,
+                or `capacity` is no number of keys that there is room for.
         """
         loaded = Table(table)
         steps = _read_params(loaded, params or {})
@@ -91,10 +92,17 @@ class Policy(Decider):
         self.version: Final = loaded.schema.version
         self.time_zone: Final = loaded.schema.time_zone
         self.memory: Final = loaded.schema.memory
-        self.capacity: Final = capacity
+        self.capacity: Final = read_capacity(capacity)
         self._clock_lock: Final = threading.Lock()
         if self.memory is not None:
-            self._remember(capacity, *seeds())
+            self._begin()
+
+    def _begin(self) -> None:
+        try:
+            self._remember(self.capacity, *seeds())
+        except MemoryError:
+            what = f"there is no memory for a `capacity` of {self.capacity} keys"
+            raise TableError("GOV411", what, "give a smaller one") from None
 
     @classmethod
     def load(
@@ -138,17 +146,37 @@ class Policy(Decider):
         now_ms: int | None = None,
         runtime: Mapping[str, Any] | None = None,
     ) -> Outcome:
-        """The outcome of a request in JSON; decimals are taken exactly, a key given twice is invalid.
+        """The outcome of a request in JSON, a question; decimals are taken exactly, a key given twice is invalid.
+
+        A policy over time counts nothing of it: what is carried out goes through `commit_json`.
 
         Raises:
             JsonError: GOV413, the text is not JSON.
         """
+        return self._asked_in_json(self.decide, request, now_ms, runtime)
+
+    def commit_json(
+        self,
+        request: str | bytes | bytearray | memoryview,
+        *,
+        now_ms: int | None = None,
+        runtime: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """The same of a request that is carried out if it may: a policy over time remembers it, as `commit` does.
+
+        Raises:
+            JsonError: GOV413, the text is not JSON; nothing has changed then.
+        """
+        return self._asked_in_json(self.commit, request, now_ms, runtime)
+
+    def _asked_in_json(
+        self, ask: Callable[..., Outcome], request: Any, now_ms: int | None, runtime: Any
+    ) -> Outcome:
         try:
             read = read_json(request)
         except DuplicateKeyError as error:
             return self._refused(str(error))
-        outcome: Outcome = self.decide(read, now_ms=now_ms, runtime=runtime)
-        return outcome
+        return ask(read, now_ms=now_ms, runtime=runtime)
 
     def decide_batch(
         self, columns: Columns, *, runtime: Columns | None = None, now_ms: int | None = None
@@ -171,10 +199,10 @@ class Policy(Decider):
         """What a cell held after the last sample of a key (of the shared instance, where it is shared).
 
         Raises:
-            KeyError: the policy has no such cell.
+            TableError: GOV420, the policy has no such cell, or no request could have the key.
         """
         if self.memory is None:
-            raise KeyError(cell)
+            raise unknown("cell", cell)
         return read_cell(self, self.memory, cell, key)
 
     def forget(self, key: str, of: str | None = None) -> dict[str, int] | None:
@@ -186,10 +214,10 @@ class Policy(Decider):
         as they were, for a record of it; None: nothing was remembered.
 
         Raises:
-            KeyError: the policy keeps nothing by this field.
+            TableError: GOV420, the policy keeps nothing by this field, or no request could have the key.
         """
         if self.memory is None:
-            raise KeyError(of)
+            raise unknown("key of a field", of)
         return forget(self, self.memory, key, of)
 
     def save(self, *, now_ms: int | None = None) -> bytes:
@@ -237,14 +265,12 @@ class Policy(Decider):
         """Steps that are no plain dicts or that C cannot read, and those of policies without temporal rules."""
         if self.memory is not None:
             return observe(self, self.memory, step)
-        check_step(step)
-        named = next((step[kind] for kind in ("event", "signal") if kind in step), None)
-        if named is not None:
-            raise TableError(
-                "GOV415",
-                f"the policy declares no event or signal `{named}`",
-                help="send requests to `decide` or `commit`",
-            )
+        kind = kind_of(step)
+        time_of(step)
+        if kind == "request":
+            raise unusable("a request is no step that is observed")
+        if kind != "tick":
+            raise undeclared(kind, step[kind])
         return None
 
     def _not_taken(self, step: Mapping[str, Any], code: int) -> NoReturn:
@@ -259,18 +285,19 @@ class Policy(Decider):
             return self._refused("the host's part must be an object")
         asked, given = dict(request), dict(runtime or {})
         is_read = self.time_zone is not None or self.memory is not None
-        if is_read and now_ms is not None and not self._is_time(now_ms):
+        at_ms = integer(now_ms)
+        if is_read and now_ms is not None and not self._is_time(at_ms):
             return self._refused("`now_ms` must be a whole number of milliseconds since 1970")
         if self.memory is None:
-            return self._decided(asked, given, now_ms, keep=keep)
+            return self._decided(asked, given, at_ms, keep=keep)
         with (
             self._clock_lock
         ):  # so that of two requests the one that reads the clock first decides first
-            now = clock_ms() if now_ms is None else now_ms
+            now = clock_ms() if at_ms is None else at_ms
             return self._decided(asked, given, now, keep=keep)
 
-    def _is_time(self, now_ms: Any) -> bool:
-        return type(now_ms) is int and (self.memory is None or abs(now_ms) <= TIME_MAX)
+    def _is_time(self, at_ms: int | None) -> bool:
+        return at_ms is not None and (self.memory is None or abs(at_ms) <= TIME_MAX)
 
     def _decided(
         self, request: dict[str, Any], given: dict[str, Any], now_ms: int | None, *, keep: bool

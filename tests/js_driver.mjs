@@ -62,7 +62,7 @@ function readings({ read, module }) {
 }
 
 // {"trace": [STEP …], "module"}: a STEP is {"commit" or "decide": request, "nowMs"}, {"observe": step}, {"save": nowMs}
-// or {"restore": base64, "nowMs", "downtimeMs"}.
+// or {"restore": base64, "nowMs", "downtimeMs", "of": key}.
 async function traced({ trace, module, params = {}, key = null }) {
   const policy = await Policy.load(bytes(module), { params, key });
   return trace.map((step) => {
@@ -76,12 +76,12 @@ async function traced({ trace, module, params = {}, key = null }) {
 }
 
 function tracedStep(policy, step) {
-  const { nowMs, downtimeMs } = step;
+  const { nowMs, downtimeMs, of: key } = step;
   if ("commit" in step) return policy.commit(step.commit, { nowMs });
   if ("decide" in step) return policy.decide(step.decide, { nowMs });
   if ("observe" in step) return policy.observe(step.observe);
   if ("save" in step) return Buffer.from(policy.save({ nowMs: step.save })).toString("base64");
-  return policy.restore(new Uint8Array(bytes(step.restore)), { nowMs, downtimeMs }) ?? null;
+  return policy.restore(new Uint8Array(bytes(step.restore)), { key, nowMs, downtimeMs }) ?? null;
 }
 
 function times({ clock, module }) {

@@ -98,7 +98,14 @@ def test_the_installed_wheel_builds_a_policy_and_decides(
     python: Path, root: Path, tmp_path: Path
 ) -> None:
     gov = python.parent / "gov"
-    run(gov, "build", root / "examples" / "drone_fleet.gov", "-o", tmp_path, cwd=tmp_path)
+    run(
+        gov,
+        "build",
+        root / "examples" / "stateless" / "drone_fleet.gov",
+        "-o",
+        tmp_path,
+        cwd=tmp_path,
+    )
     (bundle,) = tmp_path.glob("*.govb")
     asked = ("--input", REQUEST, "--runtime", HOST, "--format", "json")
     outcome = json.loads(run(gov, "decide", bundle, *asked, cwd=tmp_path))

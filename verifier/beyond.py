@@ -17,18 +17,25 @@ from govlang.compiler.ir import Origin, Rounding
 
 def unseen_changes(old: ir.Policy, new: ir.Policy) -> Iterator[str]:
     """What changed and is not compared, in the order of the declarations."""
-    after = {field.name: field for field in new.fields}
+    after = {field.name: field for field in _columns(new)}
     told = any(rule.dos for rule in old.rules)
-    for one in old.fields:
+    for one in _columns(old):
         if one.name in after:
             yield from _field_changes(one, after[one.name], told=told)
     yield from _zone_changes(old, new)
     yield from _action_changes(old, new)
 
 
+def _columns(policy: ir.Policy) -> Iterator[ir.Field]:
+    """What a host sends: the fields of requests, of events and of signals."""
+    yield from policy.fields
+    for one in policy.time.samples if policy.time else ():
+        yield from one.fields
+
+
 def _field_changes(old: ir.Field, new: ir.Field, *, told: bool) -> Iterator[str]:
     """`told`: OLD tells the host to do things, which NEW does not where it refuses a request."""
-    name = f"`{old.name}`"
+    name = f"`{old.name.removeprefix('$')}`"
     if old.origin is not Origin.REQUEST and new.origin is Origin.REQUEST:
         yield f"{name} was set by the host and is now set by the caller"
     if old.max_bytes < new.max_bytes or (told and old.max_bytes > new.max_bytes):

@@ -19,6 +19,7 @@ from govlang.compiler import ir
 from govlang.compiler.interpret import INVALID_REQUEST, Outcome
 from govlang.compiler.ir import Effect
 from govlang.compiler.obligations import decimal
+from govlang.compiler.step import CLOCK_FAULT_RULE
 from govlang.verifier.differences import obligations_differ
 from govlang.verifier.encode import Term
 from govlang.verifier.judge import same_outcome
@@ -171,16 +172,22 @@ def _weaker_requirement(old: Outcome, new: Outcome) -> bool:
 class Side:
     """The outcome of one version, a request that is invalid for it included."""
 
-    def __init__(self, decision: Decision, valid: Term) -> None:
-        """INVARIANT: `decision`'s rules fire only where `valid` holds."""
+    def __init__(self, decision: Decision, valid: Term, late: Term | None = None) -> None:
+        """`late`: the clock went back, and no rule asks for that; None: it never does.
+
+        INVARIANT: `decision`'s rules fire only where `valid` holds, and `late` does not.
+        """
         self.decision = decision
+        in_time = z3.BoolVal(True) if late is None else z3.Not(late)
+        by_rules = valid if late is None else z3.And(valid, in_time)
         self.effect: dict[Effect, Term] = {
-            e: z3.Or(z3.Not(valid), t) if e is Effect.DENY else z3.And(valid, t)
+            e: z3.Or(z3.Not(by_rules), t) if e is Effect.DENY else z3.And(by_rules, t)
             for e, t in decision.effect.items()
         }
         self.deciders: dict[str, Term] = {
             **decision.deciders,
-            "default": z3.And(valid, decision.by_default),
+            "default": z3.And(by_rules, decision.by_default),
+            CLOCK_FAULT_RULE: z3.And(valid, z3.Not(in_time)),
             INVALID_REQUEST: z3.Not(valid),
         }
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import default_params
-from govlang.verifier.merge import Rewriter, default_of
+from govlang.verifier.merge import default_of
+from govlang.verifier.rewriting import Rewriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class _Fixed(Rewriter):
 
 def at_defaults(policy: ir.Policy) -> ir.Policy:
     """The policy without parameters, and without its properties."""
-    fields = {one.name: one for one in (*policy.outputs, *policy.fields)}
+    fields = {one.name: one for one in (*policy.outputs, *policy.fields, *policy.columns)}
     fixed = _Fixed(fields, fields, {}, {}, default_params(policy))
     return replace(
         policy,
@@ -38,6 +39,7 @@ def at_defaults(policy: ir.Policy) -> ir.Policy:
         assumptions=tuple(
             replace(one, condition=fixed.condition(one.condition)) for one in policy.assumptions
         ),
+        time=policy.time and fixed.time(policy.time),
     )
 
 

@@ -10,7 +10,7 @@ interpreters, read from its JSON form.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Final
@@ -22,9 +22,11 @@ from govlang.verifier.defaults import at_defaults, defaults_differ
 from govlang.verifier.diff_search import Search, change_finding
 from govlang.verifier.findings import DIFF, Finding, Severity, Status, status_of
 from govlang.verifier.merge import CannotMergeError, merge
-from govlang.verifier.options import Options, Replay
+from govlang.verifier.options import Context, Options, Replay, Rerun
 from govlang.verifier.smtlib import Watch
 from govlang.verifier.solve import forget, solver_name
+from govlang.verifier.time.beside import sample_changes, side_by_side
+from govlang.verifier.time.beside_search import find_changes
 
 __all__ = ["DiffReport", "diff"]
 
@@ -41,6 +43,8 @@ class DiffReport:
     status: Status
     findings: tuple[Finding, ...]
     declarations: tuple[str, ...]
+    method: str
+    """How it was proved that there is nothing else."""
     solver: Mapping[str, str]
     ms: int
 
@@ -76,17 +80,30 @@ def diff(
     no_looser: bool = False,
     replay_old: Replay | None = None,
     replay_new: Replay | None = None,
+    rerun_old: Rerun | None = None,
+    rerun_new: Rerun | None = None,
     watch: Watch | None = None,
 ) -> DiffReport:
     """Every kind of request whose outcome changed; with `no_looser` looser ones are errors."""
     start = perf_counter()
     forget()
     declarations: tuple[str, ...] = ()
+    unseen: Iterable[str]
+    is_plain = old.time is None and new.time is None
     try:
-        merged = merge(old, new)
-        declarations = merged.changes
-        search = Search(old, new, merged, options, (replay_old, replay_new), watch)
-        findings = (*map(_unseen, unseen_changes(old, new)), *_found(search))
+        if is_plain:
+            merged = merge(old, new)
+            declarations = merged.changes
+            replays = replay_old, replay_new
+            found = _found(lambda a, b: _over_requests(a, b, options, replays, watch), old, new)
+            unseen = unseen_changes(old, new)
+        else:
+            pair = side_by_side(old, new, agreeing=True)
+            declarations = (*pair.merged.changes, *sample_changes(old, new))
+            reruns = rerun_old, rerun_new
+            found = _found(lambda a, b: find_changes(a, b, options, reruns, watch), old, new)
+            unseen = (*unseen_changes(old, new), *pair.unseen)
+        findings = (*map(_unseen, unseen), *found)
     except CannotMergeError as error:
         findings = (change_finding(str(error), (), None, Severity.ERROR),)
     if no_looser:
@@ -98,24 +115,37 @@ def diff(
         status_of(findings),
         findings,
         declarations,
+        "z3, region by region" if is_plain else "induction",
         solver_name(),
         int((perf_counter() - start) * 1000),
     )
 
 
-def _found(search: Search) -> Iterator[Finding]:
+def _found(
+    changes: Callable[[ir.Policy, ir.Policy], Iterable[Finding]], old: ir.Policy, new: ir.Policy
+) -> Iterator[Finding]:
     """What changed where both versions have the same parameters, and where each has its defaults."""
     known = set()
-    for one in search.findings():
+    for one in changes(old, new):
         known.add(one.message)
         yield one
-    if defaults_differ(*search.policies):
-        old, new = map(at_defaults, search.policies)
-        context = search.context
-        own = Search(old, new, merge(old, new), context.options, search.replays, context.watch)
-        for one in own.findings():
+    if defaults_differ(old, new):
+        for one in changes(at_defaults(old), at_defaults(new)):
             if one.message not in known:
                 yield replace(one, message=f"with the defaults of each version: {one.message}")
+
+
+def _over_requests(
+    old: ir.Policy,
+    new: ir.Policy,
+    options: Options,
+    replays: tuple[Replay | None, Replay | None],
+    watch: Watch | None,
+) -> Iterator[Finding]:
+    """What changed between two versions over single requests."""
+    merged = merge(old, new)
+    context = Context(merged.space, options, watch=watch)
+    return Search(old, new, merged, context, replays).findings()
 
 
 def _unseen(what: str) -> Finding:

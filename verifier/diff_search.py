@@ -23,6 +23,7 @@ from govlang.compiler.step import initial_state, step
 from govlang.verifier.changes import (
     Change,
     Side,
+    Spans,
     change_of,
     differs,
     looser,
@@ -33,11 +34,10 @@ from govlang.verifier.columns import Point
 from govlang.verifier.encode import Term
 from govlang.verifier.findings import DIFF, Finding, Severity, Witness, undecided
 from govlang.verifier.merge import Merged, Version
-from govlang.verifier.options import FINDINGS_A_KIND, Context, Options, Replay
+from govlang.verifier.options import FINDINGS_A_KIND, Context, Replay
 from govlang.verifier.outcome import Decision
 from govlang.verifier.regions import Region, regions
 from govlang.verifier.shapes import Box
-from govlang.verifier.smtlib import Watch
 from govlang.verifier.solve import Absent, Found, Open
 
 
@@ -68,25 +68,17 @@ class Search:
         old: ir.Policy,
         new: ir.Policy,
         merged: Merged,
-        options: Options,
-        replays: tuple[Replay | None, Replay | None],
-        watch: Watch | None = None,
+        context: Context,
+        replays: tuple[Replay | None, Replay | None] = (None, None),
     ) -> None:
+        """`context` is of the rules of both, OLD's first."""
         self.policies = (old, new)
         self.merged = merged
         self.replays = replays
-        # both versions' rules in one index: OLD's first
-        self.context = Context(merged.space, options, watch=watch)
+        self.context = context
         self.seen: dict[Change, Point] = {}
         self.is_full = False
-        self.spans = {
-            f.name: (
-                Fraction(f.lo * f.step_num, f.step_den),
-                Fraction(f.hi * f.step_num, f.step_den),
-            )
-            for f in (*merged.space.fields, *merged.space.outputs)
-            if not f.is_text
-        }
+        self.spans = spans_of(merged.space)
 
     def findings(self) -> Iterator[Finding]:
         """Every kind of change, in the order of the rules."""
@@ -101,13 +93,17 @@ class Search:
     def _boxes(self) -> Iterator[Box]:
         """Boxes outside which nothing can have changed."""
         old, new = self.merged.old, self.merged.new
-        a, b = old.policy, new.policy
-        if (a.combine, a.default) != (b.combine, b.default) or old.valid != new.valid:
+        if self._anywhere():
             yield {}
             return
+        a, b = old.policy, new.policy
         shapes = self.context.judge.shapes
         for number in _changed_rules(a.rules, b.rules):
             yield from (term.box for term in shapes[number])
+
+    def _anywhere(self) -> bool:
+        """Whether there may be changes where no changed rule fires."""
+        return differ_anywhere(self.merged)
 
     # --- one region ----------------------------------------------------------------------------
 
@@ -122,7 +118,7 @@ class Search:
         terms = (looser(old, new), looser(new, old))
         blocked = [z3.Not(_kind(old, new, terms, change)) for change in self.seen]
         while True:
-            answer = session.find([*fixed, *blocked], lambda p: self._change(p) is not None)
+            answer = session.find([*fixed, *blocked], self._shows)
             match answer:
                 case Absent():
                     return
@@ -163,6 +159,10 @@ class Search:
             return z3.And(valid, encoder.condition(rule.condition))
 
         return Side(Decision(encoder, rules, fires, policy=version.policy), valid)
+
+    def _shows(self, point: Point) -> bool:
+        """Whether a request is what is looked for."""
+        return self._change(point) is not None
 
     # --- requests ------------------------------------------------------------------------------
 
@@ -206,9 +206,8 @@ class Search:
             value = Fraction(point.params[one.name] * there.step_num, there.step_den)
             yield one.name, int(value * one.step_den / one.step_num)
 
-    def _told(self, change: Change, point: Point) -> Finding:
-        point = self.context.explorer.simplified(point, lambda p: self._change(p) == change)
-        old, new = self.policies
+    def _finding(self, change: Change, outcomes: Sequence[Outcome]) -> Finding:
+        """What became of a kind of requests, with the two outcomes of one of them."""
         (a, by_a), (b, by_b) = change.old, change.new
         rules = tuple(
             dict.fromkeys(
@@ -217,9 +216,15 @@ class Search:
         )
         message = f"{_said(a, by_a)} became {_said(b, by_b)}: {change.direction}"
         if change.old == change.new:
-            others = obligations_changed(*(self._decided(one, point) for one in self.policies))
+            others = obligations_changed(*outcomes)
             message = f"{_said(a, by_a)} stays, but {others}: {change.direction}"
-        finding = change_finding(message, rules, change, Severity.NOTE)
+        span = next((r.span for r in self.policies[1].rules if r.id in rules), None)
+        return replace(change_finding(message, rules, change, Severity.NOTE), span=span)
+
+    def _told(self, change: Change, point: Point) -> Finding:
+        point = self.context.explorer.simplified(point, lambda p: self._change(p) == change)
+        old, new = self.policies
+        finding = self._finding(change, [self._decided(one, point) for one in self.policies])
         for policy, replay in zip((old, new), self.replays, strict=True):
             request, runtime, params = self._json(policy, point)
             outcome = self._decided(policy, point)
@@ -231,8 +236,16 @@ class Search:
         request, runtime, params = self._json(new, point)
         words = (outcome.decision.word, outcome.rule_id, outcome.matched)
         witness = Witness(request, runtime, params, *words)
-        span = next((r.span for r in new.rules if r.id in rules), None)
-        return replace(finding, witness=witness, span=span)
+        return replace(finding, witness=witness)
+
+
+def spans_of(space: ir.Policy) -> Spans:
+    """By target: its whole range, in its unit."""
+    return {
+        f.name: (Fraction(f.lo * f.step_num, f.step_den), Fraction(f.hi * f.step_num, f.step_den))
+        for f in (*space.fields, *space.outputs)
+        if not f.is_text
+    }
 
 
 def _said(effect: Effect, by: str) -> str:
@@ -250,6 +263,18 @@ def _kind(old: Side, new: Side, terms: tuple[Term, Term], change: Change) -> Ter
         terms[0] == z3.BoolVal(change.looser),
         terms[1] == z3.BoolVal(change.tighter),
     )
+
+
+def differ_anywhere(merged: Merged) -> bool:
+    """Whether two versions may differ where no changed rule fires."""
+    old, new = merged.old, merged.new
+    a, b = old.policy, new.policy
+    return (a.combine, a.default) != (b.combine, b.default) or old.valid != new.valid
+
+
+def has_changed_rules(merged: Merged) -> bool:
+    """Whether a rule was added, removed, changed or moved."""
+    return any(True for _ in _changed_rules(merged.old.policy.rules, merged.new.policy.rules))
 
 
 def _changed_rules(old: Sequence[ir.Rule], new: Sequence[ir.Rule]) -> Iterator[int]:

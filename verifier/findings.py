@@ -90,10 +90,13 @@ class Trace:
 
     steps: tuple[Mapping[str, Any], ...]
     params: Mapping[str, Any]
+    old: Trace | None = None
+    """Of two versions: the same samples as the older one takes them."""
 
     def to_json(self) -> dict[str, Any]:
         """The form that `gov decide --trace` reads."""
-        return {"trace": [plain(one) for one in self.steps], "params": plain(self.params)}
+        own = {"trace": [plain(one) for one in self.steps], "params": plain(self.params)}
+        return own if self.old is None else own | {"old": self.old.to_json()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The drone policy over time on the board: a recorded flight, its image, and what it takes.
 
-In: `examples/time/drone_fleet.gov`.  Out: samples of one drone with their decisions as `cases.c` for
+In: `examples/drone_fleet.gov`.  Out: samples of one drone with their decisions as `cases.c` for
 `examples/edge/board/over_time.c`, and the image that takes them in.
 
 What always holds: decisions and states come from the reference step, never from what C is printed from.
@@ -28,7 +28,7 @@ from govlang.compiler.interpret import Value
 from govlang.compiler.program import Home, Variable
 from govlang.compiler.step import CLOCK_FAULT_RULE, Instance, Report, Request, State, watch
 
-DRONE: Final = Path(__file__).resolve().parents[2] / "examples" / "time" / "drone_fleet.gov"
+DRONE: Final = Path(__file__).resolve().parents[2] / "examples" / "drone_fleet.gov"
 WHO: Final = "d7"
 DRIVER: Final = "over_time.c"
 KINDS: Final = {"restart": "TOLD_RESTART", "voltage": "TOLD_VOLTAGE"}

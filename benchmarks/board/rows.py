@@ -18,7 +18,7 @@ from benchmarks.board.policy import edge_policy
 from benchmarks.measure import Row
 from govlang.compiler.frontend import compile_file
 
-DRONE: Final = Path(__file__).resolve().parents[2] / "examples" / "drone_fleet.gov"
+DRONE: Final = Path(__file__).resolve().parents[2] / "examples" / "stateless" / "drone_fleet.gov"
 CASES: Final = 1_000
 SEED: Final = 1
 C: Final = "C, Cortex-M3, gcc -Os"

@@ -72,7 +72,7 @@ def server(port: int, root: Path = ROOT) -> ThreadingHTTPServer:
 def main() -> None:
     """Build, and serve until the keyboard says otherwise."""
     parser = argparse.ArgumentParser(description="A policy in the browser.")
-    drone = ROOT / "examples" / "drone_fleet.gov"
+    drone = ROOT / "examples" / "stateless" / "drone_fleet.gov"
     parser.add_argument("policy", nargs="?", type=Path, default=drone, help="a .gov file")
     parser.add_argument("--port", type=int, default=8000)
     chosen = parser.parse_args()

@@ -27,7 +27,7 @@ export interface Outcome {
 export type Step = { at_ms?: number | bigint; key?: string | Record<string, string> } & (
   | { event: string; fields?: Record<string, unknown> }
   | { signal: string; value: unknown }
-  | { tick: unknown }
+  | { tick: true }
 );
 
 /** A field of the request or a parameter; `lo` and `hi` count steps of `stepNum / stepDen` of the unit. */
@@ -125,6 +125,13 @@ export class Policy {
   /** What the module remembers, as bytes. */
   save(options?: { nowMs?: number | bigint }): Uint8Array;
 
-  /** Goes on from saved bytes; `downtimeMs` is how long ago they were saved, null where nobody knows. Throws a StateError. */
-  restore(bytes: Uint8Array, options?: { downtimeMs?: number | bigint | null; nowMs?: number | bigint }): void;
+  /** Goes on from saved bytes; `downtimeMs` is how long ago they were saved, null where nobody knows. Throws a StateError.
+   *
+   * `key` is whose state it is, which the bytes do not say: it must be given where the policy has a key
+   * (`schema.time.key`), and from then on the module is that key's. One that keeps another key's state refuses.
+   */
+  restore(
+    bytes: Uint8Array,
+    options?: { key?: string | null; downtimeMs?: number | bigint | null; nowMs?: number | bigint },
+  ): void;
 }

@@ -10,11 +10,12 @@ import { Engine, exportName, scanned } from "./engine.mjs";
 import { gather, plain } from "./outcome.mjs";
 import { InvalidField, readRequest, readValue } from "./request.mjs";
 import { ModuleError, isText, readSchema } from "./schema.mjs";
-import { ANSWER, DEADLINE, NOW, StateError, UNKNOWN, isTime, readStep, restored, save } from "./time.mjs";
+import { ANSWER, DEADLINE, NOW, StateError, UNKNOWN, checkOwner, isTime, noRoom, readStep, restored, save } from "./time.mjs";
 
 export { ModuleError } from "./schema.mjs";
 export { StateError } from "./time.mjs";
 
+const NO_OPTIONS = "the options must be an object";
 const DECISIONS = ["allow", "limit", "throttle", "require_human", "deny"];
 
 /** A policy with an instance of its module; one decision at a time, as JavaScript runs. */
@@ -63,7 +64,9 @@ export class Policy {
     return this.#asked("commit", request, options);
   }
 
-  #asked(name, request, { runtime, nowMs = null } = {}) {
+  #asked(name, request, options = {}) {
+    if (!isObject(options)) return this.#refused(NO_OPTIONS);
+    const { runtime, nowMs = null } = options;
     const { time, timeZone } = this.schema;
     const now = time !== null && nowMs === null ? Date.now() : nowMs;
     let values;
@@ -101,7 +104,7 @@ export class Policy {
     if (time === null) throw new StateError("GOV415", "the policy remembers nothing");
     const read = readStep(time, this.schema.fields, step);
     const named = read.function.replace(/^(event|signal)\./, "");
-    if (this.#isOther(read.key)) throw new StateError("GOV418", `\`${named}\` is about a key for which there is no room`);
+    if (this.#isOther(read.key)) throw noRoom(`\`${named}\``);
     for (const [name, value] of read.variables) this.#engine.write(name, value);
     this.#engine.write(NOW, read.atMs ?? BigInt(Date.now()));
     const answer = this.#engine.run(read.function);
@@ -114,20 +117,27 @@ export class Policy {
   }
 
   /** What the module remembers, as bytes that the C of the policy reads too (docs/edge.md). */
-  save({ nowMs = Date.now() } = {}) {
+  save(options = {}) {
+    const { nowMs = Date.now() } = stateOptions(options);
     const { time } = this.schema;
     return time === null ? new Uint8Array(0) : save(time, (name) => this.#engine.read(name), nowMs);
   }
 
   /** Go on from what `save` gave; `downtimeMs` is how long ago that was, null where nobody knows.
    *
-   * Throws a StateError if it is the state of another policy or does not add up; nothing has changed then.
+   * `key` is whose state it is, which the bytes do not say; from now on the module is that key's. It must be given where
+   * the policy has a key. Throws a StateError if the module keeps another key's state, or if it is the state of another
+   * policy or does not add up; nothing has changed then.
    */
-  restore(bytes, { downtimeMs = null, nowMs = Date.now() } = {}) {
-    const { time } = this.schema;
+  restore(bytes, options = {}) {
+    const { key = null, downtimeMs = null, nowMs = Date.now() } = stateOptions(options);
+    const { time, fields } = this.schema;
     if (time === null) return;
+    checkOwner(time, fields, key);
+    if (this.#isOther(key)) throw noRoom("the saved state");
     const found = restored(time, bytes, nowMs, downtimeMs);
     for (const [name, value] of found) this.#engine.write(name, value);
+    this.#key = key;
   }
 
   /** Whether a sample is about another key than that whose state the module keeps. */
@@ -231,6 +241,12 @@ function misgiven(request, runtime, nowMs) {
     return "`nowMs` must be a whole number of milliseconds since 1970";
   }
   return null;
+}
+
+/** What a host gives with a state. */
+function stateOptions(options) {
+  if (!isObject(options)) throw new StateError("GOV419", NO_OPTIONS);
+  return options;
 }
 
 function isObject(value) {

@@ -9,7 +9,7 @@ import { fraction, inUnit, nearestStep, numberText, rounded } from "./numbers.mj
 
 const APPROVED = "approved";
 const SHOWN_MAX = 40;
-const NAME_MAX = 200;
+export const NAME_MAX = 200;
 const encoder = new TextEncoder();
 
 /** A request cannot be read; `field` names the culprit, `why` says what is wrong. */
@@ -167,7 +167,7 @@ function shown(raw) {
 }
 
 /** A caller's text for a message: short, and without what would act on a terminal or is no UTF-8. */
-function legible(text, most) {
+export function legible(text, most) {
   const characters = [...text];
   return characters.slice(0, most).map(printable).join("") + (characters.length > most ? "…" : "");
 }

@@ -5,7 +5,7 @@
  * What always holds: a step or bytes that cannot be used are a StateError, and the state is as it was.
  */
 
-import { InvalidField, readRequest, readValue } from "./request.mjs";
+import { InvalidField, NAME_MAX, legible, readRequest, readValue } from "./request.mjs";
 
 export const NOW = "clock.now";
 export const DEADLINE = "out.deadline";
@@ -67,22 +67,49 @@ function sampleOf({ name, event = true, shared = false, fields = [] }, fieldOf) 
 
 /* --- steps --- */
 
+const MEMBERS = {
+  request: ["at_ms", "request", "runtime", "decision", "rule_id"],
+  event: ["at_ms", "key", "event", "fields"],
+  signal: ["at_ms", "key", "signal", "value"],
+  tick: ["at_ms", "key", "tick"],
+};
+
 /** A step as the module takes it: the function, its variables, the time (null: now) and the key (null: none). */
 export function readStep(time, fields, step) {
-  if (step === null || typeof step !== "object") throw unusable("the step must be an object");
-  const { at_ms: at = null } = step;
-  if (at !== null && !isTime(at)) throw unusable("`at_ms` must be a whole number of milliseconds");
+  const kind = kindOf(step);
+  const { at_ms: at } = step;
+  if (at !== undefined && !isTime(at)) throw unusable("`at_ms` must be a whole number of milliseconds");
+  const atMs = at === undefined ? null : BigInt(at);
   const key = keyOf(time, fields, step.key ?? null);
-  const atMs = at === null ? null : BigInt(at);
-  const isEvent = typeof step.event === "string";
-  if (!isEvent && (typeof step.signal !== "string" || step.value === undefined)) {
-    if (step.tick === undefined) throw unusable("the step is neither an event, nor a signal, nor a tick");
-    return { function: "tick", variables: [], atMs, key };
-  }
-  const sample = sampleNamed(time, isEvent ? step.event : step.signal, isEvent);
+  if (kind === "request") throw unusable("a request is no step that is observed");
+  if (kind === "tick") return { function: "tick", variables: [], atMs, key };
+  const sample = sampleNamed(time, step[kind], kind === "event");
   const own = time.key !== null && !sample.shared;
   if (own !== (key !== null)) throw unusable(`\`${sample.name}\` ${own ? "lacks its key" : "has no key"}`);
   return { function: sample.function, variables: carried(sample, step), atMs, key };
+}
+
+/** The kind of a step; it has the members of one kind, and no others. */
+function kindOf(step) {
+  if (step === null || typeof step !== "object" || Array.isArray(step)) throw unusable("the step must be an object");
+  const names = Object.keys(step).filter((name) => step[name] !== undefined);
+  refuseStrange(names, Object.values(MEMBERS).flat(), "a step");
+  const kinds = Object.keys(MEMBERS).filter((kind) => names.includes(kind));
+  if (kinds.length !== 1) {
+    const found = kinds.map((kind) => `\`${kind}\``).join(" and ") || "none of them";
+    throw unusable(`a step has one of \`request\`, \`event\`, \`signal\` and \`tick\`, this one ${found}`);
+  }
+  const [kind] = kinds;
+  refuseStrange(names, MEMBERS[kind], `a step with \`${kind}\``);
+  if (["event", "signal"].includes(kind) && typeof step[kind] !== "string") throw unusable(`\`${kind}\` must be a name`);
+  if (kind === "signal" && !names.includes("value")) throw unusable("a step with `signal` needs its `value`");
+  if (kind === "tick" && step.tick !== true) throw unusable("`tick` must be true");
+  return kind;
+}
+
+function refuseStrange(names, known, what) {
+  const strange = names.find((name) => !known.includes(name));
+  if (strange !== undefined) throw unusable(`\`${legible(strange, NAME_MAX)}\` is no part of ${what}`);
 }
 
 /** Whether something is a time of a sample. */
@@ -93,7 +120,9 @@ export function isTime(value) {
 
 function sampleNamed(time, name, isEvent) {
   const found = time.samples.find((one) => one.name === name && one.event === isEvent);
-  if (found === undefined) throw unusable(`the policy declares no ${isEvent ? "event" : "signal"} \`${name}\``);
+  if (found === undefined) {
+    throw unusable(`the policy declares no ${isEvent ? "event" : "signal"} \`${legible(name, NAME_MAX)}\``);
+  }
   return found;
 }
 
@@ -121,18 +150,25 @@ function keyOf(time, fields, given) {
   if (key !== null && (typeof key !== "string" || time.key === null)) {
     throw unusable(time.key === null ? "the policy has no key" : "the key must be a text");
   }
-  if (key !== null) checkKey(fields.find((one) => one.name === time.key), key);
+  const wrong = key === null ? null : whyNoKey(time, fields, key);
+  if (wrong !== null) throw unusable(wrong);
   return key;
 }
 
-/** Refuse a key that no request could have. */
-function checkKey(field, key) {
+/** Why no request could have a key; null if one could. */
+function whyNoKey(time, fields, key) {
   try {
-    readValue(field, key);
+    readValue(fields.find((one) => one.name === time.key), key);
+    return null;
   } catch (error) {
-    if (error instanceof InvalidField) throw unusable(`the key ${error.message}`);
+    if (error instanceof InvalidField) return `the key ${error.message}`;
     throw error;
   }
+}
+
+/** Something is about another key than that whose state the module keeps. */
+export function noRoom(named) {
+  return new StateError("GOV418", `${named} is about a key for which there is no room`);
 }
 
 function unusable(message) {
@@ -169,13 +205,24 @@ export function save(time, read, now) {
   return bytes;
 }
 
+/** Refuse a saved state that is not said to be somebody's: its bytes hold no key. */
+export function checkOwner(time, fields, key) {
+  const wrong = whyNoOwner(time, fields, key);
+  if (wrong !== null) throw damaged(wrong);
+}
+
+function whyNoOwner(time, fields, key) {
+  if (time.key === null) return key === null ? null : "the policy has no key";
+  if (key === null) return `its bytes do not say whose it is, give the \`${time.key}\` that it was saved for as \`key\``;
+  return typeof key === "string" ? whyNoKey(time, fields, key) : "the key must be a text";
+}
+
 /** The variables of a saved state on the clock of now; `downtime` is null where nobody knows it. */
 export function restored(time, bytes, now, downtime) {
   const nowMs = whole(now, "nowMs", -TIME_MAX);
   const downtimeMs = downtime === null ? null : whole(downtime, "downtimeMs", 0n);
-  if (!(bytes instanceof Uint8Array) || bytes.length !== HEAD + time.stateBytes) {
-    throw damaged("it is cut off, or the state of another policy");
-  }
+  if (!(bytes instanceof Uint8Array)) throw damaged("it is no Uint8Array");
+  if (bytes.length !== HEAD + time.stateBytes) throw damaged("it is cut off, or the state of another policy");
   if (get(bytes, 0, 8) !== MAGIC) throw damaged("it is no saved state of a board");
   if (get(bytes, 8, 2) !== BigInt(MAJOR)) throw damaged("it has another major version of the format");
   if (get(bytes, 12, 4) !== BigInt(sum(bytes))) throw damaged("it is damaged");

@@ -133,7 +133,7 @@ def test_imports_and_csv_rows_are_merged_into_the_bundle(gov, root: Path, tmp_pa
 
 
 def test_the_page_explains_every_name_that_its_rules_use(gov, root: Path, tmp_path: Path) -> None:
-    source = root / "examples/control_plane.gov"
+    source = root / "examples/stateless/control_plane.gov"
     assert gov("build", source, "-o", tmp_path, "--emit", "html").code == 0
     (page,) = (path.read_text() for path in tmp_path.glob("*.html"))
     assert "let deletes_production = " in page

@@ -102,7 +102,7 @@ test "back" {
 
 
 def test_contracts_and_autonomy_have_transitions(gov) -> None:
-    example = Path(__file__).resolve().parents[2] / "examples" / "time" / "coding_agent.gov"
+    example = Path(__file__).resolve().parents[2] / "examples" / "coding_agent.gov"
     coverage = gov("test", example, "--coverage", "--format", "json").json["coverage"]
     named = {one["machine"] for one in coverage["transitions"]["missing"]}
     assert coverage["transitions"]["of"] == 13

@@ -14,7 +14,7 @@ from govlang.compiler.checked import Checked
 from govlang.compiler.frontend import compile_source
 from govlang.dsl.source import Source
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "time"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 BREAKER = """language 1
 policy breaker version "1.0.0"

@@ -155,7 +155,7 @@ def policy_at(path: Path) -> ir.Policy:
 
 
 def test_the_drone_policy_reads_well(root: Path, golden: Callable[[str, str], None]) -> None:
-    one = emitted(policy_at(root / "examples" / "drone_fleet.gov"))
+    one = emitted(policy_at(root / "examples" / "stateless" / "drone_fleet.gov"))
     golden("compiler/drone_fleet.h", one.header)
     golden("compiler/drone_fleet.c", one.source)
 

@@ -17,7 +17,7 @@ from govlang.compiler.interface import variables
 from govlang.compiler.text_classes import classify_fields
 from govlang.verifier.translation.schema_read import schema_mismatches
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.gov"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples/stateless").glob("*.gov"))
 
 
 def schema_of(policy: ir.Policy) -> bytes:

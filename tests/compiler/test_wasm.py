@@ -35,7 +35,7 @@ from govlang.compiler.frontend import compile_file
 from govlang.compiler.interpret import INVALID_REQUEST, Outcome, decide, default_params
 from govlang.compiler.wasm import export_name
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.gov"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples/stateless").glob("*.gov"))
 BATCH = 25
 
 Asked = list[tuple[dict[str, Any], Outcome]]

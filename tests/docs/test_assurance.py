@@ -35,7 +35,7 @@ def test_the_page_about_assurance_does_what_it_says(
     for name in ("gcc", "wasm-validate"):
         tool(name)
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "examples" / "drone_fleet.gov", tmp_path)
+    shutil.copy(ROOT / "examples" / "stateless" / "drone_fleet.gov", tmp_path)
     kinds = run_document(PAGE, tmp_path)
     assert {kind: kinds.count(kind) for kind in kinds} == {"console": 5, "python": 3}
 

@@ -22,7 +22,7 @@ def test_the_page_about_boards_does_what_it_says(
 ) -> None:
     tool("arm-none-eabi-gcc")
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "examples" / "drone_fleet.gov", tmp_path)
+    shutil.copy(ROOT / "examples" / "stateless" / "drone_fleet.gov", tmp_path)
     header, text = edge_policy(compile_file(tmp_path / "drone_fleet.gov").policy).c_files()
     (tmp_path / "drone_fleet.h").write_text(header, "utf-8")
     (tmp_path / "drone_fleet.c").write_text(text, "utf-8")

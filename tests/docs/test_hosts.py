@@ -36,7 +36,9 @@ def test_the_page_about_hosts_does_what_it_says(
         thread = threading.Thread(target=serving.serve_forever)
         thread.start()
         try:
-            assert_page(f"http://127.0.0.1:{serving.server_port}/page.html", tmp_path)
+            address = f"http://127.0.0.1:{serving.server_port}"
+            assert_page(f"{address}/page.html", tmp_path)
+            assert_page_over_time(f"{address}/mail.html", tmp_path)
         finally:
             serving.shutdown()
             thread.join()
@@ -53,13 +55,28 @@ def assert_page(address: str, place: Path) -> None:
         assert [fault for fault in opened.faults if "favicon" not in fault] == []
 
 
+def assert_page_over_time(address: str, place: Path) -> None:
+    """What was sent counts, behind a reload too."""
+    told = "document.getElementById('told')?.textContent"
+    sent = "(() => { document.getElementById('send').click(); return document.getElementById('told').textContent; })()"
+    with browser(place / "profile") as opened:
+        opened.open(address, f"{told} === 'ready'")
+        assert opened.value(sent) == "allow by default"
+        opened.open(address, f"{told} === 'ready again'")
+        assert opened.value(sent) == "allow by default"
+        opened.open(address, f"{told} === 'ready again'")
+        assert opened.value(sent) == "throttle by often"
+        assert [fault for fault in opened.faults if "favicon" not in fault] == []
+
+
 def test_the_page_about_the_examples_at_the_edge_does_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tool("gcc")
     examples = ROOT / "examples"
     shutil.copytree(examples / "edge", tmp_path / "edge")
-    shutil.copy(examples / "drone_fleet.gov", tmp_path)
+    (tmp_path / "stateless").mkdir()
+    shutil.copy(examples / "stateless" / "drone_fleet.gov", tmp_path / "stateless")
     monkeypatch.chdir(tmp_path / "edge")
     assert run_document(EXAMPLES, tmp_path / "edge") == ["console"]
 

@@ -23,7 +23,10 @@ from govlang.compiler import ir, steps_rules
 from govlang.compiler.frontend import compile_file
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = [*sorted((ROOT / "examples").glob("*.gov")), ROOT / "examples/loan_desk/policy.gov"]
+EXAMPLES = [
+    *sorted((ROOT / "examples/stateless").glob("*.gov")),
+    ROOT / "examples/loan_desk/policy.gov",
+]
 FAULTY = sorted(
     path for path in (ROOT / "examples/faulty").rglob("*.gov") if path.suffixes == [".gov"]
 )

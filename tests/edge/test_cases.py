@@ -13,7 +13,7 @@ from govlang.compiler.frontend import compile_file
 from govlang.compiler.text_classes import classify_fields
 
 ROOT = Path(__file__).resolve().parents[2]
-DRONE = compile_file(ROOT / "examples" / "drone_fleet.gov").policy
+DRONE = compile_file(ROOT / "examples" / "stateless" / "drone_fleet.gov").policy
 ON_THE_GROUND = {"drone": "d7", "cpu_load": 200, "restarted": 0, "sensor_fault": 0, "approved": 0}
 
 

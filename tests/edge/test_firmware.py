@@ -14,7 +14,7 @@ from govlang.compiler.interpret import decide, default_params
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "examples" / "edge"
-DRONE = compile_file(ROOT / "examples" / "drone_fleet.gov").policy
+DRONE = compile_file(ROOT / "examples" / "stateless" / "drone_fleet.gov").policy
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O2")
 ASKED = re.compile(r"  asked (.*): (-?\d), decision (\d) by rule (\d+)")
 

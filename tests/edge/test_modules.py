@@ -17,7 +17,7 @@ from govlang.compiler.text_classes import TextClasses, classify_fields
 from govlang.compiler.wasm import wasm_module
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-DRONE = compile_file(EXAMPLES / "drone_fleet.gov").policy
+DRONE = compile_file(EXAMPLES / "stateless" / "drone_fleet.gov").policy
 SNAPSHOT = "sha256:" + "0" * 64
 
 pytestmark = pytest.mark.edge
@@ -59,7 +59,7 @@ def test_random_policies_decide_in_wasm3_as_recorded(seed: int) -> None:
 
 @pytest.mark.parametrize("name", ["control_plane", "coding_agent", "microgrid"])
 def test_the_other_examples_decide_in_wasm3_as_recorded(name: str) -> None:
-    policy = compile_file(EXAMPLES / f"{name}.gov").policy
+    policy = compile_file(EXAMPLES / "stateless" / f"{name}.gov").policy
     classes = classify_fields(policy)
     rng = random.Random(name)
     cases = cases_of(policy, classes, [random_request(rng, policy) for _ in range(200)], 1)

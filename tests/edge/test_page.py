@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "examples" / "edge"))
 import serve  # noqa: E402  # the example stands outside of the packages
 
-DRONE = compile_file(ROOT / "examples" / "drone_fleet.gov").policy
+DRONE = compile_file(ROOT / "examples" / "stateless" / "drone_fleet.gov").policy
 READY = "document.getElementById('outcome')?.dataset.decision !== undefined"
 SAID = "document.getElementById('fault')?.hidden === false"
 
@@ -80,7 +80,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         shutil.copytree(ROOT / part, folder / part)
     page = folder / "examples" / "edge"
     for name in ("drone_fleet", "microgrid"):
-        serve.build(ROOT / "examples" / f"{name}.gov", page)
+        serve.build(ROOT / "examples" / "stateless" / f"{name}.gov", page)
     serving = serve.server(0, folder)
     thread = threading.Thread(target=serving.serve_forever)
     thread.start()
@@ -209,11 +209,12 @@ def test_another_policy_is_opened_from_a_file(place: Place) -> None:
     assert "7 rules" in place.text("about")
     given = place.browser.value("document.querySelectorAll('.given input').length")
     assert given == sum(
-        one.optional for one in compile_file(ROOT / "examples/microgrid.gov").policy.fields
+        one.optional
+        for one in compile_file(ROOT / "examples/stateless/microgrid.gov").policy.fields
     )
     place.browser.value("document.querySelectorAll('.given input').forEach((one) => one.click())")
     assert place.outcome()["runtime"].keys() < {"forecast_error", "margin", "approved"} | {
-        one.name for one in compile_file(ROOT / "examples/microgrid.gov").policy.fields
+        one.name for one in compile_file(ROOT / "examples/stateless/microgrid.gov").policy.fields
     }
     assert place.browser.faults == []
 

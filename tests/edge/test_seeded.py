@@ -20,7 +20,13 @@ from bundle_mutation import KINDS, NoPlaceError, Parts, mutant
 from source_strategies import write_policy
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ("drone_fleet", "microgrid", "coding_agent", "loan_desk/policy", "control_plane")
+EXAMPLES = (
+    "stateless/drone_fleet",
+    "stateless/microgrid",
+    "stateless/coding_agent",
+    "loan_desk/policy",
+    "stateless/control_plane",
+)
 POLICIES = 6
 """Random policies beside an example, whose bundles are changed in one test."""
 
@@ -110,7 +116,7 @@ def test_every_kind_of_change_is_made_hundreds_of_times_in_all() -> None:
 
 @cache
 def drone() -> Original:
-    return original(ROOT / "examples/drone_fleet.gov")
+    return original(ROOT / "examples/stateless/drone_fleet.gov")
 
 
 @pytest.mark.parametrize(

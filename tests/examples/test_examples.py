@@ -7,16 +7,16 @@ import pytest
 from faulty.command import gov, verify, weighty
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-POLICIES = [*sorted(EXAMPLES.glob("*.gov")), EXAMPLES / "loan_desk" / "policy.gov"]
+POLICIES = [*sorted((EXAMPLES / "stateless").glob("*.gov")), EXAMPLES / "loan_desk" / "policy.gov"]
 IDS = [path.relative_to(EXAMPLES).as_posix() for path in POLICIES]
 
 
 def test_the_examples_are_all_here() -> None:
     assert IDS == [
-        "coding_agent.gov",
-        "control_plane.gov",
-        "drone_fleet.gov",
-        "microgrid.gov",
+        "stateless/coding_agent.gov",
+        "stateless/control_plane.gov",
+        "stateless/drone_fleet.gov",
+        "stateless/microgrid.gov",
         "loan_desk/policy.gov",
     ]
 

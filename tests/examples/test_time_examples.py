@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from faulty.command import gov, verify, weighty
 
-TIME = Path(__file__).resolve().parents[2] / "examples" / "time"
+TIME = Path(__file__).resolve().parents[2] / "examples"
 POLICIES = sorted(TIME.glob("*.gov"))
 IDS = [path.name for path in POLICIES]
 

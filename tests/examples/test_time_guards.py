@@ -24,7 +24,7 @@ from govlang.verifier.time.machines import find_idle_machines
 from govlang.verifier.time.possible import find_impossible
 from govlang.verifier.time.properties import settle_claim
 
-TIME = Path(__file__).resolve().parents[2] / "examples" / "time"
+TIME = Path(__file__).resolve().parents[2] / "examples"
 POLICIES = {
     path.stem: parse(Source(path.name, path.read_text("utf-8"))) for path in TIME.glob("*.gov")
 }

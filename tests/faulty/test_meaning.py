@@ -20,7 +20,7 @@ from govlang.runtime.policy import Policy
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 CORPUS = [path for pair in pairs(EXAMPLES / "faulty") for path in pair]
-FILES = [*sorted(EXAMPLES.glob("*.gov")), *CORPUS]
+FILES = [*sorted((EXAMPLES / "stateless").glob("*.gov")), *CORPUS]
 TEXTS = {path.relative_to(EXAMPLES).as_posix(): path.read_text(encoding="utf-8") for path in FILES}
 TEXTS |= {f"{d.name}.gov": d.faulty for d in defects(range(3))}
 PARAMS, REQUESTS = 2, 100

@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # --- one policy, looked at closely -----------------------------------------------------------------
 
-DRONE = compile_file(ROOT / "examples" / "drone_fleet.gov").policy
+DRONE = compile_file(ROOT / "examples" / "stateless" / "drone_fleet.gov").policy
 CORE = core_json(DRONE)
 WASM = Module(DRONE, digest(CORE)).data
 REQUEST = {"drone": "d7", "battery": 18, "payload": 2, "zone": "urban", "cpu_load": 95}

@@ -31,6 +31,14 @@ def both() -> tuple[EdgePolicy, Policy]:
     return EdgePolicy(module_of(named(policy, "pool"))), Policy(tables.table_bytes(policy))
 
 
+def restore(one: EdgePolicy | Policy, blob: Any, **times: Any) -> None:
+    """Restore a state of the key `a`; a table's state names its keys itself."""
+    if isinstance(one, EdgePolicy):
+        assert one.schema.time is not None
+        times["key"] = None if one.schema.time.key is None else "a"
+    one.restore(blob, **times)
+
+
 STEPS = [
     {"event": "restart", "fields": {}},
     {"event": "deletion", "fields": {"tool": "rm"}},
@@ -133,7 +141,7 @@ def test_a_state_is_not_taken_with_what_is_no_time(times: dict[str, Any]) -> Non
     for one in (edge, table):
         blob = one.save(now_ms=0)
         with pytest.raises(TableError) as caught:
-            one.restore(blob, **({"downtime_ms": 0, "now_ms": 0} | times))
+            restore(one, blob, **({"downtime_ms": 0, "now_ms": 0} | times))
         assert caught.value.code == "GOV419"
         assert next(iter(times)) in caught.value.message
         assert one.save(now_ms=0) == blob
@@ -146,7 +154,7 @@ def test_a_state_is_not_taken_with_what_is_no_time(times: dict[str, Any]) -> Non
 def test_what_is_no_bytes_is_no_state(blob: Any) -> None:
     for one in both():
         with pytest.raises(TableError) as caught:
-            one.restore(blob, downtime_ms=0, now_ms=0)
+            restore(one, blob, downtime_ms=0, now_ms=0)
         assert caught.value.code == "GOV419"
 
 
@@ -157,8 +165,74 @@ def test_what_was_saved_is_gone_on_from() -> None:
     blob = edge.save(now_ms=2_000)
     for downtime, rule in ((1_000, "restarted"), (60_000, "ok"), (None, "clock_fault")):
         again, _ = both()
-        again.restore(blob, downtime_ms=downtime, now_ms=100)
+        restore(again, blob, downtime_ms=downtime, now_ms=100)
         assert again.decide(request, now_ms=101).rule_id == rule
+
+
+def revoked() -> bytes:
+    """The state of the agent `a`, whose restart is remembered."""
+    edge, _ = both()
+    edge.observe({"event": "restart", "key": "a", "at_ms": 1_000})
+    return edge.save(now_ms=1_000)
+
+
+def test_a_restored_state_is_that_of_the_key_that_is_named() -> None:
+    edge, _ = both()
+    edge.restore(revoked(), key="a", downtime_ms=0, now_ms=1_000)
+    request = {"agent": "a", "tool": "rm", "load": 1}
+    assert edge.commit(request | {"agent": "zed"}, now_ms=1_001).rule_id == "state_full"
+    with pytest.raises(TableError, match="GOV418"):
+        edge.observe({"event": "restart", "key": "zed", "at_ms": 1_001})
+    assert edge.commit(request, now_ms=1_001).rule_id == "restarted"
+
+
+def test_a_module_of_another_key_takes_no_state() -> None:
+    blob = revoked()
+    loaded = EdgePolicy(
+        module_of(named(compile_source(Source("p.gov", BOARD)).policy, "p")), key="b"
+    )
+    met, _ = both()
+    met.commit({"agent": "b", "tool": "rm", "load": 1}, now_ms=0)
+    taken, _ = both()
+    taken.restore(met.save(now_ms=0), key="b", downtime_ms=0, now_ms=0)
+    for edge in (loaded, met, taken):
+        before = edge.save(now_ms=0)
+        with pytest.raises(TableError, match="GOV418: the saved state is about a key"):
+            edge.restore(blob, key="a", downtime_ms=0, now_ms=1_000)
+        assert edge.save(now_ms=0) == before
+        edge.restore(before, key="b", downtime_ms=0, now_ms=0)
+
+
+@pytest.mark.parametrize(("key", "why"), [
+    (None, "do not say whose it is, give the `agent`"), (5, "must be a text"), ({"agent": "a"}, "must be a text"),
+    ("\ud800", "the key `agent`"), ("x" * 257, "the key `agent`"),
+])  # fmt: skip
+def test_a_state_of_nobody_is_not_taken(key: Any, why: str) -> None:
+    edge, _ = both()
+    before = edge.save(now_ms=0)
+    with pytest.raises(TableError, match=f"GOV419: .*{why}"):
+        edge.restore(revoked(), key=key, downtime_ms=0, now_ms=1_000)
+    assert edge.save(now_ms=0) == before
+    request = {"agent": "zed", "tool": "rm", "load": 1}
+    assert edge.commit(request, now_ms=1_001).rule_id == "ok", "it is still nobody's"
+
+
+def test_a_policy_without_a_key_takes_a_state_without_one() -> None:
+    source = """\
+language 1
+policy p version "1.0.0"
+default allow
+input { load : number in 0..9 }
+event restart
+rule restarted when restart within 1 s deny
+"""
+    edge = EdgePolicy(module_of(named(compile_source(Source("p.gov", source)).policy, "p")))
+    edge.observe({"event": "restart", "at_ms": 0})
+    blob = edge.save(now_ms=0)
+    with pytest.raises(TableError, match=r"GOV419: .*the policy has no key"):
+        edge.restore(blob, key="a", downtime_ms=0, now_ms=0)
+    edge.restore(blob, downtime_ms=0, now_ms=0)
+    assert edge.decide({"load": 1}, now_ms=1).rule_id == "restarted"
 
 
 def test_every_flipped_bit_and_every_cut_is_refused() -> None:
@@ -173,7 +247,7 @@ def test_every_flipped_bit_and_every_cut_is_refused() -> None:
     ]
     for broken in (*flipped, *(blob[:n] for n in range(len(blob))), blob + b"\0"):
         with pytest.raises(TableError) as caught:
-            edge.restore(broken, downtime_ms=0, now_ms=0)
+            restore(edge, broken, downtime_ms=0, now_ms=0)
         assert caught.value.code == "GOV419"
     assert edge.save(now_ms=2_000) == blob
 
@@ -200,7 +274,7 @@ def test_c_writes_and_reads_the_same_bytes(compiler: str, tmp_path: Path) -> Non
             blob = edge.save(now_ms=5)
             assert library.save(number, state, 5) == (0, blob)
             found = library.restore(number, blob, now, -1 if downtime is None else downtime)
-            edge.restore(blob, downtime_ms=downtime, now_ms=now)
+            restore(edge, blob, downtime_ms=downtime, now_ms=now)
             assert found == (
                 0,
                 {place.name: edge._engine.read(place.name) for place in places(time)},
@@ -221,7 +295,7 @@ def _refuse(
         broken[12:16] = zlib.crc32(broken[16:]).to_bytes(4, "little")
         answer, state = library.restore(number, bytes(broken), 10**9, 3)
         try:
-            edge.restore(bytes(broken), downtime_ms=3, now_ms=10**9)
+            restore(edge, bytes(broken), downtime_ms=3, now_ms=10**9)
         except TableError:
             assert answer == -3
         else:
@@ -236,6 +310,6 @@ def test_times_that_nobody_knows_stay_so() -> None:
     edge, _ = both()
     edge._engine.write("clock.state", UNKNOWN)
     blob = edge.save(now_ms=0)
-    edge.restore(blob, downtime_ms=5, now_ms=10)
+    restore(edge, blob, downtime_ms=5, now_ms=10)
     assert edge._engine.read("clock.state") == UNKNOWN
     assert edge._engine.read("clock.shared") == NEVER

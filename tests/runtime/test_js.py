@@ -174,7 +174,7 @@ def test_the_clock_is_read_as_python_reads_it(zone: str) -> None:
 
 # --- bad input -------------------------------------------------------------------------------------
 
-DRONE = compile_file(ROOT / "examples" / "drone_fleet.gov").policy
+DRONE = compile_file(ROOT / "examples" / "stateless" / "drone_fleet.gov").policy
 REQUEST = {"drone": "d7", "battery": 18, "payload": 2, "zone": "urban", "cpu_load": 95}
 HOST = {"restarted": False, "sensor_fault": True}
 CLOSED = tables.policy_of(

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
+from edge_time_engines import module_of, named
 from tools import tool
 
 import govlang
+from govlang.compiler.frontend import compile_source
+from govlang.dsl.source import Source
 
 PACKAGE = Path(__file__).resolve().parents[2] / "runtime" / "js"
 SOURCES = sorted(PACKAGE.glob("*.mjs"))
@@ -64,7 +68,7 @@ const until: number | bigint | null = kept.observe({ event: "restart", key: { dr
 kept.observe({ signal: "voltage", value: 11.5, key: "d7" });
 kept.observe({ tick: true });
 const saved: Uint8Array = kept.save({ nowMs: 4 });
-kept.restore(saved, { downtimeMs: null, nowMs: 5n });
+kept.restore(saved, { key: "d7", downtimeMs: null, nowMs: 5n });
 const committed: Outcome = kept.commit({ drone: "d7" }, { nowMs: 6 });
 const cells: number[] = kept.schema.time!.cells.map((one) => one.bytes);
 const state: RangeError = new StateError("x");
@@ -80,9 +84,51 @@ outcome.ruleId;
 policy.decide({}, { nowMs: "3" });
 // @ts-expect-error a step is an event, a signal or a tick
 kept.observe({ at_ms: 3 });
+// @ts-expect-error a key is a text
+kept.restore(saved, { key: 7 });
 // @ts-expect-error there are five effects
 if (outcome.decision === "maybe") console.log(1);
 """
+
+
+OPTIONS = """\
+import { Policy, StateError } from "govlang";
+
+const policy = await Policy.load(Buffer.from(process.argv[2], "base64"));
+for (const options of [null, 5, "x", []]) {
+  for (const ask of ["decide", "commit"]) {
+    const { rule_id, reason } = policy[ask]({ agent: "a" }, options);
+    console.log(rule_id, reason);
+  }
+  for (const keep of [() => policy.save(options), () => policy.restore(new Uint8Array(0), options)]) {
+    try {
+      keep();
+    } catch (error) {
+      console.log(error instanceof StateError, error.code, error.message);
+    }
+  }
+}
+console.log(policy.commit({ agent: "a" }).rule_id);
+"""
+
+
+def test_options_that_are_none_are_refused(tmp_path: Path) -> None:
+    source = 'language 1\npolicy p version "1"\ndefault allow\ninput { agent : key }\nevent e\n'
+    source += "rule late when e within 1 min deny\n"
+    module = module_of(named(compile_source(Source("p.gov", source)).policy, "p"))
+    shutil.copytree(PACKAGE, tmp_path / "node_modules" / "govlang")
+    (tmp_path / "use.mjs").write_text(OPTIONS, "utf-8")
+    done = subprocess.run(
+        [tool("node"), "use.mjs", base64.b64encode(module).decode()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    asked = ["invalid_request the options must be an object"] * 2
+    kept = ["true GOV419 the options must be an object"] * 2
+    assert done.stdout.splitlines() == [*([*asked, *kept] * 4), "default"]
 
 
 def test_the_types_are_those_of_the_package(tmp_path: Path) -> None:

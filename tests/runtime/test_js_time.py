@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import js_host
+import pytest
 from edge_time_engines import module_of, named
 from over_time import POOL
 
@@ -74,17 +75,18 @@ def in_python(policy: EdgePolicy, step: dict[str, Any]) -> Any:
                 return policy.observe(observed)
             case {"save": at}:
                 return base64.b64encode(policy.save(now_ms=at)).decode()
-            case {"restore": blob, "nowMs": at, "downtimeMs": downtime}:
-                return policy.restore(base64.b64decode(blob), now_ms=at, downtime_ms=downtime)
+            case {"restore": blob, "nowMs": at, "downtimeMs": downtime, "of": key}:
+                data = base64.b64decode(blob)
+                return policy.restore(data, key=key, now_ms=at, downtime_ms=downtime)
     except TableError as error:
         in_script = error.message.replace("`now_ms`", "`nowMs`")
         in_script = in_script.replace("`downtime_ms`", "`downtimeMs`")
         return {"code": error.code, "message": in_script}
 
 
-def compare(steps: list[dict[str, Any]]) -> list[Any]:
-    policy = EdgePolicy(MODULE, key="a")
-    (found,) = js_host.ask([{"trace": steps, "module": js_host.text(MODULE), "key": "a"}])
+def compare(steps: list[dict[str, Any]], key: str | None = "a") -> list[Any]:
+    policy = EdgePolicy(MODULE, key=key)
+    (found,) = js_host.ask([{"trace": steps, "module": js_host.text(MODULE), "key": key}])
     for step, one in zip(steps, found, strict=True):
         assert one == in_python(policy, step), step
     return list(found)
@@ -117,9 +119,29 @@ def test_javascript_reads_and_refuses_the_same_bytes() -> None:
                 "restore": base64.b64encode(data).decode(),
                 "nowMs": at,
                 "downtimeMs": rng.choice((None, 0, 70_000, -1, 0.5, True, "", 2**53)),
+                "of": "a",
             }
         )
         steps.append({"save": rng.choice((7, 7, 0.5, "", 2**53))})
         steps.append({"commit": {"agent": "a", "tool": "rm", "load": 1}, "nowMs": at})
     found = compare(steps)
     assert {"GOV419"} == {one["code"] for one in found if isinstance(one, dict) and "code" in one}
+
+
+@pytest.mark.parametrize("bound", [None, "a", "b"])
+def test_javascript_takes_a_state_for_the_key_that_is_named(bound: str | None) -> None:
+    policy = EdgePolicy(MODULE)
+    policy.observe({"event": "restart", "key": "a", "at_ms": 10})
+    blob = base64.b64encode(policy.save(now_ms=10)).decode()
+    steps: list[dict[str, Any]] = []
+    for of in (None, 5, True, {"agent": "a"}, "x" * 257, "\ud800", "a", "b"):
+        steps.append({"restore": blob, "nowMs": 10, "downtimeMs": 0, "of": of})
+        steps.append({"save": 10})
+    steps += [{"commit": {"agent": of, "tool": "rm", "load": 1}, "nowMs": 11} for of in ("b", "a")]
+    found = compare(steps, bound)
+    owner = bound or "a"
+    refused = [one["code"] for one in found if isinstance(one, dict) and "code" in one]
+    assert refused == ["GOV419"] * 6 + ["GOV418"]
+    assert [one["rule_id"] for one in found[-2:]] == [
+        "restarted" if owner == of else "state_full" for of in ("b", "a")
+    ]

@@ -294,10 +294,14 @@ def test_a_file_that_is_not_there_is_a_coded_error(tmp_path: Path) -> None:
 
 def test_only_ticks_are_observed(policy: Policy) -> None:
     policy.observe({"at_ms": 3, "tick": True})
-    with pytest.raises(TableError, match="no event or signal `restart`"):
+    with pytest.raises(TableError, match="no event `restart`"):
         policy.observe({"at_ms": 3, "event": "restart", "fields": {}})
     with pytest.raises(TableError, match="GOV415"):
         policy.observe({"at_ms": 3})
+    with pytest.raises(TableError, match=r"GOV415: `at` is no part of a step"):
+        policy.observe({"at": 3, "tick": True})
+    with pytest.raises(TableError, match="GOV415: `at_ms` must be"):
+        policy.observe({"at_ms": "3", "tick": True})
 
 
 def test_arguments_are_checked(policy: Policy) -> None:

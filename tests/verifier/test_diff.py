@@ -14,7 +14,7 @@ from govlang.compiler import interpret, ir
 from govlang.compiler.ir import Effect
 from govlang.verifier.changes import Change, change_of
 from govlang.verifier.diff import DiffReport, diff
-from govlang.verifier.diff_search import Search
+from govlang.verifier.diff_search import spans_of
 from govlang.verifier.merge import merge
 from govlang.verifier.options import Options
 
@@ -66,7 +66,7 @@ def _mutated_once(rng: random.Random, policy: ir.Policy) -> ir.Policy:
 
 
 def enumerated(old: ir.Policy, new: ir.Policy) -> set[Change]:
-    spans = Search(old, new, merge(old, new), Options(), (None, None)).spans
+    spans = spans_of(merge(old, new).space)
     found = set()
     for values in all_requests(old):
         for params in all_params(old):

@@ -19,7 +19,7 @@ from govlang.verifier.columns import Columns
 from govlang.verifier.shapes import Box
 from govlang.verifier.time.divide import part
 from govlang.verifier.time.simulate import Simulation
-from govlang.verifier.time.traces import Reached, Sample, run
+from govlang.verifier.time.traces import Reached, Sample, Taking, run, taking
 
 WORK_MAX: Final = 20_000
 """Cells and updates that are computed for one rule."""
@@ -30,6 +30,7 @@ SAMPLES_MAX: Final = 500
 
 def decided_alone(
     policy: ir.Policy,
+    take: Taking,
     columns: Columns,
     boxes: Sequence[Sequence[Box]],
     known: Collection[str],
@@ -39,8 +40,10 @@ def decided_alone(
     for rule, own in zip(policy.rules, boxes, strict=True):
         if rule.id not in known and own:
             few = part(policy, [rule], ())
-            found = _shown(few, Simulation(few, columns, [own], _seed(rule), texts=dict(texts)))
-            reached = found and run(policy, found.params, found.samples)
+            found = _shown(
+                few, Simulation(few, columns, taking(few), [own], _seed(rule), texts=dict(texts))
+            )
+            reached = found and run(take, found.params, found.samples)
             if reached:
                 yield reached.as_chance()
 
@@ -63,7 +66,7 @@ def _shown(few: ir.Policy, simulation: Simulation) -> Reached | None:
 
 def _without(few: ir.Policy, found: Reached, i: int) -> Reached | None:
     samples: tuple[Sample, ...] = (*found.samples[:i], *found.samples[i + 1 :])
-    other = run(few, found.params, samples)
+    other = run(taking(few), found.params, samples)
     return other if other is not None and _decides(few, other) else None
 
 

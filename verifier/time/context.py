@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from govlang.compiler import ir
-from govlang.compiler.interpret import Environment
+from govlang.compiler.interpret import Environment, Outcome
 from govlang.compiler.obligations import argument
 from govlang.compiler.requests import columns_of, read_report, read_sample, write_request
 from govlang.compiler.step import Report, Request, Tick
@@ -32,12 +32,14 @@ from govlang.verifier.solve import Session
 from govlang.verifier.time.alone import decided_alone
 from govlang.verifier.time.flat import with_update_texts
 from govlang.verifier.time.invariants import Known, find_invariants
+from govlang.verifier.time.moment import Whose
 from govlang.verifier.time.pattern import Pattern
 from govlang.verifier.time.reachable import Reachable
 from govlang.verifier.time.repetition import Repetition
 from govlang.verifier.time.search import SHORT, Search
 from govlang.verifier.time.simulate import Simulation
-from govlang.verifier.time.traces import Reached, Sample, run, shortened
+from govlang.verifier.time.suggestions import Fact
+from govlang.verifier.time.traces import Reached, Sample, Taking, run, shortened, taking
 
 RANDOM_MAX: Final = 400
 """Requests of random histories that are looked at, beside one for each rule."""
@@ -62,8 +64,10 @@ class Pool(Explorer):
         judge: Judge,
         reached: Sequence[Reached],
         met: Sequence[Reached],
+        take: Taking,
     ) -> None:
         super().__init__(judge)
+        self._take = take
         self.reached = reached
         self._known = 0
         self._policy = policy
@@ -79,7 +83,7 @@ class Pool(Explorer):
             return None
         names = {one.name for one in self._policy.fields}
         request = Request({n: v for n, v in made.values.items() if n in names})
-        found = run(self._policy, made.params, (request,))
+        found = run(self._take, made.params, (request,))
         if found is None or not contains(box, self.columns.row(found)):
             return None
         return found
@@ -147,19 +151,42 @@ class TimeContext(Context):
         columns.tangled |= cells  # they are not free of one another
         boxes = [[term.box for term in shape] for shape in self.judge.shapes]
         texts = _texts_told_apart(self.judge)
-        self._simulation = Simulation(self.remembering, columns, boxes, texts=texts)
+        self._simulation = Simulation(self.remembering, columns, self.take, boxes, texts=texts)
         self.met = list(self._simulation.run())
         if self.judges_rules:
             outcomes = [one.outcomes[-1] for one in self.met]
             known = {one.rule_id for one in outcomes if one is not None and len(one.matched) == 1}
-            self.met += decided_alone(self.remembering, columns, boxes, known, texts)
+            self.met += decided_alone(self.remembering, self.take, columns, boxes, known, texts)
         self.encoder = Encoder(columns)
-        self.explorer = Pool(self.remembering, self.judge, self.reached, self.met)
+        self.explorer = Pool(self.remembering, self.judge, self.reached, self.at_hand, self.take)
 
     @cached_property
     def pattern(self) -> Pattern:
-        """What a sample does."""
-        return Pattern(self.policy, self.time, self.judge.columns)
+        """What a sample does, as terms."""
+        return Pattern(self.policy, self.time, self.judge.columns, self.whose)
+
+    @property
+    def at_hand(self) -> Sequence[Reached]:
+        """The random histories that may be shown or gone on from."""
+        return self.met
+
+    @property
+    def take(self) -> Taking:
+        """What a sample does, on the reference step."""
+        return taking(self.remembering)
+
+    @property
+    def whose(self) -> Whose:
+        """Whose decision the updates of a cell read."""
+        return lambda _cell: self.policy
+
+    def aims(self) -> Iterable[ir.BoolExpr]:
+        """What histories should show once, so that others go on from there."""
+        return ()
+
+    def suggested(self) -> Iterable[Fact]:
+        """Facts about cells that may hold, beside those that their shapes suggest."""
+        return ()
 
     @cached_property
     def known(self) -> Known:
@@ -174,6 +201,7 @@ class TimeContext(Context):
             states,
             self._simulation.onward,
             self.pattern,
+            self.suggested(),
         )
         ms = int((perf_counter() - start) * 1000)
         facts = [fact for fact in found.kept if not fact.plain]
@@ -193,7 +221,9 @@ class TimeContext(Context):
             self.reached,
             lambda: self.repeated,
             self.pattern,
-            self.met,
+            self.at_hand,
+            take=self.take,
+            aims=tuple(self.aims()),
         )
 
     @cached_property
@@ -202,7 +232,7 @@ class TimeContext(Context):
         search = self.search
         find = partial(search.find, most=len(SHORT))
         goals = list(search.goals())
-        made = Repetition(self.remembering, self.policy, goals, self.met, find)
+        made = Repetition(self.remembering, self.policy, goals, self.met, find, self.take)
         return tuple(made.rows())
 
     @cached_property
@@ -228,7 +258,7 @@ class TimeContext(Context):
             self.findings.append(undecided(finding, "no history was found that leads there"))
             return
         try:
-            trace = self.trace(shortened(self.remembering, point, shows))
+            trace = self.trace(shortened(self.take, self.time, point, shows))
         except ReplayError as error:
             self.findings.append(undecided(finding, str(error)))
             return
@@ -242,22 +272,36 @@ class TimeContext(Context):
         """
         written = [_written(self.given, one) for one in reached.samples]
         read = tuple(_read(self.given, one) for one in written)
-        again = run(self.given, reached.params, read)
+        again = run(taking(self.given), reached.params, read)
         if again is None or again.outcomes[-1] != reached.outcomes[-1]:
             raise ReplayError("the history of the witness does not read back")
-        steps = [dict(one) for one in written]
-        for step, outcome in zip(steps, again.outcomes, strict=True):
-            if outcome is not None:
-                step |= {"decision": outcome.decision.word, "rule_id": outcome.rule_id}
         params = {
             p.field.name: argument(reached.params[p.field.name], p.field)
             for p in self.policy.params
         }
-        if self.rerun is not None:
-            ours = [one for one in again.outcomes if one is not None]
-            for outcome, other in zip(ours, self.rerun(written, params), strict=True):
-                check_same(outcome, other)
-        return Trace(tuple(steps), params)
+        return answered(written, params, again.outcomes, self.rerun)
+
+
+def answered(
+    lines: Sequence[Mapping[str, Any]],
+    params: Mapping[str, Any],
+    outcomes: Sequence[Outcome | None],
+    rerun: Rerun | None,
+) -> Trace:
+    """Lines of a trace with what the requests among them are answered, as the compiled table says, too.
+
+    Raises:
+        ReplayError: the table answers otherwise, or does not take a line.
+    """
+    ours = [one for one in outcomes if one is not None]
+    theirs = ours if rerun is None else rerun(lines, params)
+    for outcome, other in zip(ours, theirs, strict=True):
+        check_same(outcome, other)
+    steps = [dict(one) for one in lines]
+    for step, said in zip(steps, outcomes, strict=True):
+        if said is not None:
+            step |= {"decision": said.decision.word, "rule_id": said.rule_id}
+    return Trace(tuple(steps), params)
 
 
 def _texts_told_apart(judge: Judge) -> dict[str, list[str]]:

@@ -36,7 +36,7 @@ class Part:
 def divided(policy: ir.Policy) -> list[Part] | None:
     """The parts of a policy; None if it is to be judged as a whole, as nothing tells its rules apart."""
     time = policy.time
-    if time is None or len(time.cells) <= SMALL or any(map(_asks_decision, time.updates)):
+    if time is None or len(time.cells) <= SMALL or any(map(asks_decision, time.updates)):
         return None
     judge = Judge(flat(policy))
     groups = _Groups(len(judge.rules))
@@ -138,7 +138,8 @@ def _names(expr: ir.IntExpr) -> set[str]:
     return found
 
 
-def _asks_decision(update: ir.Update) -> bool:
+def asks_decision(update: ir.Update) -> bool:
+    """Whether an update reads what was decided."""
     return any(isinstance(atom, ir.DecisionIn) for atom in ir.atoms(update.condition))
 
 

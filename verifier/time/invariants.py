@@ -52,17 +52,27 @@ def find_invariants(
     states: Iterable[State] = (),
     onward: Onward = lambda _: (),
     pattern: Pattern | None = None,
+    more: Iterable[Fact] = (),
 ) -> Known:
     """The facts of a policy that are inductive.
 
-    Those that `states` refute are not even tried; `onward` says of cells what some samples make of them.
+    Those that `states` refute are not even tried; `onward` says of cells what some samples make of them;
+    `more` are facts that may hold beside those that the shapes of cells suggest.
     """
     encoder = Encoder(columns, "!")
     relation = Relation(policy, time, (encoder,), lambda _: (), pattern)
     facts = [
         fact
         for scope in sorted({cell.scope for cell in time.cells})
-        for fact in _standing(time, scope, candidates(policy, time, scope, encoder), states)
+        for fact in _standing(
+            time,
+            scope,
+            (
+                *candidates(policy, time, scope, encoder),
+                *(one for one in more if one.scope == scope),
+            ),
+            states,
+        )
     ]
     taken = relation.taken[0]
     kept = _inductive(facts, _Step(relation, facts, taken.after, solvers), onward)

@@ -9,10 +9,10 @@ comes to; stages go in order, the updates of one stage read what was before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, Final
+from typing import Any
 
 import z3
 
@@ -23,7 +23,8 @@ from govlang.verifier.outcome import Decision, any_of
 from govlang.verifier.properties import with_decision
 
 Terms = Mapping[str, Term]
-CAUSED: Final = frozenset((Effect.ALLOW, Effect.LIMIT))
+Whose = Callable[[str], ir.Policy]
+"""By cell: the policy whose decision its updates read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Moment:
     time: ir.Time
     encoder: Encoder
     mark: str
+    whose: Whose | None = None
+    """None: the policy's own decision, for all cells."""
     keys: dict[str, Term] = field(init=False)
     at: Term = field(init=False)
     keyed: Term = field(init=False)
@@ -136,11 +139,11 @@ class Moment:
         for stage, updates in self._stages():
             before[stage] = dict(cells)
             if stage < Stage.CLOSE and not (again and stage == Stage.TURN):
-                cells |= self._updated(cells, updates, None)
+                cells |= self._updated(cells, updates, {})
         seen = dict(cells)
         closing = [u for u in self.time.updates if u.stage == Stage.CLOSE]
-        decision = self._decision(seen) if any(map(_decides, closing)) else None
-        for name, term in self._updated(cells, closing, decision).items():
+        decisions = self._decisions(seen, {u.cell for u in closing if _decides(u)})
+        for name, term in self._updated(cells, closing, decisions).items():
             cells[name] = z3.If(self.is_request, term, cells[name])
         return Taken(seen, cells, before, tuple(laws))
 
@@ -154,13 +157,13 @@ class Moment:
                 yield z3.Implies(self.kind == number, grown[one.permit] > 0)
 
     def _updated(
-        self, cells: Terms, updates: list[ir.Update], decision: Decision | None
+        self, cells: Terms, updates: list[ir.Update], decisions: Mapping[str, Decision]
     ) -> dict[str, Term]:
         """The cells that a stage may change."""
         here = self.encoder.over(cells)
         found: dict[str, Term] = {}
         for update in reversed(updates):
-            holds = self._holds(here, update.condition, decision)
+            holds = self._holds(here, update.condition, decisions.get(update.cell))
             old = found.get(update.cell, cells[update.cell])
             found[update.cell] = z3.If(holds, here.integer(update.value), old)
         return found
@@ -168,14 +171,22 @@ class Moment:
     def _holds(self, here: Encoder, condition: BoolExpr, decision: Decision | None) -> Term:
         if decision is None or not _speaks(condition):
             return here.condition(condition)
-        if self.time.rules_read_clock:
+        if (decision.policy.time or self.time).rules_read_clock:
             return with_decision(here, condition, decision)
         denied = with_decision(here, _under_deny(condition), decision)
         return z3.If(self.fault, denied, with_decision(here, condition, decision))
 
-    def _decision(self, seen: Terms) -> Decision:
+    def _decisions(self, seen: Terms, cells: Iterable[str]) -> dict[str, Decision]:
+        """By cell: the decision that its updates read."""
         here = self.encoder.over(seen)
-        return Decision(here, self.policy.rules, lambda rule: here.condition(rule.condition))
+        whose = {cell: self.whose(cell) if self.whose else self.policy for cell in cells}
+        made = {
+            id(one): Decision(
+                here, one.rules, lambda rule: here.condition(rule.condition), policy=one
+            )
+            for one in whose.values()
+        }
+        return {cell: made[id(one)] for cell, one in whose.items()}
 
 
 def own_scopes(time: ir.Time) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ import z3
 from govlang.compiler import ir
 from govlang.verifier.columns import ColumnKind, Columns
 from govlang.verifier.encode import Encoder, Term
-from govlang.verifier.time.moment import Moment, Taken, Terms
+from govlang.verifier.time.moment import Moment, Taken, Terms, Whose
 
 Pairs = list[tuple[Term, Term]]
 
@@ -53,13 +53,15 @@ class Pattern:
     policy: ir.Policy
     time: ir.Time
     columns: Columns
+    whose: Whose | None = None
+    """Whose decision the updates of a cell read; None: the policy's own."""
     _moment: Moment = field(init=False)
     _cells: dict[str, Term] = field(init=False)
     _takes: dict[bool, tuple[Taken, _Many]] = field(default_factory=dict)
     _repeated: dict[tuple[int, bool], _Many] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._moment = Moment(self.policy, self.time, Encoder(self.columns, "'"), "'")
+        self._moment = Moment(self.policy, self.time, Encoder(self.columns, "'"), "'", self.whose)
         self._cells = {c.name: z3.Int(f"cell'{i}") for i, c in enumerate(self.time.cells)}
 
     def laws(self, moment: Moment) -> list[Term]:

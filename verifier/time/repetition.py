@@ -18,11 +18,11 @@ from typing import Final
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment
-from govlang.compiler.step import Report, Request, State, Tick, watch
+from govlang.compiler.step import Report, Request, State, Tick
 from govlang.verifier.encode import Term
 from govlang.verifier.solve import Answer, Found
 from govlang.verifier.time.moment import Moment, Taken
-from govlang.verifier.time.traces import Reached, Sample
+from govlang.verifier.time.traces import Reached, Sample, Taking
 
 TIMES_MAX: Final = 1_000
 """How often a sample is repeated: as often as an exact count goes."""
@@ -53,6 +53,7 @@ class Repetition:
     met: Sequence[Reached]
     find: Callable[[Asked, Shows], Answer]
     """Looks for a short history whose last sample is as asked."""
+    take: Taking
     _left: int = WORK_MAX
     _seen: set[Shown] = field(default_factory=set)
 
@@ -108,7 +109,7 @@ class Repetition:
         """One more sample of the same key, at the same time; None if it is not taken."""
         self._left -= len(self.time.cells) + len(self.time.updates)
         own = _of_key(self.time.key, sample, place.samples[-1].at_ms, _key(self.time, place.after))
-        watched = watch(self.policy, place.params, place.after, own)
+        watched = self.take(place.params, place.after, own)
         if not watched.seen:
             return None
         samples, outcomes = (*place.samples, own), (*place.outcomes, watched.outcome)

@@ -29,7 +29,7 @@ from govlang.verifier.time.moment import Moment, Taken
 from govlang.verifier.time.pattern import Pattern
 from govlang.verifier.time.relation import Relation, cell_scopes
 from govlang.verifier.time.summands import most_added
-from govlang.verifier.time.traces import Reached, run, samples_of
+from govlang.verifier.time.traces import Reached, Taking, run, samples_of
 from govlang.verifier.time.unroll import History
 
 SHORT: Final = ((1,), (1, 1), (1, 1, 1))
@@ -81,6 +81,8 @@ class Search:
     pattern: Pattern | None = None
     met: Sequence[Reached] = ()
     """What random histories have reached."""
+    take: Taking = field(kw_only=True)
+    aims: Sequence[ir.BoolExpr] = ()  # what should be seen once, beside what `goals` says
     _places: list[Reached] | None = None
     _shapes: dict[tuple[int, tuple[int, ...], bool], _Shape] = field(default_factory=dict)
     _steps: dict[int, tuple[Relation, Cone]] = field(default_factory=dict)
@@ -188,6 +190,7 @@ class Search:
 
     def goals(self) -> Iterator[ir.BoolExpr]:
         """The states of machines and the tests of single cells, of which each should be seen once."""
+        yield from self.aims
         for cell in self.time.cells:
             if cell.field.members and cell.cap is None:
                 for value in range(len(cell.field.members)):
@@ -212,12 +215,13 @@ class Search:
     def counts(self) -> list[int]:
         """How often something must happen for some cell that is read to say so."""
         read = {name for c in self._conditions() for name in ir.fields_read(c)}
+        adding = {u.cell for u in self.time.updates if isinstance(u.value, ir.Arith | ir.Choose)}
         found: set[int] = set()
         for cell in self.time.cells:
             stem, _, last = cell.name.rpartition(".")
             if cell.name in read and stem.endswith(".age") and last.isdigit():
                 found.add(int(last))
-            elif cell.cap is None and not cell.field.members and 2 < cell.field.hi <= LONG:
+            elif cell.name in adding and not cell.field.members and 2 < cell.field.hi <= LONG:
                 found.add(cell.field.hi - 1)
         return sorted(n for n in found | self._summands() if n <= LONG)
 
@@ -305,7 +309,7 @@ class Search:
             return None
         before = self._places[place].samples if self._places and place >= 0 else ()
         samples = (*before, *found[0])
-        reached = run(self.policy, found[1], samples)
+        reached = run(self.take, found[1], samples)
         if reached is None or not shows(reached):
             return None
         self.pool.append(reached)

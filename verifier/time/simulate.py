@@ -15,12 +15,12 @@ from typing import Final
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment, Outcome, Value
-from govlang.compiler.step import Instance, Report, Request, State, Tick, watch
+from govlang.compiler.step import Instance, Report, Request, State, Tick
 from govlang.verifier.columns import Columns, all_conditions
 from govlang.verifier.letters import is_valid
 from govlang.verifier.shapes import Box
 from govlang.verifier.time.divide import sources
-from govlang.verifier.time.traces import Reached, Sample
+from govlang.verifier.time.traces import Reached, Sample, Taking
 
 WORK_MAX: Final = 60_000
 """Cells and updates that are computed."""
@@ -84,6 +84,7 @@ class Simulation:
 
     policy: ir.Policy
     columns: Columns
+    take: Taking
     boxes: Sequence[Sequence[Box]] = ()
     """Where each rule can fire; requests are made there."""
 
@@ -181,7 +182,7 @@ class Simulation:
             often = self.rng.choice(self._aim.often)
             sample = self._sample(at_ms)
             for _ in range(often):
-                watched = watch(self.policy, params, state, sample)
+                watched = self.take(params, state, sample)
                 if not watched.seen:
                     break
                 same = watched.after == state
@@ -218,7 +219,7 @@ class Simulation:
         for _ in range(ONWARD):
             self._aim = self._aims[0]
             sample = self._sample(self.rng.choice(self._aim.waits))
-            after = watch(self.policy, params, state, sample).after
+            after = self.take(params, state, sample).after
             yield {
                 name: value
                 for address in instances

@@ -6,7 +6,7 @@ In: a policy over time.  Out: facts about the cells of one scope, as words, as t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise, permutations
 from typing import Final
@@ -42,6 +42,8 @@ class Fact:
     """Whether cells have it that are numbers."""
     plain: bool = False
     """Whether it only says that a cell lies in its range."""
+    scope: str = ir.SHARED
+    """Where its cells are kept; only read of facts that do not come from here."""
 
 
 def candidates(policy: ir.Policy, time: ir.Time, scope: str, encoder: Encoder) -> Iterator[Fact]:
@@ -88,6 +90,18 @@ def _same_panes(cells: Sequence[ir.Cell]) -> Iterator[Fact]:
         theirs = [named.get(c.name.replace(one, other, 1)) for c in ours]
         if first.cap == second.cap and None not in theirs:
             yield from (_equal(a, b) for a, b in zip(ours, theirs, strict=True) if b is not None)
+
+
+def kin(a: ir.Cell, b: ir.Cell) -> Iterator[Fact]:
+    """What may be true of two cells of one scope that two versions define in ways that differ a little."""
+    first, second, top = a.name, b.name, min(a.field.hi, b.field.hi)
+    same = Fact(
+        f"`{first}` equals `{second}` up to {top}",
+        lambda s: z3.Or(s[first] == s[second], z3.And(s[first] >= top, s[second] >= top)),
+        lambda s: s[first] == s[second] or min(s[first], s[second]) >= top,
+    )
+    orders = [_order(a, b), _order(b, a)] if (a.cap is None) == (b.cap is None) else []
+    yield from (replace(one, scope=a.scope) for one in (same, *orders))
 
 
 def _equal(a: ir.Cell, b: ir.Cell) -> Fact:

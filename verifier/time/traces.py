@@ -9,8 +9,9 @@ or plainer history is kept only if it still shows what was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 import z3
@@ -54,12 +55,21 @@ class Reached(Point):
         return replace(self, by_chance=True)
 
 
-def run(policy: ir.Policy, params: Mapping[str, int], samples: Sequence[Sample]) -> Reached | None:
+Taking = Callable[[Mapping[str, int], State, Sample], Watched]
+"""What one sample does, with given parameters."""
+
+
+def taking(policy: ir.Policy) -> Taking:
+    """What one sample does to a policy over time."""
+    return partial(watch, policy)
+
+
+def run(take: Taking, params: Mapping[str, int], samples: Sequence[Sample]) -> Reached | None:
     """The samples on the reference step; None if one of them is not taken, or is no valid request."""
     state, outcomes = State(), []
     watched = Watched(state, None, {}, {})
     for sample in samples:
-        watched = watch(policy, params, watched.after, sample)
+        watched = take(params, watched.after, sample)
         if not watched.seen:
             return None
         outcomes.append(watched.outcome)
@@ -154,18 +164,26 @@ def _asked(history: History) -> int:
 # --- shorter and plainer ---------------------------------------------------------------------------
 
 
-def shortened(policy: ir.Policy, reached: Reached, shows: Callable[[Reached], bool]) -> Reached:
-    """The same finding with fewer samples and plainer times, where the reference step agrees."""
-    assert policy.time is not None
-    work = len(policy.time.cells) * len(reached.samples)
+def shortened(
+    take: Taking,
+    time: ir.Time,
+    reached: Reached,
+    shows: Callable[[Reached], bool],
+    borders: Iterable[int] = (),
+) -> Reached:
+    """The same finding with fewer samples and plainer times, where the reference step agrees.
+
+    `borders`: times in ms that are tried between samples, beside those at which cells stop growing.
+    """
+    work = len(time.cells) * len(reached.samples)
     tries = min(TRIES_MAX, WORK_MAX // max(1, work))
-    windows = sorted({0, 1, 1000, 60_000, 3_600_000} | _windows(policy.time))
+    windows = sorted({0, 1, 1000, 60_000, 3_600_000, *borders} | _windows(time))
     changed = True
     while changed and tries > 0:
         changed = False
         for samples in _simpler(reached.samples, windows):
             tries -= 1
-            other = run(policy, reached.params, samples) if samples else None
+            other = run(take, reached.params, samples) if samples else None
             if other is not None and shows(other):
                 reached, changed = other, True
                 break

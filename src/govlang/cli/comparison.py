@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from govlang.cli.compiled import compile_policy, over_time
+from govlang.cli.compiled import compile_policy
 from govlang.cli.formats.findings import Report, capped, joined_status
-from govlang.cli.verification import replay_on
+from govlang.cli.verification import replay_on, rerun_on
 from govlang.native.manifest import NoLooser
 from govlang.verifier.diff import DiffReport, diff
 
@@ -28,15 +28,8 @@ def compared(
     no_looser: bool,
     watch: Watch | None = None,
 ) -> DiffReport:
-    """The difference, each witness replayed on both tables; `watch` is told every question.
-
-    Raises:
-        CodedError: GOV715 one of them has rules over time.
-    """
+    """The difference, each witness replayed on both tables; `watch` is told every question."""
     before = old.checked.policy
-    for policy in (before, new):
-        if policy.time is not None:
-            raise over_time(policy, "comparison with another version")
     old_table = old.bundle.table if old.bundle else compile_policy(before).table
     return diff(
         before,
@@ -45,6 +38,8 @@ def compared(
         no_looser=no_looser,
         replay_old=replay_on(old_table),
         replay_new=replay_on(new_table),
+        rerun_old=rerun_on(old_table),
+        rerun_new=rerun_on(new_table),
         watch=watch,
     )
 
@@ -54,7 +49,7 @@ def with_difference(report: Report, difference: DiffReport) -> Report:
     plain = difference.to_json()
     proved: list[dict[str, Any]] = []
     if not difference.is_looser and plain["status"] == "proved":
-        method = f"z3, region by region, against {difference.old}"
+        method = f"{difference.method}, against {difference.old}"
         proved = [{"property": NO_LOOSER, "kind": "diff", "method": method, "ms": plain["ms"]}]
     return report | {
         "status": joined_status(report["status"], plain["status"]),

@@ -30,7 +30,7 @@ def over_time(policy: ir.Policy, what: str) -> CodedError:
     return CodedError(
         "GOV715",
         f"`{policy.name}` has rules over time, for which there is no {what} in this version",
-        "`gov verify`, `gov build`, `gov test`, `gov decide` and `gov explain` take it",
+        "`gov verify`, `gov diff`, `gov build`, `gov test`, `gov decide` and `gov explain` take it",
     )
 
 

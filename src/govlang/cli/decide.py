@@ -23,7 +23,7 @@ from govlang.cli.requests import (
     time_of,
 )
 from govlang.native.errors import CodedError, TableError
-from govlang.native.request import legible
+from govlang.runtime.trace import kind_of
 
 if TYPE_CHECKING:
     from govlang.cli.recorder import Recorder
@@ -33,11 +33,7 @@ if TYPE_CHECKING:
 _Placed = tuple[str, dict[str, Any]]
 """A step, and where it stands."""
 
-_MEMBERS = (
-    "at_ms", "request", "runtime", "key", "event", "fields", "signal", "value", "tick",
-    "decision", "rule_id",
-)  # fmt: skip
-"""What a step of a trace can hold (step.schema.json); the last two say what came of it, and are not compared."""
+_TIMES = f"write whole milliseconds since 1970, up to {TIME_MAX}"
 
 COLOURS = {
     "allow": "green",
@@ -51,14 +47,14 @@ COLOURS = {
 @click.command(name="decide")
 @file_argument()
 @click.option("--input", "request", metavar="JSON|@FILE|-", help="the request")
-@click.option("--runtime", metavar="JSON|@FILE", default="{}", help="what only the host knows")
+@click.option("--runtime", metavar="JSON|@FILE", help="what only the host knows")
 @param_option
 @now_option
 @click.option(
     "--trace",
     type=click.Path(path_type=Path),
     metavar="FILE.jsonl",
-    help="replay the steps of a trace",
+    help="replay the steps of a trace; a `decision` and a `rule_id` that stand in them are not compared",
 )
 @click.option("--exit-status", is_flag=True, help="exit 1 unless the outcome is allow or limit")
 @click.option(
@@ -79,7 +75,7 @@ COLOURS = {
 def command(
     file: Path,
     request: str | None,
-    runtime: str,
+    runtime: str | None,
     param: tuple[str, ...],
     now_ms: int | None,
     trace: Path | None,
@@ -98,6 +94,12 @@ def command(
         raise CodedError(
             "GOV708", "give either `--input` or `--trace`", "--input '{\"field\": value}'"
         )
+    if trace is not None and (now_ms is not None or runtime is not None):
+        raise CodedError(
+            "GOV708",
+            f"`{'--runtime' if now_ms is None else '--now'}` says nothing to the steps of a trace",
+            "write `at_ms`, and `runtime` where there is one, into each step",
+        )
     loaded = load_policy(file, param, key)
     with ExitStack() as stack:
         recorder: Recorder | None = None
@@ -106,7 +108,11 @@ def command(
 
             made = Recorder(evidence, loaded.policy, loaded.proof_hash, job, agent, approver)
             recorder = stack.enter_context(made)
-        steps = _one(request, runtime, time_of(now_ms)) if request is not None else _trace(trace)
+        steps = (
+            _one(request, "{}" if runtime is None else runtime, time_of(now_ms))
+            if request is not None
+            else _trace(trace)
+        )
         outcomes = [
             _decide(loaded.policy, step, style, recorder)
             for place, step in steps
@@ -130,20 +136,21 @@ def _trace(path: Path | None) -> Iterator[_Placed]:
             if not line.strip():
                 continue
             place = f"line {number} of `{path}`"
-            step = read_object(line, place)
-            _refuse_unknown(step, place)
-            yield place, _with_time({"at_ms": 0, "runtime": {}} | step, place)
+            yield place, _checked(read_object(line, place), place)
 
 
-def _refuse_unknown(step: dict[str, Any], place: str) -> None:
-    """A member that is misspelt must not be left out in silence: with it goes what it was to say."""
-    strange = next((name for name in step if name not in _MEMBERS), None)
-    if strange is not None:
-        raise CodedError(
-            "GOV709",
-            f"`{legible(strange)}` in {place} is no part of a step",
-            f"write {', '.join(_MEMBERS)}",
-        )
+def _checked(step: dict[str, Any], place: str) -> dict[str, Any]:
+    """A step as the schema has it; what came of a request is not compared."""
+    try:
+        kind = kind_of(step)
+    except TableError as error:
+        raise CodedError("GOV709", f"{place}: {error.message}", error.help) from None
+    if "at_ms" not in step:
+        raise CodedError("GOV709", f"{place} says no `at_ms`", _TIMES)
+    at_ms = step["at_ms"]
+    if type(at_ms) is not int or not 0 <= at_ms <= TIME_MAX:
+        raise CodedError("GOV709", f"`at_ms` in {place} is no time", _TIMES)
+    return {"runtime": {}} | step if kind == "request" else step
 
 
 def _is_observed(policy: Policy, step: dict[str, Any], place: str) -> bool:
@@ -168,21 +175,13 @@ def _observe(policy: Policy, step: dict[str, Any], place: str) -> None:
         CodedError: GOV709, it is none that the policy knows; GOV418, there are too many keys.
     """
     try:
-        policy.observe({name: value for name, value in step.items() if name != "runtime"})
+        policy.observe(step)
     except TableError as error:
         if error.code == "GOV415":
             raise CodedError("GOV709", f"{place}: {error.message}", error.help) from None
         if error.code != "GOV417":
             raise
         click.echo(f"at {step['at_ms']} ms: {error}", err=True)
-
-
-def _with_time(step: dict[str, Any], place: str) -> dict[str, Any]:
-    at_ms = step["at_ms"]
-    if type(at_ms) is not int or not 0 <= at_ms <= TIME_MAX:
-        help_line = f"write whole milliseconds since 1970, up to {TIME_MAX}"
-        raise CodedError("GOV709", f"`at_ms` in {place} is no time", help_line)
-    return step
 
 
 def _lines(file: TextIO, path: Path) -> Iterator[str]:

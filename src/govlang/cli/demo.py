@@ -23,6 +23,7 @@ from govlang.cli.building import Built, build, write
 from govlang.cli.decide import COLOURS
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.subject import open_subject
+from govlang.cli.testing import last_outcome
 from govlang.cli.verification import replay_on, verified
 from govlang.runtime.decision import Outcome
 from govlang.runtime.policy import Policy
@@ -64,8 +65,12 @@ def main(examples: Path) -> int:
 
 
 def policies(examples: Path) -> list[Path]:
-    """The example policies that must verify."""
-    return [*sorted(examples.glob("*.gov")), *sorted(examples.glob("*/policy.gov"))]
+    """The example policies that are shown: those that decide in an instant, and one over time."""
+    return [
+        examples / "breaker.gov",
+        *sorted(examples.glob("stateless/*.gov")),
+        *sorted(examples.glob("*/policy.gov")),
+    ]
 
 
 def _build(path: Path, out: Path) -> Example:
@@ -110,11 +115,8 @@ def _table_of_decisions(found: list[Example]) -> Table:
 def _decisions(one: Example) -> Iterator[tuple[str, Outcome]]:
     """Outcomes of the bundle, loaded as a service loads it, on the situations of its tests."""
     for case in one.built.checked.tests[:SHOWN]:
-        step = case.steps[0]
-        policy = Policy.load(one.bundle, params=step.params)
-        request, host = dict(step.request), dict(step.runtime)
-        outcome: Outcome = policy.decide(request, now_ms=step.at_ms, runtime=host)
-        yield case.name, outcome
+        policy = Policy.load(one.bundle, params=case.steps[0].params)
+        yield case.name, last_outcome(policy, case)
 
 
 def _break(console: Console, path: Path) -> bool:

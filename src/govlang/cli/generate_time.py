@@ -26,7 +26,7 @@ from govlang.verifier.report import context_of
 from govlang.verifier.solve import Absent, Answer, Found
 from govlang.verifier.time.context import TimeContext
 from govlang.verifier.time.machines import asks_taken, shows_taken
-from govlang.verifier.time.traces import Reached, run, shortened
+from govlang.verifier.time.traces import Reached, run, shortened, taking
 
 
 @dataclass
@@ -91,9 +91,9 @@ class Histories:
         if not isinstance(answer, Found) or not isinstance(answer.point, Reached):
             return None
         found = answer.point
-        for one in (shortened(context.remembering, found, shows), found):
+        for one in (shortened(context.take, context.time, found, shows), found):
             told = _told(self.policy, one.samples)
-            again = run(self.policy, one.params, told)
+            again = run(taking(self.policy), one.params, told)
             if again is not None and self._is_reached(goal, self._pass(again)):
                 return again
         return None

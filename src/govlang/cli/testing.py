@@ -10,7 +10,7 @@ from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.findings import Finding, error_of, place
 from govlang.compiler.checked import Checked, ReportStep, TestCase, TestStep
 from govlang.native.errors import TableError
-from govlang.runtime.decision import Decision
+from govlang.runtime.decision import Decision, Outcome
 from govlang.runtime.policy import Policy
 
 FAILED = "GOV710"
@@ -65,15 +65,36 @@ def run_histories(checked: Checked, table: bytes) -> Iterator[Result]:
         )
 
 
+def last_outcome(policy: Policy, case: TestCase) -> Outcome:
+    """What the last request of a test is answered, behind all that comes before it.
+
+    Raises:
+        ValueError: it asks nothing.
+    """
+    outcome: Outcome | None = None
+    for step in case.history:
+        if isinstance(step, TestStep):
+            outcome = _commit(policy, step)
+        else:
+            _reported(policy, step)
+    if outcome is None:
+        raise ValueError(f"`{case.name}` asks nothing")
+    return outcome
+
+
+def _commit(policy: Policy, step: TestStep) -> Outcome:
+    request, host = dict(step.request), dict(step.runtime)
+    outcome: Outcome = policy.commit(request, now_ms=step.at_ms, runtime=host)
+    return outcome
+
+
 def _run_history(policy: Policy, checked: Checked, case: TestCase) -> Iterator[Failure]:
     assert checked.policy.time is not None
     for step in case.history:
         answer: Answered | None = None
         key: Any
         if isinstance(step, TestStep):
-            answer = policy.commit(
-                dict(step.request), now_ms=step.at_ms, runtime=dict(step.runtime)
-            )
+            answer = _commit(policy, step)
             message = _difference(step, answer)
             key = step.request.get(checked.policy.time.key or "")
         else:

@@ -15,7 +15,7 @@ from govlang.verifier.columns import Columns
 from govlang.verifier.encode import Encoder
 from govlang.verifier.solve import forget
 from govlang.verifier.time.flat import flat, with_update_texts
-from govlang.verifier.time.traces import run, samples_of
+from govlang.verifier.time.traces import run, samples_of, taking
 from govlang.verifier.time.unroll import History
 
 HEADER = """language 1
@@ -105,7 +105,7 @@ def test_the_cells_of_a_model_are_those_of_the_reference_step(
             found = samples_of(unrolled, model)
             assert isinstance(found, tuple)
             samples, params = found
-            reached = run(policy, params, samples)
+            reached = run(taking(policy), params, samples)
             assert reached is not None, samples
             addressed = {c.name: c for c in time.cells if c.name in reached.values}
             for one in addressed:

@@ -61,14 +61,32 @@ def _length(span: dict[str, Any], line: str) -> int:
 
 
 def witness_lines(witness: dict[str, Any]) -> Iterator[str]:
-    """A counterexample: each step's request and what was decided."""
+    """A counterexample: each step's request and what was decided; of two versions, by both."""
     if witness.get("params"):
         yield f"  with the parameters {json_text(witness['params'])}"
     for whose, kept in witness.get("state", {}).items():
         yield f"  remembered      {whose}: {json_text(kept)}"
     trace = witness.get("trace") or ()
-    for step in trace:
+    old = witness.get("old", {}).get("trace") or ()
+    alike = list(map(_asked, trace)) == list(map(_asked, old))
+    for place, step in enumerate(trace):
         yield from _step_lines(step, timed=len(trace) > 1)
+        if alike and _answer(step) != _answer(old[place]):
+            yield f"  before it was   {_answer(old[place])}"
+    if old and not alike:
+        yield "  which the older version takes as"
+        for step in old:
+            yield from _step_lines(step, timed=True)
+
+
+def _asked(step: dict[str, Any]) -> dict[str, Any]:
+    """A step without what was answered."""
+    return {name: value for name, value in step.items() if name not in ("decision", "rule_id")}
+
+
+def _answer(step: dict[str, Any]) -> str:
+    decision = step.get("decision", "").replace("_", " ")
+    return f"{decision} by `{step.get('rule_id')}`"
 
 
 def _step_lines(step: dict[str, Any], *, timed: bool) -> Iterator[str]:
@@ -81,8 +99,7 @@ def _step_lines(step: dict[str, Any], *, timed: bool) -> Iterator[str]:
     if step.get("runtime"):
         yield f"  with runtime    {json_text(step['runtime'])}"
     if step.get("decision"):
-        decision = step["decision"].replace("_", " ")
-        yield f"  the outcome is  {decision} by `{step.get('rule_id')}`"
+        yield f"  the outcome is  {_answer(step)}"
 
 
 def _reported(step: dict[str, Any]) -> str:
