@@ -100,7 +100,8 @@ class _Lowering:
         )
         check_policy(policy)
         sources, warnings = self.program.sources, in_order(self.found)
-        return Checked(policy, cases, accepts, sources, warnings, uses)
+        words = None if remembered is None else checker.temporal.memory.words()
+        return Checked(policy, cases, accepts, sources, warnings, uses, words)
 
     def _scope(self) -> Scope:
         resolver = Resolver(self.found)

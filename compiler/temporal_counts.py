@@ -17,6 +17,7 @@ from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.temporal_setting import Setting
 from govlang.compiler.types import Condition, Constant, Number, Quantity
 from govlang.dsl import ast
+from govlang.dsl.expression_text import expression
 from govlang.dsl.source import Span
 
 COUNTED_MAX: Final = 2**31 - 1
@@ -113,7 +114,9 @@ def count_since(
     anchor, other = setting.trigger(since)
     setting.check_common(home, other, since)
     name = setting.memory.counter(trigger, anchor, home, top)
-    return Quantity(ir.FieldValue(name), (0, top), Fraction(1))
+    found = Quantity(ir.FieldValue(name), (0, top), Fraction(1))
+    setting.tell(f"count({expression(event)}) since {expression(since)}", found, top)
+    return found
 
 
 def counted_since(
