@@ -17,7 +17,7 @@ from govlang.dsl.source import Span
 
 
 def grouped(condition: BoolExpr, asked: Collection[str]) -> BoolExpr:
-    """The condition; what one operator over time became is one operand, although joining has flattened it."""
+    """The condition; what one operator became is one operand, although joining has flattened it."""
     if is_operator(condition, asked):
         return replace(condition, span=_place(condition))
     match condition:
@@ -29,12 +29,34 @@ def grouped(condition: BoolExpr, asked: Collection[str]) -> BoolExpr:
             return condition
 
 
+def parts(condition: BoolExpr, asked: Collection[str]) -> Iterator[BoolExpr]:
+    """The parts of a grouped condition, left to right: what an author calls a condition."""
+    match condition:
+        case BoolConst():
+            return
+        case Not(operand=operand) if not is_operator(condition, asked):
+            yield from parts(operand, asked)
+        case And(operands=operands) | Or(operands=operands) if not is_operator(condition, asked):
+            for operand in operands:
+                yield from parts(operand, asked)
+        case _:
+            yield condition
+
+
 def is_operator(condition: BoolExpr, asked: Collection[str]) -> bool:
-    """Whether several parts are what one operator over time became: all stand in one place and read cells alone."""
-    if not isinstance(condition, And | Or | Not) or _place(condition) is None:
-        return False
-    read = ir.fields_read(condition)
-    return bool(read) and read.isdisjoint(asked)
+    """Whether a condition that is no atom is what one operator became.
+
+    All of it stands in one place, and what is joined reads cells alone: `elapsed(e) > 3 s` is a `not` of what is kept.
+    """
+    match condition:
+        case Not(operand=operand):
+            single = not isinstance(operand, And | Or | Not) or is_operator(operand, asked)
+            return single and _place(condition) is not None
+        case And() | Or() if _place(condition) is not None:
+            read = ir.fields_read(condition)
+            return bool(read) and read.isdisjoint(asked)
+        case _:
+            return False
 
 
 def _runs(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from govlang.cli.coverage import atom_text
+from govlang.cli.coverage import part_text
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment, Value, standing
 from govlang.compiler.obligations import argument
@@ -119,7 +119,7 @@ def text_of(condition: ir.BoolExpr) -> str:
         case ir.InRanges(name=name, ranges=ranges, span=None):
             return f"{name} in {', '.join(f'{lo}..{hi}' for lo, hi in ranges)}"
         case _:
-            return atom_text(condition)
+            return part_text(condition)
 
 
 def _found(env: Environment, condition: ir.BoolExpr) -> dict[str, Any]:
