@@ -53,13 +53,17 @@ def counted_within(
 
 def _times(value: Fraction, span: Span) -> int:
     if value.denominator != 1 or not 0 <= value <= COUNT_MAX:
-        raise RefusalError(
-            "GOV247",
-            f"a count is compared with a whole number up to {COUNT_MAX}",
-            span,
-            "count by panes beyond that: `count(E) in 1 h by 5 min`",
-        )
+        message = f"a count is compared with a whole number from 0 to {COUNT_MAX}"
+        raise RefusalError("GOV247", message, span, _way_out(value))
     return value.numerator
+
+
+def _way_out(value: Fraction) -> str:
+    if value < 0:
+        return "a count is never below 0: write a number from 0 up"
+    if value.denominator != 1:
+        return f"write {value.numerator // value.denominator} or the next whole number"
+    return "count by panes beyond that: `count(E) in 1 h by 5 min`"
 
 
 def _compared(op: str, at_least: Callable[[int], BoolExpr], n: int, span: Span) -> BoolExpr:
