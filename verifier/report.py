@@ -137,7 +137,7 @@ def _report(
 def _unsettled(policy: ir.Policy, why: str) -> Finding:
     """Nothing is known of a policy."""
     whole = f"what `{policy.name}` does over time"
-    return undecided(Finding(UNDECIDED, "property", Severity.ERROR, (), whole), why)
+    return undecided(Finding(UNDECIDED, "property", Severity.ERROR, (), "", question=whole), why)
 
 
 def context_of(

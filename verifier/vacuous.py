@@ -279,7 +279,7 @@ def _finding(context: Context, rules: Sequence[int], message: str, span: Span | 
         "vacuous",
         Severity.WARNING,
         tuple(rule.id for rule in own),
-        message or f"whether every part of the condition of `{own[0].id}` matters",
+        message or f"every part of the condition of `{own[0].id}` matters",
         "remove it, or write what was meant",
         span=span or own[0].span,
     )

@@ -81,6 +81,7 @@ class _Possible:
             "add a way back, or a transition that is due after a time",
             property=self.one.name,
             span=self.one.span,
+            question=f"whether `{self.one.name}` stays possible after every history",
         )
         why = self._beyond()
         if why is None:
