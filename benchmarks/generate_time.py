@@ -1,11 +1,13 @@
 """Generates policies over time of any size: `generate_time_policy(rules, seed)` verifies without errors.
 
 Goes in: a number of rules (at least 10) and a seed. Comes out: the .gov text.
-Every rule stands for one tool and one of four zones and reads what was before the request: whether something
-happened within a window, how often, for how long a signal stood too high, what came since, what is long ago, or
-the state of a machine. Windows have 40 lengths from 50 ms to 3 h; twelve rules share a tool, three of them
-a zone; every twelfth is an `allow` that only what was before keeps apart from the two rules above it, so that the
-absence of conflicts has to be found out.
+There are two sets. In `generate_overlapping_policy` no field tells any rules apart: each has an event of its own, and
+every two may fire together; half of them have a window of their own, half count within one of twelve.
+In `generate_time_policy` every rule stands for one tool and one of four zones and reads what was before the request:
+whether something happened within a window, how often, for how long a signal stood too high, what came since, what is
+long ago, or the state of a machine. Windows have 40 lengths from 50 ms to 3 h; twelve rules share a tool, three of
+them a zone; every twelfth is an `allow` that only what was before keeps apart from the two rules above it, so that
+the absence of conflicts has to be found out.
 Rules of one tool and zone read different events and signals, so that none of them covers another.
 What always holds: the same arguments give the same bytes; no two rules conflict, none is unreachable.
 """
@@ -39,6 +41,21 @@ def generate_time_policy(rules: int, seed: int) -> str:
     parts = [_declarations(tools), *(_machine(rng, name) for name in machines)]
     written = islice(_rules(rng, tools, machines), rules)
     return "\n".join([*parts, *written]) + "\n"
+
+
+def generate_overlapping_policy(rules: int, seed: int) -> str:
+    """A policy of exactly `rules` rules, of which every two may fire together, as .gov text."""
+    rng = random.Random(f"overlapping {rules} {seed}")
+    shared = [50 * 3**i for i in range(12)]
+    head = ["language 1", 'policy generated_overlapping version "1.0.0"', "default allow"]
+    events = [f"event e{number}" for number in range(rules)]
+    written = []
+    for number in range(rules):
+        own = f"e{number} within {1_000 + 137 * number} ms"
+        count = f"count(e{number}) in {rng.choice(shared)} ms >= {rng.randint(2, 4)}"
+        condition = count if number % 2 else own
+        written.append(f"rule r{number} when {condition} {rng.choice(EFFECTS)}")
+    return "\n".join([*head, "input { agent : key }", *events, *written]) + "\n"
 
 
 def _declarations(tools: list[str]) -> str:

@@ -38,6 +38,8 @@ HOW = """\
   has named the same rule on the first 4 000, C by hand (a struct of times, nothing checked) on all. Rates of threads
   are wall time. `both_times`: five rules that dogwood-py can say too, on 4 000 events of whole seconds; it permits the
   same requests.
+- `time` and `time_overlap`: `gov verify` on `benchmarks/generate_time.py`, a new process, wall time. In the first a
+  field tells the rules apart, in the second every two rules may fire together.
 - Peers get their best form: compiled ahead, the request already in the shape that they read fastest. Those that scan
   their rules are also measured behind a Python dictionary on the equality columns with one small engine a cell, as a
   careful host would do; that dictionary is ours, not theirs.

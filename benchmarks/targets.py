@@ -30,6 +30,7 @@ IN_NODE = "module in Node, object in"
 CEDAR_WASM = "module in Node, object in; policy set parsed beforehand"
 MODULE_BYTES = "policy.wasm"
 OVER_TIME = "over_time"
+TIME_APART, TIME_OVERLAP = "time", "time_overlap"
 TIME_C = "C engine, a sample of any kind"
 TIME_PYTHON = "Python, commit, dict in"
 
@@ -110,6 +111,15 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
             figures.ours(OVER_TIME, 10, TIME_PYTHON),
             2_000,
             "ns",
+        ),
+        *(
+            most(
+                f"verify, 1 000 temporal rules ({kind})",
+                figures.ours(kind, 1_000, "verify"),
+                60,
+                "s",
+            )
+            for kind in (TIME_APART, TIME_OVERLAP)
         ),
     ]
 

@@ -323,7 +323,9 @@ class Checker:
     def _implies(self, left: ast.Expr, right: ast.Expr, span: Span) -> Value:
         first, second = self._all(left, right)
         if_, then = condition_in(first, left), condition_in(second, right)
-        joined = ir.disjunction((ir.negation(if_.expr, left.span), then.expr), span)
+        folded = isinstance(if_.expr, ir.Not)  # else the `not` is nobody's text
+        negated = ir.negation(if_.expr, left.span if folded else None)
+        joined = ir.disjunction((negated, then.expr), span)
         return Condition(joined, flow.implied(if_.flow, then.flow), decided(if_, then))
 
     def _compare(self, expr: ast.Compare) -> Value:

@@ -17,6 +17,7 @@ from govlang.dsl.record import record
 from govlang.dsl.source import Source, Span
 
 if TYPE_CHECKING:  # it is loaded for policies over time only
+    from govlang.compiler.meanings import Words
     from govlang.compiler.state_uses import Use
 
 Json = bool | int | Decimal | str | list[str]
@@ -121,3 +122,5 @@ class Checked:
     warnings: tuple[Diagnostic, ...] = ()
     uses: tuple[Use, ...] = ()
     """What each operator over time keeps."""
+    words: Words | None = None
+    """What its cells mean, for explanations; None over single requests."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final, assert_never
 
 from govlang.compiler import ir
@@ -82,10 +83,15 @@ class Environment:
         values: Mapping[str, Value],
         decision: Effect | None = None,
     ) -> None:
-        self.fields = {field.name: field for field in policy.fields}
+        self._policy = policy
         self.params = params
         self.values = values
         self.decision = decision
+
+    @cached_property
+    def fields(self) -> dict[str, ir.Field]:
+        """The fields of a request, for what is absent and for patterns."""
+        return {field.name: field for field in self._policy.fields}
 
     def value(self, name: str) -> Value:
         """The value of a field; what absent reads as if it has none."""
@@ -125,16 +131,17 @@ class Environment:
     def holds(self, condition: ir.BoolExpr) -> bool:
         """Whether a condition is true."""
         match condition:
-            case ir.BoolConst(value=value):
-                return value
+            case ir.InRanges(name=name, ranges=ranges):
+                own = self.number(name)
+                return any(lo <= own <= hi for lo, hi in ranges)
+            case ir.And(operands=operands):
+                return all(map(self.holds, operands))
+            case ir.Or(operands=operands):
+                return any(map(self.holds, operands))
             case ir.Not(operand=operand):
                 return not self.holds(operand)
-            case ir.And(operands=operands):
-                return all(self.holds(operand) for operand in operands)
-            case ir.Or(operands=operands):
-                return any(self.holds(operand) for operand in operands)
-            case ir.InRanges(name=name, ranges=ranges):
-                return any(lo <= self.number(name) <= hi for lo, hi in ranges)
+            case ir.BoolConst(value=value):
+                return value
             case ir.Compare(op=op, left=left, right=right):
                 return compare(op, self.evaluate(left), self.evaluate(right))
             case ir.SetTest(name=name, op=op, mask=mask):

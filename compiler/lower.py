@@ -63,6 +63,11 @@ class _Lowering:
         self._starts(scope)
         checker = Checker(scope, self.found)
         checker.lets.prepare()
+        if scope.time.contracts:
+            from govlang.compiler.needs import with_sound_needs
+
+            sound = with_sound_needs(self.program.declarations, scope, self.found)
+            self.program = replace(self.program, declarations=sound)
         assumptions, facts = self._assumptions(checker)
         combine, default, time_zone = self._combine(), self._default(), self._time_zone()
         drafts = list(desugar.drafts(self.program.declarations, scope, self.found))
@@ -100,7 +105,8 @@ class _Lowering:
         )
         check_policy(policy)
         sources, warnings = self.program.sources, in_order(self.found)
-        return Checked(policy, cases, accepts, sources, warnings, uses)
+        words = None if remembered is None else checker.temporal.memory.words()
+        return Checked(policy, cases, accepts, sources, warnings, uses, words)
 
     def _scope(self) -> Scope:
         resolver = Resolver(self.found)

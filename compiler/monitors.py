@@ -15,6 +15,7 @@ from typing import Final
 
 from govlang.compiler import ir
 from govlang.compiler.ir import ArithOp, BoolExpr, IntExpr, Stage
+from govlang.compiler.meanings import Amount, Lasting, Meaning, Past, Times, Unbroken, Words
 from govlang.dsl.record import record
 
 COUNT_MAX: Final = 1_000
@@ -62,6 +63,8 @@ class Memory:
     """Cells without a value before a first sample, and the cell of whether there was one."""
     unasked: dict[str, str] = field(default_factory=dict)
     """The same of cells whose samples are requests, which come without a guard."""
+    meanings: dict[str, Meaning] = field(default_factory=dict)
+    amounts: dict[tuple[str, IntExpr], Amount] = field(default_factory=dict)
     _expected: dict[str, tuple[int, str]] = field(default_factory=dict)
     _rings: dict[tuple[str, str], _Ring] = field(default_factory=dict)
     _holds: dict[tuple[str, str], tuple[Trigger, int]] = field(default_factory=dict)
@@ -101,6 +104,16 @@ class Memory:
             updates += _hold_updates(name, trigger)
         return tuple(cells), tuple(updates)
 
+    def words(self) -> Words:
+        """What the cells mean, now that all are known."""
+        rings = {
+            ring.name(i): Times(tuple(ring.name(k) for k in range(i + 1)))
+            for ring in self._rings.values()
+            for i in range(len(ring.caps))
+        }
+        held = {name: Lasting() for name, _ in self._holds}
+        return Words({**self.meanings, **rings, **held}, tuple(self.amounts.values()))
+
     # --- operators -------------------------------------------------------------------------------
 
     def within(self, trigger: Trigger, scope: str, window_ms: int) -> BoolExpr:
@@ -139,6 +152,7 @@ class Memory:
         joins = ir.InRanges(names[0][0], ((0, gap),))
         apart = ir.conjunction((trigger.condition, ir.negation(joins)))
         cap = far_ms + 1
+        self.meanings |= {name: Past(tuple(n for n, _ in names)) for pair in names for name in pair}
         for i, pair in enumerate(names):
             for end, name in enumerate(pair):
                 shifted: IntExpr = ir.FieldValue(names[i - 1][end]) if i else ir.IntConst(0)
@@ -164,6 +178,7 @@ class Memory:
             cell = ir.Cell(ir.cell_field(name, -1, window_ms + 1), scope, -1, window_ms + 1)
             begun, off = ir.IntConst(0), ir.IntConst(-1)
             read = ir.InRanges(name, ((0, window_ms),))
+        self.meanings[name] = Unbroken(anchor.name)
         self.add(
             cell,
             # the sample of the anchor is not behind it, so where both are known at once it goes first

@@ -13,6 +13,7 @@ from typing import Final
 
 from govlang.compiler import ir
 from govlang.compiler.ir import ArithOp, BoolExpr, CompareOp, IntExpr, Stage
+from govlang.compiler.meanings import Deviation, Earlier, Moment, Sampled
 from govlang.compiler.monitors import Memory
 from govlang.dsl.record import record
 
@@ -47,6 +48,7 @@ class Signal:
 
 def keep(memory: Memory, signal: Signal, column: ir.Field, start: int | None = None) -> None:
     """The cells of the last sample: `column` is its cell's; `start` its value before the first one."""
+    memory.meanings[signal.seen] = Sampled()
     memory.add(
         ir.Cell(ir.cell_field(signal.seen, 0, 1, ir.Kind.BOOL), signal.scope, 0),
         ir.Update(Stage.TAKE, signal.seen, signal.sampled, ir.IntConst(1)),
@@ -75,6 +77,7 @@ def previous(memory: Memory, signal: Signal, value: ir.Field) -> str:
         value.members, origin=ir.Origin.STATE,
     )  # fmt: skip
     _begun(memory, signal, name)
+    memory.meanings[name] = Earlier()
     return memory.add(
         ir.Cell(column, signal.scope, value.lo),
         ir.Update(Stage.TAKE, name, first, signal.taken),
@@ -92,6 +95,7 @@ def changed(memory: Memory, signal: Signal, value: ir.Field) -> BoolExpr:
     """This sample differs from the one before it, asked when it has been taken in."""
     name = f"changed({signal.name})"
     memory.moments.add(name)
+    memory.meanings[name] = Moment()
     memory.add(
         ir.Cell(ir.cell_field(name, 0, 1, ir.Kind.BOOL), signal.scope, 0, brief=True),
         ir.Update(Stage.TAKE, name, changes(signal, value), ir.IntConst(1)),
@@ -148,6 +152,7 @@ def deviates(
         ),
         ir.Update(Stage.TAKE, f"{stem}.verdict", signal.sampled, ir.IntConst(0)),
     )
+    memory.meanings[verdict] = Deviation(taken, first)
     return ir.InRanges(verdict, ((1, 1),))
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from govlang.compiler import ir
 from govlang.compiler.happenings import ALLOWED, DISPATCHED, Event, states
 from govlang.compiler.ir import BoolExpr, Effect, Stage
+from govlang.compiler.meanings import Moment
 from govlang.compiler.monitors import Memory, Trigger
 from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.resolve import Scope, unknown
@@ -131,6 +132,7 @@ class Occurrences:
         name = f"{machine.text}.enters.{state.text}"
         self.memory.expect(name, Stage.MOVE, home)
         self.memory.moments.add(name)
+        self.memory.meanings[name] = Moment()
         return Trigger(name, Stage.LOOK, ir.InRanges(name, ((1, 1),))), home
 
     def machine_scope(self, machine: ast.MachineDecl) -> str:

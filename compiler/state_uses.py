@@ -36,12 +36,13 @@ def cells_read(value: Value) -> frozenset[str]:
         case Condition(expr=expr):
             return ir.fields_read(expr)
         case Quantity(expr=number) | Choice(expr=number):
-            return _numbers_read(number)
+            return numbers_read(number)
         case _:
             return frozenset()
 
 
-def _numbers_read(number: ir.IntExpr) -> frozenset[str]:
+def numbers_read(number: ir.IntExpr) -> frozenset[str]:
+    """The columns that a number reads."""
     return ir.fields_read(ir.Compare(ir.CompareOp.EQ, number, ir.IntConst(0)))
 
 
@@ -73,6 +74,6 @@ def _needed(time: ir.Time, names: Iterable[str], own: set[str]) -> tuple[str, ..
         found[name] = None
         for update in time.updates:
             if update.cell == name:
-                made_of = ir.fields_read(update.condition) | _numbers_read(update.value)
+                made_of = ir.fields_read(update.condition) | numbers_read(update.value)
                 waiting += sorted(made_of - own)
     return tuple(found)

@@ -57,7 +57,10 @@ class Temporal(Setting):
 
     def _noted(self, expr: ast.Expr, found: Noted) -> Noted:
         """Remember which columns an operator reads."""
-        self.operators.setdefault(expression(expr), set()).update(cells_read(found))
+        text = expression(expr)
+        self.operators.setdefault(text, set()).update(cells_read(found))
+        if isinstance(found, Quantity) and (text, found.expr) not in self.memory.amounts:
+            self.tell(text, found)
         return found
 
     def _value(self, expr: ast.Temporal) -> Value:

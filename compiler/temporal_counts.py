@@ -17,6 +17,7 @@ from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.temporal_setting import Setting
 from govlang.compiler.types import Condition, Constant, Number, Quantity
 from govlang.dsl import ast
+from govlang.dsl.expression_text import expression
 from govlang.dsl.source import Span
 
 COUNTED_MAX: Final = 2**31 - 1
@@ -52,13 +53,17 @@ def counted_within(
 
 def _times(value: Fraction, span: Span) -> int:
     if value.denominator != 1 or not 0 <= value <= COUNT_MAX:
-        raise RefusalError(
-            "GOV247",
-            f"a count is compared with a whole number up to {COUNT_MAX}",
-            span,
-            "count by panes beyond that: `count(E) in 1 h by 5 min`",
-        )
+        message = f"a count is compared with a whole number from 0 to {COUNT_MAX}"
+        raise RefusalError("GOV247", message, span, _way_out(value))
     return value.numerator
+
+
+def _way_out(value: Fraction) -> str:
+    if value < 0:
+        return "a count is never below 0: write a number from 0 up"
+    if value.denominator != 1:
+        return f"write {value.numerator // value.denominator} or the next whole number"
+    return "count by panes beyond that: `count(E) in 1 h by 5 min`"
 
 
 def _compared(op: str, at_least: Callable[[int], BoolExpr], n: int, span: Span) -> BoolExpr:
@@ -113,7 +118,9 @@ def count_since(
     anchor, other = setting.trigger(since)
     setting.check_common(home, other, since)
     name = setting.memory.counter(trigger, anchor, home, top)
-    return Quantity(ir.FieldValue(name), (0, top), Fraction(1))
+    found = Quantity(ir.FieldValue(name), (0, top), Fraction(1))
+    setting.tell(f"count({expression(event)}) since {expression(since)}", found, top)
+    return found
 
 
 def counted_since(

@@ -20,6 +20,7 @@ from govlang.compiler.resolve import unknown
 from govlang.compiler.temporal_setting import Setting
 from govlang.compiler.types import Condition, Constant, Number, Quantity
 from govlang.dsl import ast
+from govlang.dsl.expression_text import expression
 from govlang.dsl.source import Span
 
 
@@ -31,8 +32,10 @@ def count_by_panes(setting: Setting, event: ast.Occurrence, window: ast.Window) 
     """
     trigger, home = setting.trigger(event)
     panes = _panes(setting, window, f"count({trigger.name})", TIMES_MAX)
-    found = summed(setting.memory, panes, trigger, ir.IntConst(1), home)
-    return Quantity(found, (0, panes.most), Fraction(1))
+    total_ = summed(setting.memory, panes, trigger, ir.IntConst(1), home)
+    found = Quantity(total_, (0, panes.most), Fraction(1))
+    setting.tell(expression(ast.Count(event, window)), found)
+    return found
 
 
 def total(setting: Setting, expr: ast.Total) -> Quantity:
@@ -50,9 +53,11 @@ def total(setting: Setting, expr: ast.Total) -> Quantity:
             f"say in what grain: `in {shortened(expr.window.duration.span)} by 5 min`",
         )
     panes = _panes(setting, expr.window, f"sum({trigger.name}, {column.name})", SUM_MAX)
-    found = summed(setting.memory, panes, trigger, ir.FieldValue(column.name), home)
+    added = summed(setting.memory, panes, trigger, ir.FieldValue(column.name), home)
     unit, step = unit_and_step(column, setting.scope.units)
-    return Quantity(found, (0, panes.most), step, unit)
+    found = Quantity(added, (0, panes.most), step, unit)
+    setting.tell(expression(expr), found)
+    return found
 
 
 def average(setting: Setting, op: str, expr: ast.Total, bound: Number, span: Span) -> Condition:

@@ -14,11 +14,12 @@ from typing import Protocol
 from govlang.compiler import intervals, ir
 from govlang.compiler.fields import milliseconds
 from govlang.compiler.happenings import state_cell
+from govlang.compiler.meanings import Amount
 from govlang.compiler.monitors import Memory, Trigger
 from govlang.compiler.occurrences import Occurrences
 from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.resolve import Scope
-from govlang.compiler.types import Condition, Value
+from govlang.compiler.types import Condition, Quantity, Value
 from govlang.dsl import ast
 from govlang.dsl.source import Span
 from govlang.dsl.units import duration_text
@@ -81,6 +82,11 @@ class Setting:
                 f"write `longest window {shortened(duration.span)}` at the top of the policy",
             )
         return found
+
+    def tell(self, text: str, found: Quantity, top: int | None = None) -> None:
+        """Remember a number under the text of its operator; `top`: where it stops counting."""
+        step = found.step / found.unit.factor
+        self.memory.amounts[text, found.expr] = Amount(text, found.expr, step, top)
 
     def check_common(self, home: str, other: str, event: ast.Occurrence) -> None:
         """Refuse two that happen to different ones: at the samples of one the other is not seen.

@@ -326,8 +326,9 @@ COMMAND: dict[str, Page] = {
     "GOV715": Page(
         "rules over time where only rules over single requests are built yet",
         "A policy with cells (`gov explain --state` lists them) is checked, proved, built into a bundle with its "
-        "table and, if a board can keep the cells, its module and its C, and run by `gov test` and `gov decide`. "
-        "SMT-LIB is for policies without. So is JSON-Logic, which reads one request and keeps nothing.",
+        "table and, if a board can keep the cells, its module and its C, run by `gov test` (coverage and generated "
+        "tests too), `gov decide` and `gov explain`, measured and compared with another version. SMT-LIB is for "
+        "policies without. So is JSON-Logic, which reads one request and keeps nothing.",
         "gov build p.gov -o out --emit smt2, where p.gov has `rule r when restart within 5 min deny`",
         "Leave out what is named; a board can run the module or the C (`--emit c,wasm`), or its host computes the "
         "fact and passes it in as a field `from runtime`.",

@@ -1,7 +1,8 @@
 """What the source or the command line accepts: findings in, recorded warnings out.
 
 In: findings, the `accept` declarations of the source, options.  Out: the same findings, those that are accepted as
-recorded warnings; and a note for each `accept` that no finding needs.
+recorded warnings; and a note for each `accept` that no finding needs.  An open question is accepted of a property
+that is named, and of nothing else: what a bundle decides by never rests on it.
 
 What always holds: an `accept` is called unneeded only where its question was asked and settled.
 """
@@ -25,6 +26,8 @@ from govlang.verifier.options import FINDINGS_A_RULE, Options
 
 def accepted(one: Finding, accepts: Sequence[Accept], options: Options) -> Finding:
     """A finding that the source or the command line accepts is a recorded warning."""
+    if one.code == UNDECIDED and one.kind == "property" and one.property in options.allow_undecided:
+        return replace(one, severity=Severity.WARNING, accepted="allowed to stay undecided")
     because = next((a.because for a in accepts if a.code == one.code and a.rule in one.names), None)
     kinds = {kind.upper() for kind in options.accept_kinds}
     if because is None and {one.code, KIND_OF_CODE.get(one.code, "").upper()} & kinds:

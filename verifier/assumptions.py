@@ -71,8 +71,9 @@ def find_dead_parameters(context: Context) -> None:
             case Open(why=why):
                 context.findings.append(undecided(_dead(context, chosen), why))
                 return
+    asked = "a request satisfies what the policy assumes, whatever the parameters"
     why = "the solver gave up on the values of the parameters"
-    context.findings.append(undecided(_finding(context, "whether the assumptions can hold"), why))
+    context.findings.append(undecided(_finding(context, asked), why))
 
 
 def _sorted_assumptions(context: Context) -> tuple[list[Term], list[Term]]:

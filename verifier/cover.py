@@ -9,7 +9,7 @@ else fires; so a cover by blockers is a proof.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from govlang.compiler import ir
@@ -32,6 +32,8 @@ def covering(judge: Judge, boxes: list[Box], blocks: Callable[[int], bool]) -> l
         if not stack:
             return sorted(used)
         box = stack.pop()
+        if not any(_blockers(judge, _row(box, judge.quiet), blocks)):
+            return None
         found = _best(judge, box, blocks)
         if found is None:
             return None
@@ -43,13 +45,9 @@ def covering(judge: Judge, boxes: list[Box], blocks: Callable[[int], bool]) -> l
 
 def _best(judge: Judge, box: Box, blocks: Callable[[int], bool]) -> tuple[int, list[Box]] | None:
     """The blocker at the lowest corner of a box that leaves least of it, and what it leaves."""
-    row = [column.domain[0][0] if column.domain else 0 for column in judge.columns.columns]
-    for column, allowed in box.items():
-        row[column] = allowed[0][0]
+    lowest = [column.domain[0][0] if column.domain else 0 for column in judge.columns.columns]
     best: tuple[int, int, list[Box]] | None = None
-    for entry in judge.index.containing(row)[:CHOICES_MAX]:
-        if not judge.entry_exact[entry] or not blocks(judge.entry_owner[entry]):
-            continue
+    for entry in _blockers(judge, _row(box, lowest), blocks):
         parts = list(_left(judge, box, judge.index.boxes[entry]))
         cost = sum(ranges.size(allowed) for part in parts for allowed in part.values())
         if best is None or (len(parts), cost) < (len(best[2]), best[1]):
@@ -57,6 +55,22 @@ def _best(judge: Judge, box: Box, blocks: Callable[[int], bool]) -> tuple[int, l
             if not parts:
                 break
     return None if best is None else (best[0], best[2])
+
+
+def _row(box: Box, wanted: Sequence[int]) -> list[int]:
+    """A row in a box, as near to one as its ends are."""
+    row = list(wanted)
+    for column, allowed in box.items():
+        if not ranges.holds(allowed, row[column]):
+            row[column] = allowed[0][0]
+    return row
+
+
+def _blockers(judge: Judge, row: list[int], blocks: Callable[[int], bool]) -> Iterator[int]:
+    """Exact boxes of blockers in which a row lies."""
+    for entry in judge.index.containing(row)[:CHOICES_MAX]:
+        if judge.entry_exact[entry] and blocks(judge.entry_owner[entry]):
+            yield entry
 
 
 def _left(judge: Judge, box: Box, cut: Box) -> list[Box]:

@@ -57,7 +57,7 @@ def change_finding(
 
 
 def _open(why: str) -> Finding:
-    return undecided(change_finding("whether more requests changed", (), None, Severity.NOTE), why)
+    return undecided(change_finding("more requests changed", (), None, Severity.NOTE), why)
 
 
 class Search:

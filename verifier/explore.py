@@ -34,8 +34,9 @@ class Explorer:
         self._plain = [f for f in judge.policy.fields if not f.is_text]
         self._texts = [f for f in judge.policy.fields if f.is_text]
 
-    def environments(self) -> Iterator[Environment]:
-        """Valid requests that are at hand."""
+    def environments(self, rule: int | None = None) -> Iterator[Environment]:
+        """Valid requests that are at hand; those first that say most of a rule."""
+        del rule
         yield from ()
 
     # --- one request in a box ----------------------------------------------------------------------

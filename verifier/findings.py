@@ -101,7 +101,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong or worth saying; `kind` is what was asked, also where undecided."""
+    """One thing that is wrong or worth saying; `kind` is what was asked, also where undecided.
+
+    `question` is what the title asks where there is no answer; where it is empty, whether the message is so.
+    """
 
     code: str
     kind: str
@@ -114,6 +117,7 @@ class Finding:
     witness: Witness | Trace | None = None
     accepted: str | None = None
     detail: Mapping[str, Any] | None = None
+    question: str = ""
 
     @builtins.property
     def names(self) -> tuple[str, ...]:
@@ -191,7 +195,7 @@ def undecided(finding: Finding, why: str) -> Finding:
         finding,
         code=UNDECIDED,
         severity=Severity.ERROR,
-        message=f"undecided: {finding.message}",
+        message=f"undecided {finding.question or f'whether {finding.message}'}",
         help=why,
         witness=None,
     )

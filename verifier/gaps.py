@@ -65,6 +65,7 @@ def find_policy_gap(context: Context) -> None:
         (),
         f"no rule decides some requests: {says}",
         "add a rule for them" if none else "add a rule if the default is not what is meant",
+        question="whether a rule decides every request",
     )
     if not context.settle(finding, answer, shows):
         context.proved.append(Proved("every request is decided by a rule", "gap", "regions", 0))
@@ -146,6 +147,7 @@ def _table_gap(context: Context, name: str, rows: Sequence[int]) -> None:
         f"no row of `{name}` covers some requests",
         "add a row with `_` if one is missing",
         span=judge.rules[rows[-1]].span,
+        question=f"whether the rows of `{name}` cover every request",
     )
     if not context.settle(finding, answer, shows):
         context.proved.append(Proved(f"`{name}` covers every request", "gap", "z3", 0))

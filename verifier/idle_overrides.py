@@ -55,6 +55,7 @@ def _settle(context: Context, rule: ir.Rule, other: ir.Rule) -> None:
         f"`{rule.id}` overrides `{other.id}`, but never drops it",
         f"remove `overrides {other.id}`, or let the conditions overlap",
         span=rule.span,
+        question=f"whether `{rule.id}`, which overrides `{other.id}`, ever drops it",
     )
     match answer:
         case Absent():

@@ -112,6 +112,26 @@ class Judge:
         return sorted(found)
 
     @cached_property
+    def quiet(self) -> tuple[int, ...]:
+        """A row on which few rules fire: of each column the end that fewer boxes reach."""
+        reach: dict[int, list[int]] = {}
+        for box in self.index.boxes:
+            for column, allowed in box.items():
+                lo, hi = self._ends(column)
+                found = reach.setdefault(column, [0, 0])
+                found[0] += allowed[0][0] <= lo
+                found[1] += allowed[-1][1] >= hi
+        rows = [self._ends(column) for column in range(len(self.columns.columns))]
+        return tuple(
+            ends[int(reach[column][1] < reach[column][0])] if column in reach else ends[0]
+            for column, ends in enumerate(rows)
+        )
+
+    def _ends(self, column: int) -> tuple[int, int]:
+        domain = self.columns.domain(column)
+        return (domain[0][0], domain[-1][1]) if domain else (0, 0)
+
+    @cached_property
     def first_counts(self) -> bool:
         """Whether the first rule that fires is taken whole, and no other."""
         return self.policy.combine is ir.Combine.FIRST_MATCH and not self.overriders

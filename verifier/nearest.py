@@ -9,7 +9,7 @@ counts by the share of its range that it moves, a set by the share of its member
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -22,15 +22,17 @@ from govlang.compiler import interpret, ir
 from govlang.compiler.interpret import Value
 from govlang.compiler.ir import Effect
 from govlang.compiler.obligations import argument
+from govlang.compiler.state_uses import numbers_read
 from govlang.verifier.columns import Columns, Point
 from govlang.verifier.concretize import Unrealisable, Unsearched, realise
 from govlang.verifier.encode import Encoder, Term
-from govlang.verifier.findings import plain
+from govlang.verifier.findings import Witness, plain
 from govlang.verifier.judge import Judge
 from govlang.verifier.options import Replay, ReplayError, replayed
 from govlang.verifier.outcome import Decision, any_of
 from govlang.verifier.shapes import Box
 from govlang.verifier.solve import Absent, Open, forget
+from govlang.verifier.time.flat import flat
 
 PERMITTED: Final = frozenset({Effect.ALLOW, Effect.LIMIT})
 ROUNDS_MAX: Final = 20  # models whose texts do not exist, before a question stays open
@@ -85,11 +87,62 @@ def nearest_allowed(
     """
     forget()
     search = _Search(policy, Point(dict(values), dict(params)), timeout_s)
-    found = search.run()
+    return _nearest(search, policy, lambda found: replayed(policy, found, replay))
+
+
+def nearest_in_state(
+    policy: ir.Policy,
+    params: Mapping[str, int],
+    seen: Mapping[str, Value],
+    judged: Callable[[Point], Witness],
+    *,
+    timeout_s: float = 10,
+) -> Nearest | Absent | Open:
+    """The nearest request of the same key that is allowed where the state is as a request `seen` found it.
+
+    Cells are constants to the search; `judged` decides what was found in that state, and raises `ReplayError` where it
+    is not permitted: then what the rules read over time depends on the request itself.
+    """
+    time = policy.time
+    assert time is not None, "a policy without time has no state"
+    fixed = {
+        *(one.name for one in policy.columns),
+        *(one.scope for one in time.cells),
+        time.key or "",
+    }
+    forget()
+    search = _Search(flat(policy), Point(dict(seen), dict(params)), timeout_s, fixed)
+    found = _nearest(search, policy, judged)
+    if isinstance(found, Absent) and _reads_what_requests_move(policy, time):
+        return Open("what the rules read over time depends on the request itself")
+    return found
+
+
+def _reads_what_requests_move(policy: ir.Policy, time: ir.Time) -> bool:
+    """Whether a rule reads a cell that the fields of the request have moved before the rules look at it."""
+    read = frozenset().union(*(ir.fields_read(rule.condition) for rule in policy.rules))
+    moved = {one.name for one in policy.fields if one.name != time.key}
+    updates = [one for one in time.updates if one.stage < ir.Stage.CLOSE]
+    while True:
+        more = {
+            one.cell
+            for one in updates
+            if not moved.isdisjoint(ir.fields_read(one.condition) | numbers_read(one.value))
+        }
+        if more <= moved:
+            return not read.isdisjoint(moved.intersection(one.name for one in time.cells))
+        moved |= more
+
+
+def _nearest(
+    search: _Search, policy: ir.Policy, judged: Callable[[Point], Witness]
+) -> Nearest | Absent | Open:
+    """What a search found, as a request that was decided."""
+    values, found = search.start.values, search.run()
     if not isinstance(found, Point):
         return found
     try:
-        witness = replayed(policy, found, replay)
+        witness = judged(found)
     except ReplayError as error:
         return Open(str(error), broken=True)
     changes = tuple(
@@ -111,8 +164,11 @@ def _shown(field: ir.Field, value: Value | None) -> Any:
 class _Search:
     """Looks through the sets of fields that may change, smallest first."""
 
-    def __init__(self, policy: ir.Policy, start: Point, timeout_s: float) -> None:
+    def __init__(
+        self, policy: ir.Policy, start: Point, timeout_s: float, fixed: Collection[str] = ()
+    ) -> None:
         self.policy = policy
+        self.fixed = fixed
         self.judge = Judge(policy)
         self.columns: Columns = self.judge.columns
         self.encoder = Encoder(self.columns)
@@ -131,7 +187,11 @@ class _Search:
         """The best request of the smallest number of fields for which there is one."""
         if self._permitted(self.start):
             return self.start
-        free = [f for f in self.policy.fields if f.origin is not ir.Origin.CLOCK]
+        free = [
+            f
+            for f in self.policy.fields
+            if f.origin is not ir.Origin.CLOCK and f.name not in self.fixed
+        ]
         if not self._exists([f.name for f in free]):
             return self.open or Absent()
         for count in range(1, len(free) + 1):

@@ -47,6 +47,8 @@ class Options:
     overlaps: bool = False
     strict: bool = False
     accept_kinds: tuple[str, ...] = ()
+    allow_undecided: tuple[str, ...] = ()
+    """Properties that may stay without an answer."""
 
 
 class ReplayError(Exception):

@@ -51,6 +51,7 @@ def _settle(context: Context, one: ir.Property) -> None:
         "read the request: either a rule is missing or the property asks too much",
         property=one.name,
         span=one.span,
+        question=f"whether `{one.name}` holds of every request",
     )
     answer = at_hand(context, shows) or by_solver(context, one, shows)
     if not context.settle(finding, answer, shows):

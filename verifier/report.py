@@ -66,7 +66,8 @@ def verify(
     if beyond is not None:
         return _report(policy, (_unsettled(policy, beyond),), (), start)
     parts = divided(policy)
-    context = context_of(policy, options, replay, progress, watch, rerun=rerun)
+    judges = parts is None
+    context = context_of(policy, options, replay, progress, watch, rerun=rerun, judges_rules=judges)
     if parts is not None:
         _judge_parts(context, policy, parts)
         context.findings += unneeded(policy, accepts, context.findings)
@@ -136,7 +137,7 @@ def _report(
 def _unsettled(policy: ir.Policy, why: str) -> Finding:
     """Nothing is known of a policy."""
     whole = f"what `{policy.name}` does over time"
-    return undecided(Finding(UNDECIDED, "property", Severity.ERROR, (), whole), why)
+    return undecided(Finding(UNDECIDED, "property", Severity.ERROR, (), "", question=whole), why)
 
 
 def context_of(
@@ -148,10 +149,11 @@ def context_of(
     whole: ir.Policy | None = None,
     *,
     rerun: Rerun | None = None,
+    judges_rules: bool = True,
 ) -> Context:
     """What the passes share: over requests, or over the states that histories lead to.
 
-    `whole` is the policy over time of which this one is a part.
+    `whole` is the policy over time of which this one is a part; its rules are judged there.
     """
     if policy.time is None:
         return Context(policy, options, replay, progress, watch)
@@ -165,6 +167,7 @@ def context_of(
         remembering=plain,
         given=whole or policy,
         rerun=rerun,
+        judges_rules=judges_rules,
     )
 
 

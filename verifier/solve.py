@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from time import monotonic
 from typing import Any, Final
 
 import z3
@@ -19,12 +18,12 @@ import z3
 from govlang.verifier.columns import Columns, Point
 from govlang.verifier.concretize import Failure, Unrealisable, Unsearched, realise
 from govlang.verifier.encode import Encoder, Term
-from govlang.verifier.smtlib import Watch, ask
+from govlang.verifier.limits import Solvers
+from govlang.verifier.smtlib import Watch
 
 LEMMAS_MAX: Final = 200  # rounds of refining texts before a question stays open
 SKIPS_MAX: Final = 10  # models without known texts, before a question stays open
 UNFOUND: Final = "no texts were found for the solver's models"
-SEED: Final = 0
 CORES_MAX: Final = 200  # queries spent on making one core as small as can be
 
 
@@ -77,21 +76,15 @@ class Session:
         watch: Watch | None = None,
     ) -> None:
         """`validity` None: what the encoder says of valid requests; `watch` is told every question."""
-        self.watch = watch
+        self.solvers = Solvers(timeout_s, watch)
         self.encoder = encoder
         self.columns: Columns = encoder.columns
-        self.timeout_ms = max(1, int(timeout_s * 1000))
-        self.queries = 0
         self._solver = self.fresh(encoder.validity() if validity is None else validity)
         self._named: dict[str, Term] = {}
 
     def fresh(self, terms: Iterable[Term]) -> Any:
         """A new solver with these terms."""
-        solver = z3.SimpleSolver()
-        solver.set("timeout", self.timeout_ms)
-        solver.set("random_seed", SEED)
-        solver.add(*terms)
-        return solver
+        return self.solvers.fresh(terms)
 
     def name(self, key: str, term: Term) -> Term:
         """A literal that stands for a term in every later question."""
@@ -116,8 +109,8 @@ class Session:
         return self._refined(literals, claim)
 
     def _refined(self, literals: Sequence[Term], claim: Claim) -> Answer:
-        deadline = monotonic() + self.timeout_ms / 1000
-        self.columns.texts.fuel.refill(deadline)
+        due = self.solvers.due()
+        self.columns.texts.fuel.refill(due.clock)
         skipped = 0
         try:
             for _ in range(LEMMAS_MAX):
@@ -130,7 +123,7 @@ class Session:
                     skipped += 1
                 else:
                     return answer
-                if skipped >= SKIPS_MAX or monotonic() > deadline:
+                if skipped >= SKIPS_MAX or not due.left:
                     break
             return Open(UNFOUND)
         finally:
@@ -143,7 +136,7 @@ class Session:
         if verdict == z3.unsat:
             return Open(UNFOUND) if skipped else Absent()
         if verdict != z3.sat:
-            return Open(f"the solver gave up: {self._solver.reason_unknown()}")
+            return Open(self.solvers.why_open(self._solver))
         model = self._solver.model()
         point = realise(self.encoder, model, search=False)
         if isinstance(point, Unsearched) and not skipped:
@@ -181,15 +174,14 @@ class Session:
             self._solver.add(*terms)
             verdict = self.check(self._solver)
             if verdict == z3.unknown:
-                return Open(f"the solver gave up: {self._solver.reason_unknown()}")
+                return Open(self.solvers.why_open(self._solver))
             return bool(verdict == z3.sat)
         finally:
             self._solver.pop()
 
     def check(self, solver: Any, literals: Sequence[Term] = ()) -> Any:
         """The verdict on one question."""
-        self.queries += 1
-        return ask(solver, literals, self.watch)
+        return self.solvers.ask(solver, literals)
 
     def core(self, fixed: Sequence[Term], soft: Sequence[Term]) -> list[int] | None:
         """Indexes of a smallest part of `soft` that contradicts `fixed`; None if nothing does.
@@ -201,11 +193,11 @@ class Session:
         solver = self.fresh([*self.encoder.validity(), *fixed])
         solver.add(*(z3.Implies(n, t) for n, t in zip(names, soft, strict=True)))
 
-        deadline = monotonic() + self.timeout_ms / 1000
+        due = self.solvers.due()
 
         def contradicts(chosen: Iterable[int]) -> bool:
-            late = monotonic() > deadline
-            return not late and bool(self.check(solver, [names[i] for i in chosen]) == z3.unsat)
+            some = [names[i] for i in chosen]
+            return due.left > 0 and bool(self.check(solver, some) == z3.unsat)
 
         if not contradicts(range(len(soft))):
             return None

@@ -188,7 +188,7 @@ def _report_dead(
         answer = _ask(context, i, (), _changes(context, i, same_outcome), reason=True)
         if isinstance(answer, Open):
             context.findings.append(
-                undecided(_finding(rule, f"whether `{rule.id}` matters", []), answer.why)
+                undecided(_finding(rule, f"`{rule.id}` matters", []), answer.why)
             )
             dead.add(i)
         elif isinstance(answer, Absent):
@@ -341,6 +341,7 @@ def _report_redundant(context: Context, marks: _Marks, i: int) -> None:
         f"`{rule.id}` decides, but without it only the reason would change",
         f"keep it if the reason helps people, else remove it{without_gap}",
         span=rule.span,
+        question=f"whether `{rule.id}` changes more than the reason",
     )
     if i in marks.spared or _plainly_redundant(context, rule, i):
         context.findings.append(finding)

@@ -104,7 +104,7 @@ class _Parts:
         if quick is not None:
             yield from (one for one in quick if not _is_unwritten(one[0].node, condition))
             return
-        pool = self._pool(condition)
+        pool = self._pool(i, condition)
         stack: list[tuple[Path, ir.BoolExpr, ir.BoolExpr | None]] = [((), condition, None)]
         looked_at = min(PARTS_MAX, STEPS_MAX // max(1, size))
         for _ in range(looked_at):
@@ -168,10 +168,10 @@ class _Parts:
 
     # --- by requests ---------------------------------------------------------------------------
 
-    def _pool(self, condition: ir.BoolExpr) -> list[Environment]:
+    def _pool(self, i: int, condition: ir.BoolExpr) -> list[Environment]:
         """Requests on which parts of a condition are likely to matter."""
         judge = self.context.judge
-        found = list(self.context.explorer.environments())
+        found = list(self.context.explorer.environments(i))
         for box in self._likely(condition):
             point = self.context.explorer.point(box)
             env = None if point is None else judge.environment(point)
@@ -279,7 +279,7 @@ def _finding(context: Context, rules: Sequence[int], message: str, span: Span | 
         "vacuous",
         Severity.WARNING,
         tuple(rule.id for rule in own),
-        message or f"whether every part of the condition of `{own[0].id}` matters",
+        message or f"every part of the condition of `{own[0].id}` matters",
         "remove it, or write what was meant",
         span=span or own[0].span,
     )

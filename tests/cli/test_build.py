@@ -310,7 +310,7 @@ def test_a_build_whose_proof_takes_too_long_ends_undecided(
     ran = gov("build", policy, "-o", tmp_path / "out")
     assert ran.code == 3, ran.out
     assert "GOV309" in ran.out + ran.err
-    assert "the table's meaning may differ from the policy: the proof takes longer" in (
+    assert "undecided whether the table is the policy in its meaning: the proof takes longer" in (
         ran.out + ran.err
     )
     assert not (tmp_path / "out").exists()
@@ -376,3 +376,48 @@ def test_the_time_of_a_report_counts_the_proofs_of_the_artefacts(
     monkeypatch.setattr(translation, "perf_counter", lambda: float(next(now)))
     ran = gov("verify", out / "tiny-1.0.0.govb", "--format", "json")
     assert 200_000 <= ran.json["ms"] < 300_000  # the table, then module and C
+
+
+OPEN = """language 1
+policy resting version "1.0.0"
+default deny
+input { agent : key }
+event seen
+rule rested when agent == "x" and not (seen within 1 s) allow
+prove runs: always possible (decision is allow)
+prove refuses: decision in {allow, deny}
+"""
+
+
+def test_a_property_that_stays_undecided_fails_the_build_unless_it_is_named(
+    gov, fits, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "resting.gov", tmp_path / "out"
+    path.write_text(OPEN, encoding="utf-8")
+    for flags in ((), ("--allow-undecided", "refuses"), ("--accept", "property")):
+        assert gov("build", path, "-o", out, *flags).code == 3
+    assert not out.exists()
+    ran = gov("build", path, "-o", out, "--allow-undecided", "runs", "--strict", "--format", "json")
+    assert ran.code == 0, ran.out
+    (found,) = [f for f in ran.json["verification"]["findings"] if f["code"] == "GOV309"]
+    assert (found["severity"], found["accepted"]) == ("warning", "allowed to stay undecided")
+    bundle = out / "resting-1.0.0.govb"
+    manifest = json.loads(unpack(bundle.read_bytes())["manifest.json"])
+    fits("manifest", manifest)
+    verdicts = {one["property"]: one["verdict"] for one in manifest["proofs"]}
+    assert (verdicts["runs"], verdicts["refuses"]) == ("undecided", "proved")
+    (kept,) = manifest["accepted"]
+    assert (kept["code"], kept["rules"]) == ("GOV309", ["runs"])
+    assert Policy.load(bundle).name == "resting"
+    assert gov("verify", bundle).code == 3, "the manifest's word is not taken"
+    assert gov("verify", bundle, "--allow-undecided", "runs").code == 0
+    assert gov("verify", path).code == 3, "and no cache holds it"
+
+
+def test_the_project_file_can_name_what_may_stay_undecided(
+    gov, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("resting.gov").write_text(OPEN, encoding="utf-8")
+    Path("gov.toml").write_text('allow_undecided = ["runs"]\n', encoding="utf-8")
+    assert gov("verify", "resting.gov").code == 0

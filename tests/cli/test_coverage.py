@@ -8,11 +8,12 @@ from front import check
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govlang.cli.coverage import condition_atoms, cover
+from govlang.cli.coverage import cover
 from govlang.cli.generate import Generated, missing_tests
 from govlang.cli.passage import measure
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment
+from govlang.compiler.operators import parts
 
 NAMES = ("a", "b", "c", "d")
 FIELDS = tuple(ir.Field(name, ir.Kind.BOOL, hi=1) for name in NAMES)
@@ -50,7 +51,7 @@ def plainly_decided(
     policy: ir.Policy, condition: ir.BoolExpr, request: Mapping[str, int]
 ) -> set[tuple[int, bool]]:
     env = Environment(policy, {}, request)
-    values = [env.holds(atom) for atom in condition_atoms(condition)]
+    values = [env.holds(atom) for atom in parts(condition, ())]
     found = set()
     for i, value in enumerate(values):
         flipped = [*values[:i], not value, *values[i + 1 :]]
@@ -67,7 +68,7 @@ def test_an_atom_decides_where_its_flip_flips_the_rule(
     coverage = cover(policy, [(request, {}) for request in requests])
     decided = [plainly_decided(policy, condition, request) for request in requests]
     missing = {(one.index, one.polarity) for one in coverage.mcdc.missing}
-    wanted = {(i, p) for i in range(len([*condition_atoms(condition)])) for p in (True, False)}
+    wanted = {(i, p) for i in range(len([*parts(condition, ())])) for p in (True, False)}
     assert missing == wanted - set().union(*decided)
     assert coverage.mcdc.of == len(wanted)
 
@@ -119,3 +120,10 @@ def test_a_field_that_is_not_there_makes_no_condition_true_or_false() -> None:
     assert never == {(0, True), (1, True), (1, False), (2, False), (3, True), (4, True), (4, False)}
     found = cover(policy, [({"b": 1}, {})], only="high")
     assert (0, False) not in {(one.index, one.polarity) for one in found.mcdc.missing}
+
+
+def test_what_an_implication_presupposes_is_counted_as_it_is_written() -> None:
+    found = cover(check(OPTIONAL).policy, [({"b": 1}, {})], only="none")
+    texts = [one.part.span.text for one in found.conditions.missing if one.part and one.part.span]
+    never = list(zip(texts, (one.polarity for one in found.conditions.missing), strict=True))
+    assert never[0] == ("has a", True)

@@ -139,3 +139,41 @@ def test_what_a_condition_never_was_is_said_of_its_text(
     report = gov("test", path, "--coverage", "--format", "json").json
     missing = [one for one in report["coverage"]["conditions"]["missing"] if one["rule"] == "r"]
     assert missing == [{"rule": "r", "condition": written, "never": never}]
+
+
+OPERATORS = """language 1
+policy feeder version "1.0.0"
+combine most_restrictive
+default allow
+input { feeder : key  load : number in 0..9 }
+signal freq : number in 45..55 Hz step 0.01
+event trip
+rule ago   when trip between 1 and 5 min ago and load > 3 throttle
+rule twice when load > 3 and count(trip) in 10 min == 2 throttle
+rule other when load != 3 and elapsed(trip) > 3 s deny
+"""
+
+
+def test_an_operator_is_one_condition_whatever_it_became(gov, tmp_path: Path) -> None:
+    path = tmp_path / "feeder.gov"
+    path.write_text(OPERATORS + 'test "t" { request { feeder "f", load 4 } expect deny by other }')
+    found = gov("test", path, "--coverage", "--format", "json").json["coverage"]["conditions"]
+    assert (found["of"], found["covered"]) == (12, 6)
+    assert [(one["condition"], one["never"]) for one in found["missing"]] == [
+        ("trip between 1 and 5 min ago", True),
+        ("load > 3", False),
+        ("load > 3", False),
+        ("count(trip) in 10 min == 2", True),
+        ("load != 3", False),
+        ("elapsed(trip) > 3 s", False),
+    ]
+
+
+def test_tests_are_written_for_operators_and_none_for_what_they_became(gov, tmp_path: Path) -> None:
+    path = tmp_path / "feeder.gov"
+    path.write_text(OPERATORS)
+    written = gov("test", path, "--generate")
+    assert "GOV717" not in written.err
+    path.write_text(OPERATORS + written.out)
+    found = gov("test", path, "--coverage", "--format", "json").json["coverage"]
+    assert [found[name]["missing"] for name in ("rules", "conditions", "mcdc")] == [[], [], []]

@@ -116,7 +116,7 @@ def test_two_keys_are_needed_where_state_is_kept_by_another_field(gov, pair) -> 
     for trace in traces:
         agents = {step["key"]["agent"] for step in trace if "key" in step}
         resources = {step["fields"]["resource"] for step in trace if "fields" in step}
-        assert len(agents | {trace[-1]["request"]["agent"]}) == 2
+        assert len(agents | {trace[-1]["request"]["agent"]}) >= 2
         assert resources == {trace[-1]["request"]["resource"]}
 
 

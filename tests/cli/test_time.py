@@ -199,3 +199,25 @@ def test_what_is_not_built_over_time_is_refused(
     assert ran.code == 2
     assert "GOV715" in ran.out + ran.err
     assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("test", "GATE", "--coverage"),
+        ("test", "GATE", "--generate"),
+        ("explain", "GATE", "--core"),
+        ("build", "GATE", "-o", "OUT", "--emit", "wasm"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_built_over_time_is_not_called_missing(
+    gov, gate: Path, tmp_path: Path, verb: tuple[str, ...]
+) -> None:
+    """The page of GOV715 names what is for policies without cells; nothing of this is."""
+    named = {"GATE": gate, "OUT": tmp_path / "out"}
+    assert gov(*(named.get(word, word) for word in verb)).code == 0
+    page = gov("help", "GOV715").out
+    missing = page[page.index("C and SMT-LIB") :]
+    assert "coverage" not in missing
+    assert "generated" not in missing

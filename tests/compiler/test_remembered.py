@@ -169,6 +169,34 @@ test "lost, stuck, put back" {
     assert failures(body) == []
 
 
+def test_a_sensor_that_sticks_before_its_first_sample_sticks_at_that_one() -> None:
+    body = """input { agent : key }
+default allow
+signal load : number in 0..100 % = 95 %
+signal lost : number in 0..100 %
+rule busy when load > 80 % throttle
+rule mine when has lost and lost > 80 % deny
+test "nothing to bring again, its value before the first sample is none" {
+  at 0 s  stick load { agent "a" }
+  at 1 s  request { agent "a" } expect throttle by busy
+  at 2 s  signal load 10 % { agent "a" }
+  at 3 s  signal load 90 % { agent "a" }
+  at 3 s  request { agent "a" } expect allow
+}
+test "what was lost was no sample" {
+  at 0 s  lose lost { agent "b" } for 2 s
+  at 1 s  signal lost 90 % { agent "b" }
+  at 1 s  signal load 10 % { agent "b" }
+  at 2 s  stick lost { agent "b" }
+  at 3 s  request { agent "b" } expect allow
+  at 3 s  signal lost 20 % { agent "b" }
+  at 4 s  signal lost 90 % { agent "b" }
+  at 4 s  request { agent "b" } expect allow
+}
+"""
+    assert failures(body) == []
+
+
 def test_a_shared_sensor_has_its_fault_whoever_was_named_last() -> None:
     body = """input { agent : key }
 default allow

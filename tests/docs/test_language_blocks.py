@@ -63,3 +63,21 @@ def test_links_of_the_manual_lead_somewhere() -> None:
     headings = re.findall(r"^#+ (.*)$", MANUAL, re.MULTILINE)
     anchors = {re.sub(r"[^a-z0-9 -]", "", h.lower()).replace(" ", "-") for h in headings}
     assert set(re.findall(r"\]\(#([^)]+)\)", MANUAL)) <= anchors
+
+
+def changed_block(name: str, was: str, becomes: str) -> dict[str | None, tuple[str, str]]:
+    """The findings on the properties of an example with a change, each with its code and its help."""
+    (block,) = (one for one in BLOCKS if f"\npolicy {name} version" in one.text)
+    assert block.text.count(was) == 1
+    policy = compile_source(Source(block.name, block.text.replace(was, becomes))).policy
+    return {one.property: (one.code, one.help) for one in verify(policy).findings}
+
+
+def test_what_the_manual_says_of_an_event_that_is_not_heard_is_refuted() -> None:
+    claim = "prove heard: trip within 0 s implies relay is tripped\nrule tripped when"
+    assert changed_block("swallowed", "rule tripped when", claim)["heard"][0] == "GOV306"
+
+
+def test_what_the_manual_says_stays_undecided_does() -> None:
+    found = changed_block("rests", "role is staff allow", 'agent == "root" allow')
+    assert found["recovers"] == ("GOV309", "what is possible may depend on the text of `agent`")

@@ -82,6 +82,8 @@ FAULTS = {
     "count of a condition": "rule a when count(x > 3) in 5 min >= 3 deny",
     "sum without a time": "rule a when sum(allowed.tokens) > 3 deny",
     "max of two": "rule a when max(x, y) > 3 deny",
+    "a window below 0": "rule a when restart within -1 s deny",
+    "a wait below 0": "machine m {\n  start a\n  a -> b after -5 s\n}",
     "fresh without a time": "rule a when fresh(x) deny",
     "stale with a name": "rule a when stale(x, limit) deny",
     "elapsed with a time": "rule a when elapsed(restart, 5 min) deny",

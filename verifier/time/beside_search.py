@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import z3
 
@@ -51,6 +52,11 @@ class PairContext(TimeContext):
     """Two versions under comparison."""
 
     pair: Pair = field(kw_only=True)
+
+    @property
+    def at_hand(self) -> Sequence[Reached]:
+        """None: a change is shown by as few samples as there can be, so chance comes last (`by_chance`)."""
+        return ()
 
     @property
     def take(self) -> Taking:
@@ -100,6 +106,7 @@ class Histories(Search):
             watch=watch,
             remembering=pair.policy,
             given=pair.policy,
+            judges_rules=False,  # a history of one version is none of both
             pair=pair,
         )
         super().__init__(*versions, pair.merged, context)
@@ -155,11 +162,34 @@ class Histories(Search):
         a, b = self.policies
         return with_starts(old, a, self.spans), with_starts(new, b, self.spans)
 
+    @cached_property
+    def _borders(self) -> frozenset[int]:
+        """The times in ms at which a test of a growing cell turns; both versions' cells stop growing together."""
+        time = self.context.time
+        growing = {cell.name for cell in time.cells if cell.cap is not None}
+        tests = [
+            atom
+            for policy in (self.context.remembering, *self.policies)
+            for rule in policy.rules
+            for atom in ir.atoms(rule.condition)
+        ]
+        ranges = [
+            one
+            for atom in tests
+            if isinstance(atom, ir.InRanges) and atom.name in growing
+            for one in atom.ranges
+        ]
+        return frozenset(ms for lo, hi in ranges for ms in (lo - 1, lo, hi, hi + 1))
+
     def _told(self, change: Change, point: Point) -> Finding:
         assert isinstance(point, Reached)
         context = self.context
         reached = shortened(
-            context.take, context.time, point, lambda one: self._change(one) == change
+            context.take,
+            context.time,
+            point,
+            lambda one: self._change(one) == change,
+            self._borders,
         )
         assert isinstance(reached.after, Both)
         old, new = reached.after.said

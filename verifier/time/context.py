@@ -25,21 +25,31 @@ from govlang.verifier.encode import Encoder
 from govlang.verifier.explore import Explorer
 from govlang.verifier.findings import Finding, Proved, Trace, undecided
 from govlang.verifier.judge import Judge, Judged
+from govlang.verifier.limits import Solvers
 from govlang.verifier.options import Context, ReplayError, Rerun, check_same
 from govlang.verifier.shapes import Box, contains
 from govlang.verifier.solve import Session
+from govlang.verifier.time.alone import decided_alone
 from govlang.verifier.time.flat import with_update_texts
 from govlang.verifier.time.invariants import Known, find_invariants
 from govlang.verifier.time.moment import Whose
+from govlang.verifier.time.pattern import Pattern
+from govlang.verifier.time.reachable import Reachable
 from govlang.verifier.time.repetition import Repetition
-from govlang.verifier.time.search import SHORT, Reachable, Search
+from govlang.verifier.time.search import SHORT, Search
 from govlang.verifier.time.simulate import Simulation
 from govlang.verifier.time.suggestions import Fact
 from govlang.verifier.time.traces import Reached, Sample, Taking, run, shortened, taking
 
 RANDOM_MAX: Final = 400
-"""Requests of random histories that are looked at."""
+"""Requests of random histories that are looked at, beside one for each rule."""
 
+STATES_MAX: Final = 1_000
+"""States of random histories that guesses about cells are held against."""
+
+
+FIRING_MAX: Final = 20
+"""Requests on which a rule fires that are looked at first."""
 
 RULES_MAX: Final = 50
 """Rules whose texts are tried."""
@@ -61,7 +71,8 @@ class Pool(Explorer):
         self.reached = reached
         self._known = 0
         self._policy = policy
-        self._random = [one for one in met if one.decision is not None][:RANDOM_MAX]
+        most = RANDOM_MAX + len(judge.rules)
+        self._random = [one for one in met if one.decision is not None][-most:]
         self._met = self._random
         self._firing: dict[int, list[Judged]] = {}
 
@@ -86,16 +97,22 @@ class Pool(Explorer):
     ) -> Judged | None:
         """A request that was reached before, on which a rule fires and `shows` holds."""
         del partners, before
-        self._judge(self._met)
-        self._met = []
+        self._judge_met()
         self._judge(self.reached[self._known :])
         self._known = len(self.reached)
         return next((one for one in self._firing.get(rule, ()) if shows(one)), None)
 
-    def environments(self) -> Iterator[Environment]:
-        """Requests of random histories."""
+    def environments(self, rule: int | None = None) -> Iterator[Environment]:
+        """Requests of random histories; first some on which a rule fires."""
+        if rule is not None:
+            self._judge_met()
+            yield from (one.env for one in self._firing.get(rule, ())[:FIRING_MAX])
         for one in self._random:
             yield self.judge.environment(one)
+
+    def _judge_met(self) -> None:
+        self._judge(self._met)
+        self._met = []
 
     def _judge(self, new: Sequence[Reached]) -> None:
         """What fires on some requests."""
@@ -118,12 +135,14 @@ class TimeContext(Context):
     """The policy as it was given; witnesses are run on it."""
 
     rerun: Rerun | None = field(default=None, kw_only=True)
+    judges_rules: bool = field(default=True, kw_only=True)
+    """Whether the rules are judged in this context, so that one history for each is worth its price."""
 
     def __post_init__(self) -> None:
         time = self.remembering.time
         assert time is not None
         self.time = time
-        self._timeout_ms = max(1, int(self.options.timeout_s * 1000))
+        self._solvers = Solvers(self.options.timeout_s, self.watch)
         self.reached: list[Reached] = []
         columns_policy = with_update_texts(self.policy, time)
         self.judge = Judge(replace(self.policy, properties=columns_policy.properties))
@@ -134,15 +153,26 @@ class TimeContext(Context):
         texts = _texts_told_apart(self.judge)
         self._simulation = Simulation(self.remembering, columns, self.take, boxes, texts=texts)
         self.met = list(self._simulation.run())
+        if self.judges_rules:
+            outcomes = [one.outcomes[-1] for one in self.met]
+            known = {one.rule_id for one in outcomes if one is not None and len(one.matched) == 1}
+            self.met += decided_alone(self.remembering, self.take, columns, boxes, known, texts)
         self.encoder = Encoder(columns)
-        is_part = len(self.given.rules) > len(self.remembering.rules)
-        # what the solver finds of one rule shows more of the next than what chance finds, but costs more
-        at_hand = self.met if is_part else ()
-        self.explorer = Pool(self.remembering, self.judge, self.reached, at_hand, self.take)
+        self.explorer = Pool(self.remembering, self.judge, self.reached, self.at_hand, self.take)
+
+    @cached_property
+    def pattern(self) -> Pattern:
+        """What a sample does, as terms."""
+        return Pattern(self.policy, self.time, self.judge.columns, self.whose)
+
+    @property
+    def at_hand(self) -> Sequence[Reached]:
+        """The random histories that may be shown or gone on from."""
+        return self.met
 
     @property
     def take(self) -> Taking:
-        """What a sample does."""
+        """What a sample does, on the reference step."""
         return taking(self.remembering)
 
     @property
@@ -162,16 +192,15 @@ class TimeContext(Context):
     def known(self) -> Known:
         """What holds of cells in every state that can be reached."""
         start = perf_counter()
-        states = [one.after for one in self.met]
+        states = [one.after for one in self.met[-STATES_MAX:]]
         found = find_invariants(
             self.policy,
             self.time,
             self.judge.columns,
-            self._timeout_ms,
-            self.watch,
+            self._solvers,
             states,
             self._simulation.onward,
-            self.whose,
+            self.pattern,
             self.suggested(),
         )
         ms = int((perf_counter() - start) * 1000)
@@ -188,12 +217,12 @@ class TimeContext(Context):
             self.time,
             self.encoder,
             self.known,
-            self._timeout_ms,
-            self.watch,
+            self._solvers,
             self.reached,
             lambda: self.repeated,
+            self.pattern,
+            self.at_hand,
             take=self.take,
-            whose=self.whose,
             aims=tuple(self.aims()),
         )
 
@@ -212,10 +241,11 @@ class TimeContext(Context):
         encoder, columns = self.encoder, self.judge.columns
         cells = {c.name: encoder.variables[columns.value[c.name]] for c in self.time.cells}
         encoder.lemmas += [fact.of(cells) for fact in self.known.seen]
-        encoder.lemmas.append(encoder.variables[columns.value[ir.SAMPLE]] == ir.REQUEST)
+        requests = [encoder.variables[columns.value[ir.SAMPLE]] == ir.REQUEST]
         if not self.time.rules_read_clock:
-            encoder.lemmas.append(encoder.variables[columns.value[ir.CLOCK_FAULT]] == 0)
-        return Reachable(self.search, self.options.timeout_s, self.watch)
+            requests.append(encoder.variables[columns.value[ir.CLOCK_FAULT]] == 0)
+        encoder.lemmas += requests
+        return Reachable(self.search, self.options.timeout_s, self.watch, requests)
 
     def remember(self, judged: Judged) -> None:
         """Keep a request for later passes, unless its history is random."""

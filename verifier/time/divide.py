@@ -34,7 +34,7 @@ class Part:
 
 
 def divided(policy: ir.Policy) -> list[Part] | None:
-    """The parts of a policy; None if it is to be judged as a whole."""
+    """The parts of a policy; None if it is to be judged as a whole, as nothing tells its rules apart."""
     time = policy.time
     if time is None or len(time.cells) <= SMALL or any(map(asks_decision, time.updates)):
         return None
@@ -47,6 +47,8 @@ def divided(policy: ir.Policy) -> list[Part] | None:
         if rule.kind is ir.RuleKind.ROW:
             table = rule.id.rpartition("#")[0]
             groups.join(i, tables.setdefault(table, i))
+    if len(list(groups.all())) == 1:
+        return None
     asked: dict[int, list[ir.Property]] = {}
     apart: list[ir.Property] = []
     for one in (one for one in policy.properties if not one.possible):

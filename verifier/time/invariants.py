@@ -10,7 +10,8 @@ come between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,10 @@ from govlang.compiler import ir
 from govlang.compiler.step import State
 from govlang.verifier.columns import Columns
 from govlang.verifier.encode import Encoder, Term
-from govlang.verifier.smtlib import Watch, ask
-from govlang.verifier.time.moment import Terms, Whose
+from govlang.verifier.limits import Solvers
+from govlang.verifier.time.cone import Indexed, Variables, variables
+from govlang.verifier.time.moment import Terms
+from govlang.verifier.time.pattern import Pattern
 from govlang.verifier.time.relation import Relation
 from govlang.verifier.time.suggestions import Fact, Numbers, candidates
 
@@ -45,11 +48,10 @@ def find_invariants(
     policy: ir.Policy,
     time: ir.Time,
     columns: Columns,
-    timeout_ms: int,
-    watch: Watch | None = None,
+    solvers: Solvers,
     states: Iterable[State] = (),
     onward: Onward = lambda _: (),
-    whose: Whose | None = None,
+    pattern: Pattern | None = None,
     more: Iterable[Fact] = (),
 ) -> Known:
     """The facts of a policy that are inductive.
@@ -58,7 +60,7 @@ def find_invariants(
     `more` are facts that may hold beside those that the shapes of cells suggest.
     """
     encoder = Encoder(columns, "!")
-    relation = Relation(policy, time, (encoder,), lambda _: (), whose)
+    relation = Relation(policy, time, (encoder,), lambda _: (), pattern)
     facts = [
         fact
         for scope in sorted({cell.scope for cell in time.cells})
@@ -72,8 +74,9 @@ def find_invariants(
             states,
         )
     ]
-    kept = _inductive(relation, facts, timeout_ms, watch, onward)
-    seen = _seen(relation, kept, timeout_ms, watch)
+    taken = relation.taken[0]
+    kept = _inductive(facts, _Step(relation, facts, taken.after, solvers), onward)
+    seen = _seen(kept, _Step(relation, kept, taken.seen, solvers))
     wanted = sum(f.plain for f in facts)
     ranges = all(sum(f.plain for f in found) == wanted for found in (kept, seen))
     return Known(tuple(kept), tuple(seen), ranges)
@@ -82,92 +85,156 @@ def find_invariants(
 # --- proofs ----------------------------------------------------------------------------------------
 
 
-def _solver(relation: Relation, timeout_ms: int) -> Any:
-    solver = z3.SolverFor("QF_LIA")
-    solver.set("timeout", timeout_ms)
-    solver.set("random_seed", 0)
-    solver.add(*relation.laws)
-    return solver
-
-
-def _inductive(
-    relation: Relation,
-    facts: Sequence[Fact],
-    timeout_ms: int,
-    watch: Watch | None,
-    onward: Onward,
-) -> list[Fact]:
+def _inductive(facts: Sequence[Fact], step: _Step, onward: Onward) -> list[Fact]:
     """The largest part that a sample keeps.
 
     Cells from which a sample leads out of a fact, though all that are left hold of them, rule it out; so of
     the solver's counterexamples other samples are tried, too.
     """
-    solver = _solver(relation, timeout_ms)
-    names = [z3.Bool(f"fact{i}") for i in range(len(facts))]
-    for name, fact in zip(names, facts, strict=True):
-        solver.add(z3.Implies(name, fact.of(relation.cells)))
-    after = _named(solver, [fact.of(relation.taken[0].after) for fact in facts], "after")
-    alive = list(range(len(facts)))
-    while alive:
-        left = _surviving(solver, [names[i] for i in alive], {i: after[i] for i in alive}, watch)
-        if len(left) == len(alive):
-            break
-        cells = _numbers(solver, relation)
-        if cells is not None and all(facts[i].holds(cells) for i in alive):
-            for after_cells in onward(cells):
-                left = [i for i in left if facts[i].holds(after_cells)]
-        alive = left
-    return [facts[i] for i in alive]
+    alive = set(range(len(facts)))
+    proofs = _proved_near(step, alive)
+    while left := alive - proofs.keys():
+        for part in step.parts(left, near=False):
+            while members := part.members & alive:
+                found = part.asked(members, alive)
+                if isinstance(found, frozenset):
+                    proofs |= dict.fromkeys(members, found)
+                    break
+                alive -= found.wrong
+                for cells in _after(step, found, [facts[k] for k in alive], onward):
+                    alive = {k for k in alive if facts[k].holds(cells)}
+        proofs = {i: used for i, used in proofs.items() if i in alive and used <= alive}
+    return [facts[i] for i in sorted(alive)]
 
 
-def _numbers(solver: Any, relation: Relation) -> Numbers | None:
-    """The cells of the last model; None if the solver has none."""
-    try:
-        model = solver.model()
-    except z3.Z3Exception:
-        return None
-    return {
-        name: model.eval(term, model_completion=True).as_long()
-        for name, term in relation.cells.items()
-    }
+def _proved_near(step: _Step, alive: set[int]) -> dict[int, frozenset[int]]:
+    """For facts that what they read themselves is enough to prove: the facts because of which they hold."""
+    proofs: dict[int, frozenset[int]] = {}
+    for part in step.parts(alive, near=True):
+        left = part.members
+        while left:
+            found = part.asked(left, alive)
+            if isinstance(found, frozenset):
+                proofs |= dict.fromkeys(left, found)
+                break
+            left -= found.wrong
+    return proofs
 
 
-def _seen(
-    relation: Relation, facts: Sequence[Fact], timeout_ms: int, watch: Watch | None
-) -> list[Fact]:
-    solver = _solver(relation, timeout_ms)
-    solver.add(*(fact.of(relation.cells) for fact in facts))
-    terms = dict(enumerate(_named(solver, [f.of(relation.taken[0].seen) for f in facts], "seen")))
-    while terms:
-        left = _surviving(solver, [], terms, watch)
-        if len(left) == len(terms):
-            break
-        terms = {i: terms[i] for i in left}
-    return [facts[i] for i in terms]
+def _after(
+    step: _Step, broken: _Broken, facts: Sequence[Fact], onward: Onward
+) -> Iterator[Numbers]:
+    """Cells that a sample leads to from some that have all facts that are left."""
+    model = broken.model
+    if model is None or not _holds(model, step.every_law):
+        return
+    before = _numbers(model, step.relation.cells)
+    if all(fact.holds(before) for fact in facts):
+        yield _numbers(model, step.found)
+        yield from onward(before)
 
 
-def _named(solver: Any, terms: Sequence[Term], word: str) -> list[Term]:
-    """A literal for each term, whose value a model has at hand."""
-    names = [z3.Bool(f"{word}{i}") for i in range(len(terms))]
-    solver.add(*(name == term for name, term in zip(names, terms, strict=True)))
-    return names
+def _seen(facts: Sequence[Fact], step: _Step) -> list[Fact]:
+    """The facts that hold of the cells that rules see, if all of them hold of those that are kept."""
+    alive = set(range(len(facts)))
+    proved = set(_proved_near(step, alive))
+    for part in step.parts(alive - proved, near=False):
+        left = part.members
+        while left:
+            found = part.asked(left, alive)
+            if isinstance(found, frozenset):
+                proved |= left
+                break
+            left -= found.wrong
+    return [fact for i, fact in enumerate(facts) if i in proved]
 
 
-def _surviving(
-    solver: Any, assumed: Sequence[Term], names: Mapping[int, Term], watch: Watch | None
-) -> list[int]:
-    """The facts that a countermodel leaves true; all of them if it is proved that there is none."""
-    wrong = z3.Bool(f"wrong in {len(names)}")
-    solver.add(z3.Implies(wrong, z3.Or([z3.Not(name) for name in names.values()])))
-    verdict = ask(solver, [*assumed, wrong], watch)
-    if verdict == z3.unsat:
-        return list(names)
-    if verdict == z3.sat:
-        model = solver.model()
-        left = [i for i, name in names.items() if not z3.is_false(model[name])]
-        if len(left) < len(names):
-            return left
-    return [i for i, n in names.items() if ask(solver, [*assumed, z3.Not(n)], watch) == z3.unsat]
+@dataclass(frozen=True)
+class _Broken:
+    """Facts that do not hold behind some sample, and the solver's model of it (none where it gave up)."""
+
+    wrong: frozenset[int]
+    model: Any = None
+
+
+class _Step:
+    """Whether cells that come of one sample have facts, if all facts hold of those before it."""
+
+    def __init__(
+        self, relation: Relation, facts: Sequence[Fact], found: Terms, solvers: Solvers
+    ) -> None:
+        self.relation, self.solvers, self.found = relation, solvers, found
+        self.held = [fact.of(relation.cells) for fact in facts]
+        self.wrong = [z3.Not(fact.of(found)) for fact in facts]
+        self.every_law = z3.And(relation.laws)
+        self._hubs = frozenset(one.get_id() for one in relation.hubs())
+        self._read = [variables(term) - self._hubs for term in self.wrong]
+        self._laws = Indexed(relation.laws, self._hubs)
+        self._facts = Indexed(self.held, self._hubs)
+
+    def parts(self, asked: AbstractSet[int], *, near: bool) -> Iterator[_Part]:
+        """Facts with what they depend on: on what they read themselves, or directly or not."""
+        alike: dict[tuple[frozenset[int], Variables], set[int]] = {}
+        for i in sorted(asked):
+            own = self._read[i]
+            if near:
+                places, wanted = self._facts.within(own), own
+            else:
+                places, wanted = self._facts.bound(own)
+            alike.setdefault((frozenset(places), wanted), set()).add(i)
+        for (facts, wanted), members in alike.items():
+            yield _Part(self, frozenset(members), facts, self._laws.bound(wanted)[0])
+
+
+class _Part:
+    """A solver that knows what some facts depend on."""
+
+    def __init__(
+        self, step: _Step, members: frozenset[int], facts: AbstractSet[int], laws: Sequence[int]
+    ) -> None:
+        self.members, self._step = members, step
+        self._held = {k: z3.Bool(f"fact{k}") for k in sorted(facts)}
+        self._wrong = {i: z3.Bool(f"wrong{i}") for i in sorted(members)}
+        self._solver = step.solvers.fresh([step.relation.laws[k] for k in laws])
+        self._solver.add(*(z3.Implies(name, step.held[k]) for k, name in self._held.items()))
+        self._solver.add(*(z3.Implies(name, step.wrong[i]) for i, name in self._wrong.items()))
+
+    def asked(self, members: AbstractSet[int], alive: AbstractSet[int]) -> frozenset[int] | _Broken:
+        """The facts because of which some hold of what comes; else a sample after which one does not."""
+        literals = [name for k, name in self._held.items() if k in alive]
+        found = self._together(members, literals)
+        if found is not None:
+            return found
+        for i in sorted(members):
+            one = self._together({i}, literals)
+            if not isinstance(one, frozenset):
+                return one or _Broken(frozenset((i,)))
+        return frozenset(k for k in self._held if k in alive)
+
+    def _together(
+        self, members: AbstractSet[int], literals: Sequence[Term]
+    ) -> frozenset[int] | _Broken | None:
+        """As `asked`; None if the solver gives up."""
+        step, some = self._step, z3.Bool("wrong in " + " ".join(map(str, sorted(members))))
+        self._solver.add(z3.Implies(some, z3.Or([self._wrong[i] for i in sorted(members)])))
+        verdict = step.solvers.ask(self._solver, [*literals, some])
+        if verdict == z3.unsat:
+            used = {one.get_id() for one in self._solver.unsat_core()}
+            return frozenset(k for k, name in self._held.items() if name.get_id() in used)
+        if verdict == z3.unknown:
+            return None
+        model = self._solver.model()
+        wrong = frozenset(i for i in members if _holds(model, step.wrong[i]))
+        return _Broken(wrong, model)
+
+
+def _holds(model: Any, term: Term) -> bool:
+    return bool(z3.is_true(model.eval(term, model_completion=True)))
+
+
+def _numbers(model: Any, cells: Terms) -> Numbers:
+    """The cells of a model."""
+    return {n: model.eval(t, model_completion=True).as_long() for n, t in cells.items()}
 
 
 def _standing(

@@ -63,6 +63,7 @@ def _never(context: TimeContext, cell: ir.Cell, value: int) -> bool:
         f"`{cell.name}` is never `{shown}`",
         "widen the conditions of the transitions that lead there, or remove the state",
         span=cell.field.span,
+        question=f"whether `{cell.name}` is ever `{shown}`",
     )
     return _absent(context, finding, asked, lambda p: p.values.get(cell.name) == value)
 
@@ -76,6 +77,7 @@ def _settle_idle(context: TimeContext, move: Transition) -> None:
         f"the transition `{move.text}` of `{move.machine.name}` never happens",
         "widen its condition, or remove it; one that is due, or stands above, may always go before it",
         span=move.condition.span or move.machine.field.span,
+        question=f"whether the transition `{move.text}` of `{move.machine.name}` ever happens",
     )
     _absent(context, finding, asks_taken(move), shows_taken(context, move))
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Any, Final
 
 import z3
@@ -26,8 +26,7 @@ from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.findings import PROPERTY, Finding, Proved, Severity, undecided
 from govlang.verifier.outcome import Decision, any_of
 from govlang.verifier.properties import ms_since, with_decision
-from govlang.verifier.smtlib import ask
-from govlang.verifier.solve import SEED, Absent, Found
+from govlang.verifier.solve import Absent, Found
 from govlang.verifier.time.context import TimeContext
 from govlang.verifier.time.moment import Moment, Taken, Terms, own_scopes
 from govlang.verifier.time.relation import Relation, cell_scopes
@@ -82,6 +81,7 @@ class _Possible:
             "add a way back, or a transition that is due after a time",
             property=self.one.name,
             span=self.one.span,
+            question=f"whether `{self.one.name}` stays possible after every history",
         )
         why = self._beyond()
         if why is None:
@@ -110,7 +110,7 @@ class _Possible:
 
     def _proof(self, finding: Finding) -> str | None:
         """None if it is proved, a reason if it is open, nothing if it was refuted."""
-        deadline = monotonic() + 3 * self.context.search.timeout_ms / 1000
+        due = self.context.search.solvers.due(3)
         states = self._solver([*self.context.known.of(self._named()), *self._params()])
         for _ in range(ROUNDS_MAX):
             states.add(*(z3.Not(term) for term in self.covered[self._told :]))
@@ -118,7 +118,7 @@ class _Possible:
             verdict = self._ask(states)
             if verdict == z3.unsat:
                 return None
-            if verdict == z3.unknown or monotonic() > deadline:
+            if verdict == z3.unknown or not due.left:
                 break
             model = states.model()
             if self._continued(model):
@@ -180,7 +180,14 @@ class _Possible:
         if counts not in self._histories:
             context = self.context
             last = Encoder(context.judge.columns, "?")
-            history = History(context.policy, context.time, last, counts, self._anywhere())
+            history = History(
+                context.policy,
+                context.time,
+                last,
+                counts,
+                self._anywhere(),
+                pattern=context.pattern,
+            )
             same = [key == 0 for moment in history.moments for key in moment.keys.values()]
             history.laws += same
             self._histories[counts] = history, self._solver(history.laws)
@@ -239,14 +246,10 @@ class _Possible:
         return z3.simplify(z3.substitute(z3.And([*history.laws, *asked]), *fixed))
 
     def _solver(self, terms: Sequence[Term]) -> Any:
-        solver = z3.SimpleSolver()
-        solver.set("timeout", self.context.search.timeout_ms)
-        solver.set("random_seed", SEED)
-        solver.add(*terms)
-        return solver
+        return self.context.search.solvers.fresh(terms)
 
     def _ask(self, solver: Any, literals: Sequence[Term] = ()) -> Any:
-        return ask(solver, literals, self.context.watch)
+        return self.context.search.solvers.ask(solver, literals)
 
     # --- refutations -----------------------------------------------------------------------------
 
@@ -307,7 +310,9 @@ class _Possible:
         if len(cell_scopes(context.time)) > 1:
             return None  # samples of other keys would change a part of it
         encoder = Encoder(context.judge.columns, "!c")
-        relation = Relation(context.policy, context.time, (encoder,), context.known.of)
+        relation = Relation(
+            context.policy, context.time, (encoder,), context.known.of, context.pattern
+        )
         atoms = [goal for goal in context.search.goals() if ir.fields_read(goal) <= set(self.cells)]
 
         def literal(atom: ir.BoolExpr, cells: Terms) -> Term:
@@ -344,7 +349,9 @@ class _Possible:
         found, left = {first}, [first]
         context = self.context
         encoder = Encoder(context.judge.columns, "!!")
-        relation = Relation(context.policy, context.time, (encoder,), context.known.of)
+        relation = Relation(
+            context.policy, context.time, (encoder,), context.known.of, context.pattern
+        )
         solver = self._solver([*relation.laws, *self._params()])
         goal = z3.And(self._goal(relation.moments[0], relation.taken[0]))
         moved: list[Sequence[ir.Cell]] = [machines]

@@ -47,6 +47,7 @@ def settle_claim(context: TimeContext, one: ir.Property) -> None:
         "read the history: either a rule is missing or the property asks too much",
         property=one.name,
         span=one.span,
+        question=f"whether `{one.name}` holds after every history",
     )
     answer, shows = (_of_requests if one.mentions_decision else _of_samples)(context, one)
     if not context.settle(finding, answer, shows):

@@ -18,7 +18,8 @@ import z3
 
 from govlang.compiler import ir
 from govlang.verifier.encode import Encoder, Term
-from govlang.verifier.time.moment import Moment, Taken, Terms, Whose, grow
+from govlang.verifier.time.moment import Moment, Taken, Terms, grow
+from govlang.verifier.time.pattern import Pattern
 
 Facts = Callable[[Terms], Iterable[Term]]
 """What is known of the cells that an instance keeps."""
@@ -32,7 +33,7 @@ class Relation:
     time: ir.Time
     encoders: tuple[Encoder, ...]
     facts: Facts
-    whose: Whose | None = None
+    pattern: Pattern | None = None
     cells: dict[str, Term] = field(init=False)
     passed: list[dict[str, Term]] = field(init=False)
     """By sample and scope: the ms since the last sample of the instance."""
@@ -42,6 +43,7 @@ class Relation:
 
     def __post_init__(self) -> None:
         mark = f"#{len(self.encoders)}"
+        pattern = self.pattern or Pattern(self.policy, self.time, self.encoders[0].columns)
         self.passed, self.moments, self.taken = [], [], []
         self.cells = {
             c.name: z3.IntVal(c.initial) if c.brief else z3.Int(f"s{mark}:{i}")
@@ -50,13 +52,13 @@ class Relation:
         self.laws = list(self.facts(self.cells))
         before: Terms = self.cells
         for number, encoder in enumerate(self.encoders):
-            moment = Moment(self.policy, self.time, encoder, f"{mark}.{number}", self.whose)
-            self.laws += moment.laws()
+            moment = Moment(self.policy, self.time, encoder, f"{mark}.{number}")
+            self.laws += pattern.laws(moment)
             scopes = sorted(cell_scopes(self.time) | {ir.SHARED, self.time.key or ir.SHARED})
             self.passed.append({scope: z3.Int(f"dt{mark}.{number}:{scope}") for scope in scopes})
             self.laws += [ms >= 0 for ms in self.passed[-1].values()]
             self.laws += self._gap(moment, before)
-            taken = moment.take(self._grown(before))
+            taken = pattern.take(moment, self._grown(before))
             self.laws += taken.laws
             if number + 1 < len(self.encoders):
                 self.laws += [moment.addresses(scope) for scope in cell_scopes(self.time)]
@@ -91,6 +93,11 @@ class Relation:
         if cell_scopes(self.time) <= {ir.SHARED, self.time.key}:
             start.append(self.moments[0].column(ir.GAP) == ir.GAP_MAX)
         return start
+
+    def hubs(self) -> list[Term]:
+        """What all columns and cells depend on: what sort of sample it is, and the time before it."""
+        kinds = [moment.kind for moment in self.moments]
+        return [*kinds, *(ms for passed in self.passed for ms in passed.values())]
 
     def view(self) -> list[Term]:
         """The cells of the last encoder are those that the rules see at the last sample."""

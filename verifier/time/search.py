@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from time import monotonic
 from typing import Any, Final
 
 import z3
@@ -21,12 +20,13 @@ import z3
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment
 from govlang.compiler.step import State
-from govlang.verifier.columns import Point
 from govlang.verifier.encode import Encoder, Term
-from govlang.verifier.smtlib import Watch, ask
-from govlang.verifier.solve import SEED, Absent, Answer, Claim, Found, Open, Session
+from govlang.verifier.limits import Due, Solvers
+from govlang.verifier.solve import Absent, Answer, Found, Open
+from govlang.verifier.time.cone import Cone
 from govlang.verifier.time.invariants import Known
-from govlang.verifier.time.moment import Moment, Taken, Whose
+from govlang.verifier.time.moment import Moment, Taken
+from govlang.verifier.time.pattern import Pattern
 from govlang.verifier.time.relation import Relation, cell_scopes
 from govlang.verifier.time.summands import most_added
 from govlang.verifier.time.traces import Reached, Taking, run, samples_of
@@ -41,8 +41,14 @@ LONG: Final = 130
 PLACES_MAX: Final = 30
 """Reached states from which longer histories go on."""
 
-RECENT: Final = 30
-"""Rows reached last that are tried before the solver is asked."""
+PLACES_SHARE: Final = 0.06
+"""The part of what one question may cost that is spent on reaching places beside those of random histories."""
+
+WAY_SHARE: Final = 0.02
+"""The same, of one way from one place."""
+
+UNITS_A_CELL: Final = 1_000
+"""What it costs to write out one sample, a cell."""
 
 Asked = Callable[[Moment, Taken], list[Term]]
 """What is asked of the last sample."""
@@ -68,61 +74,62 @@ class Search:
     time: ir.Time
     last: Encoder
     known: Known
-    timeout_ms: int
-    watch: Watch | None = None
+    solvers: Solvers
     pool: list[Reached] = field(default_factory=list)
     often: Callable[[], Sequence[Reached]] = tuple
     """What is reached by samples that come very often."""
-    queries: int = 0
+    pattern: Pattern | None = None
+    met: Sequence[Reached] = ()
+    """What random histories have reached."""
     take: Taking = field(kw_only=True)
-    whose: Whose = field(kw_only=True)
     aims: Sequence[ir.BoolExpr] = ()  # what should be seen once, beside what `goals` says
     _places: list[Reached] | None = None
     _shapes: dict[tuple[int, tuple[int, ...], bool], _Shape] = field(default_factory=dict)
-    _steps: dict[int, tuple[Relation, Any]] = field(default_factory=dict)
+    _steps: dict[int, tuple[Relation, Cone]] = field(default_factory=dict)
 
     def find(self, asked: Asked, shows: Shows, most: int = LONG) -> Answer:
         """A history whose last sample is as asked."""
-        deadline = monotonic() + self.timeout_ms / 1000
+        due = self.solvers.due()
         if not self.known.ranges_hold:
             return Open("it is not proved that the cells stay in their ranges")
         for steps, shapes in ((1, SHORT[:2]), (2, SHORT[2:])):
             if self._excluded(steps, asked):
                 return Absent()
             for counts in shapes:
-                found = self._reached(-1, counts, asked, shows, deadline)
+                found = self._reached(-1, counts, asked, shows, due)
                 if found is not None:
                     return Found(found)
         if most > len(SHORT):
-            found = next(filter(shows, self.often()), None)
-            found = found or self._from_places(asked, shows, deadline)
-            found = found or self._back(asked, shows, deadline)
+            found = self._from_places(asked, shows, due)
+            found = found or next(filter(shows, self.often()), None)
+            found = found or self._back(asked, shows, due)
             if found is not None:
                 return Found(found)
-        late = " in the time for it" if monotonic() > deadline else ""
+        late = "" if due.left else " in the time for it"
         return Open(f"no history was found{late} that shows it, and it is not excluded")
 
     # --- long histories --------------------------------------------------------------------------
 
-    def _from_places(self, asked: Asked, shows: Shows, deadline: float) -> Reached | None:
+    def _from_places(self, asked: Asked, shows: Shows, due: Due) -> Reached | None:
         """A history that goes on from one of the places; places are looked for when first needed."""
         if self._places is None:
             self._places = []
+            self._begin()
             self._explore()
-            deadline = monotonic() + self.timeout_ms / 1000
+            due = self.solvers.due()
         for counts in self._onward:
             for place in range(-1, len(self._places)):
-                found = self._reached(place, counts, asked, shows, deadline)
+                found = self._reached(place, counts, asked, shows, due)
                 if found is not None:
                     return found
         return None
 
-    def _back(self, asked: Asked, shows: Shows, deadline: float) -> Reached | None:
+    def _back(self, asked: Asked, shows: Shows, due: Due) -> Reached | None:
         """A short history in which the clock goes back, though nothing reads that."""
         if self._reads_faults:
             return None
         for counts in SHORT[1:]:
-            found = self._reached(-1, counts, asked, shows, deadline, back=True)
+            found = self._reached(-1, counts, asked, shows, due, back=True)
             if found is not None:
                 return found
         return None
@@ -131,21 +138,36 @@ class Search:
     def _reads_faults(self) -> bool:
         return any(one.name == ir.CLOCK_FAULT for one in self.time.reads)
 
+    def _begin(self) -> None:
+        """Take from random histories the shortest for each goal."""
+        assert self._places is not None
+        met = sorted(self.met, key=lambda one: len(one.samples))
+        for goal in self.goals():
+            here = (one for one in met if self._is_true(goal, one))
+            found = None if any(self._is_true(goal, p) for p in self._places) else next(here, None)
+            if found is not None and len(self._places) < PLACES_MAX:
+                self._places.append(found)
+
     def _explore(self) -> None:
         """Reach every state of a machine, and make every test of a cell true, from what was reached."""
         assert self._places is not None
-        deadline = monotonic() + self.timeout_ms / 1000
-        left = list(self.goals())
+        due = self.solvers.due(PLACES_SHARE)
+        left = [
+            goal
+            for goal in self.goals()
+            if not any(self._is_true(goal, place) for place in self._places)
+            and not self._excluded(1, partial(_only, self.last.condition(goal)))
+        ]
         tried: set[tuple[int, int]] = set()
-        while left and len(self._places) < PLACES_MAX and monotonic() < deadline:
-            found = self._one_more(left, tried, deadline)
+        while left and len(self._places) < PLACES_MAX and due.left:
+            found = self._one_more(left, tried, due)
             if found is None:
                 return
             self._places.append(found)
             left = [goal for goal in left if not self._is_true(goal, found)]
 
     def _one_more(
-        self, left: Sequence[ir.BoolExpr], tried: set[tuple[int, int]], deadline: float
+        self, left: Sequence[ir.BoolExpr], tried: set[tuple[int, int]], due: Due
     ) -> Reached | None:
         assert self._places is not None
         for place in reversed(range(-1, len(self._places))):
@@ -156,7 +178,8 @@ class Search:
                 asked = partial(_only, self.last.condition(goal))
                 shows = partial(self._is_true, goal)
                 for counts in self._onward:
-                    found = self._reached(place, counts, asked, shows, deadline)
+                    most = min(due.left, int(self.solvers.units * WAY_SHARE))
+                    found = self._reached(place, counts, asked, shows, due, most=most)
                     if found is not None:
                         return found
         return None
@@ -226,32 +249,34 @@ class Search:
 
         Two are of one instance; its first sample, which none goes before, is asked for by itself.
         """
-        if steps > 1 and len(cell_scopes(self.time)) > 1:
+        if steps == 1:
+            return self._is_absent(1, asked)
+        if len(cell_scopes(self.time)) > 1:
             return False
-        relation, solver = self._relation(steps)
-        solver.push()
-        try:
-            solver.add(*asked(relation.moments[-1], relation.taken[-1]))
-            verdict = self._check(solver)
-        finally:
-            solver.pop()
-        return bool(verdict == z3.unsat) and (steps == 1 or self._excluded(1, self._first(asked)))
+        first = self._relation(1)[0].first()
+        return self._is_absent(steps, asked) and self._is_absent(1, asked, first)
 
-    def _first(self, asked: Asked) -> Asked:
-        first = self.last_sample().first()
-        return lambda moment, taken: [*asked(moment, taken), *first]
+    def _is_absent(self, steps: int, asked: Asked, more: Sequence[Term] = ()) -> bool:
+        """Whether some samples exclude what is asked: as far as it reads itself, or all that this depends on."""
+        relation, cone = self._relation(steps)
+        terms = [*asked(relation.moments[-1], relation.taken[-1])]
+        return any(
+            self.solvers.ask(self.solvers.fresh([*part(terms), *terms, *more])) == z3.unsat
+            for part in (cone.near, cone.whole)
+        )
 
-    def last_sample(self) -> Relation:
-        """One sample from any state that satisfies what is known of states."""
-        return self._relation(1)[0]
+    def depends(self, terms: Sequence[Term]) -> list[Term]:
+        """What holds of the last sample and concerns some terms."""
+        return self._relation(1)[1].whole(terms)
 
-    def _relation(self, steps: int) -> tuple[Relation, Any]:
+    def _relation(self, steps: int) -> tuple[Relation, Cone]:
         if steps not in self._steps:
             earlier = [Encoder(self.last.columns, f"~{steps}.{i}") for i in range(steps - 1)]
             encoders = (*earlier, self.last)
-            relation = Relation(self.wide, self.time, encoders, self.known.of, self.whose)
-            solver = self._solver([*relation.laws, *relation.view()])
-            self._steps[steps] = relation, solver
+            relation = Relation(self.wide, self.time, encoders, lambda _: (), self.pattern)
+            seen = [(relation.moments[-1].column(n), t) for n, t in relation.taken[-1].seen.items()]
+            facts = self.known.of(relation.cells)
+            self._steps[steps] = relation, Cone(relation.laws, facts, seen, relation.hubs())
         return self._steps[steps]
 
     # --- histories -------------------------------------------------------------------------------
@@ -262,21 +287,20 @@ class Search:
         counts: tuple[int, ...],
         asked: Asked,
         shows: Shows,
-        deadline: float,
+        due: Due,
         *,
         back: bool = False,
+        most: int | None = None,
     ) -> Reached | None:
         """A history of a shape that goes on from a place (-1: from the start); None if none is known."""
-        left_ms = int((deadline - monotonic()) * 1000)
-        if left_ms <= 0:
+        if not due.left:
             return None
         shape = self._shape(place, counts, back=back or self._reads_faults)
         history, solver = shape.history, shape.solver
-        solver.set("timeout", left_ms)
         solver.push()
         try:
             solver.add(*asked(history.moments[-1], history.taken[-1]))
-            if self._check(solver) != z3.sat:
+            if self.solvers.ask(solver, most=due.left if most is None else most) != z3.sat:
                 return None
             found = samples_of(history, solver.model())
         finally:
@@ -298,93 +322,13 @@ class Search:
                 assert self._places is not None
                 start = self._places[place].after
                 params = dict(self._places[place].params)
-            history = History(self.wide, self.time, self.last, counts, start, back, self.whose)
+            history = History(self.wide, self.time, self.last, counts, start, back, self.pattern)
             columns = self.last.columns
             fixed = [self.last.variables[columns.param[n]] == v for n, v in params.items()]
-            solver = self._solver([*history.laws, *history.view(), *fixed])
+            solver = self.solvers.fresh([*history.laws, *history.view(), *fixed])
             self._shapes[place, counts, back] = _Shape(history, solver)
         return self._shapes[place, counts, back]
-
-    def _solver(self, terms: Sequence[Term]) -> Any:
-        solver = z3.SimpleSolver()
-        solver.set("timeout", self.timeout_ms)
-        solver.set("random_seed", SEED)
-        solver.add(*terms)
-        return solver
-
-    def _check(self, solver: Any) -> Any:
-        self.queries += 1
-        return ask(solver, (), self.watch)
-
-
-class Reachable(Session):
-    """A session over requests in reachable states."""
-
-    def __init__(self, search: Search, timeout_s: float, watch: Watch | None) -> None:
-        super().__init__(search.last, timeout_s, watch=watch)
-        self.search = search
-        self._terms: dict[str, Term] = {}
-
-    def name(self, key: str, term: Term) -> Term:
-        """A literal that stands for a term in every later question."""
-        literal = super().name(key, term)
-        self._terms[str(literal)] = term
-        return literal
-
-    def find(self, terms: Sequence[Term], claim: Claim) -> Answer:
-        """A request in a reachable state that satisfies all terms, confirmed by `claim`."""
-        for reached in self.search.pool[-RECENT:]:
-            if _asks(reached) and claim(reached) and self._satisfies(reached, terms):
-                return Found(reached)
-        free = self.satisfiable_anywhere(terms)
-        if free is False:
-            return Absent()
-        return self.search.find(
-            lambda _m, _t: [*self.encoder.lemmas, *terms], lambda r: _asks(r) and claim(r)
-        )
-
-    def find_named(self, literals: Sequence[Term], claim: Claim) -> Answer:
-        """As `find`, for literals made by `name`."""
-        return self.find([self._terms[str(one)] for one in literals], claim)
-
-    def satisfiable(self, terms: Sequence[Term]) -> bool | Open:
-        """Whether the terms hold together; True also where no history was found and none is excluded."""
-        free = self.satisfiable_anywhere(terms)
-        if free is not True:
-            return free
-        asked = [*self.encoder.lemmas, *terms]
-        answer = self.search.find(lambda _m, _t: asked, _asks, most=3)
-        return not isinstance(answer, Absent)
-
-    def satisfiable_anywhere(self, terms: Sequence[Term]) -> bool | Open:
-        """Whether the terms hold together in a state that satisfies what is known of states."""
-        return super().satisfiable([*self.encoder.lemmas, *terms])
-
-    def core(self, fixed: Sequence[Term], soft: Sequence[Term]) -> list[int] | None:
-        """As of single requests, where the last sample of a history makes the contradiction."""
-        relation = self.search.last_sample()
-        laws = [*relation.laws, *relation.view(), *self.encoder.lemmas]
-        return super().core([*laws, *fixed], soft)
-
-    def _satisfies(self, reached: Reached, terms: Sequence[Term]) -> bool:
-        """Whether a row satisfies terms over the columns."""
-        if not terms:
-            return True
-        row = self.columns.row(reached)
-        fixed = [
-            (v, z3.BoolVal(bool(n)) if z3.is_bool(v) else z3.IntVal(n))
-            for v, n in zip(self.encoder.variables, row, strict=True)
-        ]
-        return all(z3.is_true(z3.simplify(z3.substitute(t, *fixed))) for t in terms)
 
 
 def _only(term: Term, _moment: Moment, _taken: Taken) -> list[Term]:
     return [term]
-
-
-def _asks(point: Point) -> bool:
-    """Whether the last sample is a request that was decided by the rules."""
-    if not isinstance(point, Reached):
-        return False
-    last = point.outcomes[-1]
-    return last is not None and last.rule_id not in ("clock_fault", "invalid_request")

@@ -97,21 +97,26 @@ class Simulation:
         assert self.policy.time is not None
         self.time = self.policy.time
         self._collect()
-        whole = _aim(self.time, {cell.name for cell in self.time.cells}, ())
+        tested = {name for one in self._conditions() for name in ir.fields_read(one)}
+        whole = _aim(self.time, {cell.name for cell in self.time.cells}, (), tested)
         self._aims = [whole]
         for rule, boxes in zip(self.policy.rules, self.boxes, strict=False):
             if boxes:
                 cells = sources(self.time, ir.fields_read(rule.condition))
-                self._aims.append(_aim(self.time, cells, boxes, rule.id))
+                self._aims.append(_aim(self.time, cells, boxes, tested, rule.id))
         self._aim = whole
-        self._silent: set[str] = set()
+        self.silent: set[str] = set()
+        self._machines = [c.name for c in self.time.cells if c.field.members and c.cap is None]
+
+    def _conditions(self) -> Iterator[ir.BoolExpr]:
+        yield from all_conditions(self.policy)
+        yield from (update.condition for update in self.time.updates)
 
     def _collect(self) -> None:
         """The ends of every range that a column is tested for."""
-        conditions = [*all_conditions(self.policy), *(u.condition for u in self.time.updates)]
         cells = {cell.name for cell in self.time.cells if not cell.brief}
         self._tests: list[ir.InRanges] = []
-        atoms = dict.fromkeys(atom for one in conditions for atom in ir.atoms(one))
+        atoms = dict.fromkeys(atom for one in self._conditions() for atom in ir.atoms(one))
         for atom in atoms:
             if isinstance(atom, ir.InRanges):
                 self._tests += [atom] if atom.name in cells else []
@@ -121,25 +126,32 @@ class Simulation:
     # --- histories -------------------------------------------------------------------------------
 
     def run(self) -> Iterator[Reached]:
-        """What every sample of some histories reaches; some of them go on from what was new in others."""
+        """What every sample of some histories reaches; some of them go on from what was new in others.
+
+        Seldom states of machines are gone on from as often as common ones.
+        """
         cost = len(self.time.cells) + len(self.time.updates) + 1
         work = WORK_MAX if len(self.policy.rules) > FEW else FEW_WORK_MAX
         left = min(TOTAL_MAX + 10 * max(self._aims[0].often), work // cost)
         enough = left - LEAST
-        self._silent = {rule.id for rule in self.policy.rules}
-        new: list[Reached] = []
+        self.silent = {rule.id for rule in self.policy.rules}
+        new: dict[tuple[Value | None, ...], list[Reached]] = {}
         met: set[Shown] = set()
         while left > 0:
-            start = self.rng.choice(new) if new and self.rng.random() < ONWARD_SHARE else None
+            start = None
+            if new and self.rng.random() < ONWARD_SHARE:
+                start = self.rng.choice(new[self.rng.choice(list(new))])
             for reached in self._history(start):
                 left -= 1
                 yield reached
                 shown = self._shown(reached)
                 if shown not in met:
                     met.add(shown)
-                    new += [reached] if len(reached.samples) < LONG_MAX else []
-                self._silent.discard(shown[1])
-                if left <= (0 if self._silent else enough):
+                    if len(reached.samples) < LONG_MAX:
+                        states = tuple(reached.values.get(name) for name in self._machines)
+                        new.setdefault(states, []).append(reached)
+                self.silent.discard(shown[1])
+                if left <= (0 if self.silent else enough):
                     return
 
     def _shown(self, reached: Reached) -> Shown:
@@ -152,7 +164,7 @@ class Simulation:
 
     def _choose(self) -> Aim:
         """What a history aims at: mostly a rule that has not decided yet."""
-        silent = [aim for aim in self._aims if aim.rule in self._silent]
+        silent = [aim for aim in self._aims if aim.rule in self.silent]
         return self.rng.choice(silent if silent and self.rng.random() < DIRECTED else self._aims)
 
     def _history(self, start: Reached | None) -> Iterator[Reached]:
@@ -259,7 +271,9 @@ class Simulation:
         return self.rng.choice(self.texts[one.name])
 
 
-def _aim(time: ir.Time, names: set[str], boxes: Sequence[Box], rule: str = "") -> Aim:
+def _aim(
+    time: ir.Time, names: set[str], boxes: Sequence[Box], tested: set[str], rule: str = ""
+) -> Aim:
     """What samples have to be like to change some cells."""
     cells = [cell for cell in time.cells if cell.name in names]
     heard = {
@@ -276,7 +290,7 @@ def _aim(time: ir.Time, names: set[str], boxes: Sequence[Box], rule: str = "") -
     return Aim(
         tuple(sorted(kind for kind in heard if kind >= ir.FIRST_KIND)),
         tuple(sorted(waits)),
-        (*OFTEN, *OFTEN, *OFTEN, *sorted(_counts(time, cells))),
+        (*OFTEN, *OFTEN, *OFTEN, *sorted(_counts(time, [c for c in cells if c.name in tested]))),
         boxes,
         rule,
     )

@@ -9,7 +9,7 @@ or plainer history is kept only if it still shows what was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -49,6 +49,10 @@ class Reached(Point):
         """What the last sample was answered."""
         last = self.outcomes[-1]
         return None if last is None else last.decision
+
+    def as_chance(self) -> Reached:
+        """The same, as of random samples."""
+        return replace(self, by_chance=True)
 
 
 Taking = Callable[[Mapping[str, int], State, Sample], Watched]
@@ -161,12 +165,19 @@ def _asked(history: History) -> int:
 
 
 def shortened(
-    take: Taking, time: ir.Time, reached: Reached, shows: Callable[[Reached], bool]
+    take: Taking,
+    time: ir.Time,
+    reached: Reached,
+    shows: Callable[[Reached], bool],
+    borders: Iterable[int] = (),
 ) -> Reached:
-    """The same finding with fewer samples and plainer times, where the reference step agrees."""
+    """The same finding with fewer samples and plainer times, where the reference step agrees.
+
+    `borders`: times in ms that are tried between samples, beside those at which cells stop growing.
+    """
     work = len(time.cells) * len(reached.samples)
     tries = min(TRIES_MAX, WORK_MAX // max(1, work))
-    windows = sorted({0, 1, 1000, 60_000, 3_600_000} | _windows(time))
+    windows = sorted({0, 1, 1000, 60_000, 3_600_000, *borders} | _windows(time))
     changed = True
     while changed and tries > 0:
         changed = False

@@ -19,7 +19,8 @@ from govlang.compiler import ir
 from govlang.compiler.step import State
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.outcome import any_of
-from govlang.verifier.time.moment import Moment, Taken, Terms, Whose, grow
+from govlang.verifier.time.moment import Moment, Taken, Terms, grow
+from govlang.verifier.time.pattern import Pattern
 
 LAST_MS: Final = 253_402_300_799_999
 """The end of the year 9999, behind which there are no times."""
@@ -38,7 +39,7 @@ class History:
     """What has happened before them; its cells may be terms."""
     back: bool = False
     """Whether the clock may go back."""
-    whose: Whose | None = None
+    pattern: Pattern | None = None
     texts: dict[tuple[str, int], str] = field(init=False)
     """The keys of what has happened before, by scope and number."""
     moments: list[Moment] = field(init=False)
@@ -48,9 +49,10 @@ class History:
     def __post_init__(self) -> None:
         of = len(self.counts)
         columns = self.last.columns
+        self._pattern = self.pattern or Pattern(self.policy, self.time, columns)
         encoders = [Encoder(columns, f"@{of}.{i}") for i in range(of - 1)]
         self.moments = [
-            Moment(self.policy, self.time, encoder, f"@{of}.{i}", self.whose)
+            Moment(self.policy, self.time, encoder, f"@{of}.{i}")
             for i, encoder in enumerate([*encoders, self.last])
         ]
         keyed = sorted(address for address in self.start.instances if address[0] != ir.SHARED)
@@ -65,7 +67,7 @@ class History:
 
     def _add(self, number: int) -> None:
         moment = self.moments[number]
-        self.laws += [*moment.laws(), *self._ordered(number)]
+        self.laws += [*self._pattern.laws(moment), *self._ordered(number)]
         scopes = {cell.scope for cell in self.time.cells} | {ir.SHARED, self.time.key or ir.SHARED}
         grown: dict[str, Term] = {}
         gone = {}
@@ -86,11 +88,11 @@ class History:
     def _take(self, number: int, grown: Terms) -> None:
         moment, cells = self.moments[number], grown
         brief = {c.name: z3.IntVal(c.initial) for c in self.time.cells if c.brief}
-        for earlier in range(self.counts[number] - 1):
-            one = moment.take(cells, again=earlier > 0)
-            self.laws += one.laws
-            cells = {name: z3.simplify(term) for name, term in one.after.items()} | brief
-        taken = moment.take(cells, again=self.counts[number] > 1)
+        if self.counts[number] > 1:
+            behind, law = self._pattern.repeated(moment, cells, self.counts[number] - 1)
+            self.laws.append(law)
+            cells = {**behind, **brief}
+        taken = self._pattern.take(moment, cells, again=self.counts[number] > 1)
         self.laws += taken.laws
         self.taken.append(taken)
 

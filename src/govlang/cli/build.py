@@ -54,6 +54,7 @@ def command(
     key: Path | None,
     strict: bool,  # noqa: FBT001  # a flag of the command line
     accept: str,
+    allow_undecided: str,
     timeout: float | None,
     against: Path | None,
     style: str,
@@ -63,7 +64,9 @@ def command(
 
     file = _source(file)
     emits = _emits(emit)
-    options = verifier_options(strict=strict, accept=accept, timeout=timeout)
+    options = verifier_options(
+        strict=strict, accept=accept, timeout=timeout, allow_undecided=allow_undecided
+    )
     key_pem = None if key is None else read_at_most(key, KEY_MAX)
     built = build(file, options, tier=tier, key_pem=key_pem, against=against, emits=emits)
     code = CODES[built.report["verification"]["status"]]

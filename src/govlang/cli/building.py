@@ -18,6 +18,7 @@ from govlang.cli.edge_building import check_emits, cost, edge_parts, with_edge
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.findings import Report
 from govlang.cli.merged import merged_source, read_program
+from govlang.cli.settled import accepted_of, proofs_of
 from govlang.cli.tiers import only_tier
 from govlang.cli.translation import prove_table
 from govlang.cli.verification import verified
@@ -30,7 +31,7 @@ from govlang.dsl.diagnostics import GovError
 from govlang.native import layout
 from govlang.native.errors import CodedError
 from govlang.native.files import write_whole
-from govlang.native.manifest import Accepted, NoLooser, Proof
+from govlang.native.manifest import NoLooser
 
 if TYPE_CHECKING:
     from govlang.verifier.report import Options
@@ -147,15 +148,8 @@ def _contents(
         source=source,
         table=compiled.table,
         table_version="{}.{}".format(*layout.version_of(compiled.table)),
-        proofs=tuple(
-            Proof(property=p["property"], kind=p["kind"], method=p["method"], verdict="proved")
-            for p in report["proved"]
-        ),
-        accepted=tuple(
-            Accepted(code=f["code"], rules=f["rules"], because=f["accepted"])
-            for f in report["findings"]
-            if f.get("accepted")
-        ),
+        proofs=tuple(proofs_of(report)),
+        accepted=tuple(accepted_of(report)),
         no_looser=no_looser,
         tier=tier,
         worst_case=cost(policy, compiled, edge),

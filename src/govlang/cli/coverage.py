@@ -1,9 +1,10 @@
 """How much of a policy its tests exercise: what they reach in, four figures and what is missing out.
 
-Rules: a rule fired at least once.  Conditions: every atom of a rule's condition was true once and false once.
-MC/DC (masking form: Chilenski, DOT/FAA/AR-01/18): every atom, once true and once false, decided by itself
-whether its rule fired, that is, with the other atoms as they were, its flip would have flipped the rule.
-An atom that reads a field which is not there has no value: it is neither true nor false, and hides no other (a
+Rules: a rule fired at least once.  Conditions: every part of a rule's condition was true once and false once; a part
+is what its author calls a condition, one an operator, whatever it became (`operators.py`).
+MC/DC (masking form: Chilenski, DOT/FAA/AR-01/18): every part, once true and once false, decided by itself
+whether its rule fired, that is, with the other parts as they were, its flip would have flipped the rule.
+A part that reads a field which is not there has no value: it is neither true nor false, and hides no other (a
 condition reads such a field only behind a `has`, which decides).  Transitions: every one of a machine was
 taken at some sample; those of contracts and autonomy count.
 """
@@ -16,10 +17,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment, Value
+from govlang.compiler.operators import grouped, parts
 from govlang.compiler.transitions import Transition, machines, transitions
 
 Valued = tuple[int, bool | None]
-"""An atom of a condition, by its number, with its value if it has one."""
+"""A part of a condition, by its number, with its value if it has one."""
 
 Seen = tuple[Mapping[str, Value], Mapping[str, int]]
 """The columns at a sample and the parameters."""
@@ -27,27 +29,18 @@ Seen = tuple[Mapping[str, Value], Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Something that no test exercised.
-
-    `polarity`: what the atom never was; `denied`: what its author wrote is that it does not hold.
-    """
+    """Something that no test exercised; `polarity`: what the part of the condition never was."""
 
     rule: str
-    atom: ir.Atom | None = None
+    part: ir.BoolExpr | None = None
     index: int = 0
     polarity: bool = True
-    denied: bool = False
-
-    @property
-    def written(self) -> bool:
-        """What the condition never was, as its author reads it."""
-        return self.polarity is not self.denied
 
     def to_json(self) -> dict[str, Any]:
         """As the report has it."""
-        if self.atom is None:
+        if self.part is None:
             return {"rule": self.rule}
-        return {"rule": self.rule, "condition": atom_text(self.atom), "never": self.written}
+        return {"rule": self.rule, "condition": part_text(self.part), "never": self.polarity}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,114 +154,108 @@ def cover(policy: ir.Policy, seen: Iterable[Seen], only: str | None = None) -> C
     coverage = Coverage()
     for rule in policy.rules:
         if rule.kind is not ir.RuleKind.GUARD and only in (None, rule.id):
-            _cover_rule(rule, environments, coverage)
+            _cover_rule(rule, Parted(policy, rule), environments, coverage)
     return coverage
 
 
-def _cover_rule(rule: ir.Rule, environments: list[Environment], coverage: Coverage) -> None:
+def _cover_rule(
+    rule: ir.Rule, parted: Parted, environments: list[Environment], coverage: Coverage
+) -> None:
     fired = any(env.holds(rule.condition) for env in environments)
     coverage.rules.count(Missing(rule.id), covered=fired)
-    atoms = list(condition_atoms(rule.condition))
-    denied = list(_denied(rule.condition))
-    reads = [_unguarded(atom) for atom in atoms]
+    reads = [_unguarded(part) for part in parted.parts]
     values: set[Valued] = set()
     decided: set[Valued] = set()
     for env in environments:
         absent = env.fields.keys() - env.values.keys()
-        seen = [None if reads[i] & absent else env.holds(atom) for i, atom in enumerate(atoms)]
+        seen = [
+            None if reads[i] & absent else env.holds(part) for i, part in enumerate(parted.parts)
+        ]
         values.update(enumerate(seen))
-        decided.update(_deciding(rule.condition, iter(enumerate(seen)))[1])
-    for index, atom in enumerate(atoms):
+        decided.update(parted.deciding(seen))
+    for index, part in enumerate(parted.parts):
         for polarity in (True, False):
-            missing = Missing(rule.id, atom, index, polarity, denied[index])
+            missing = Missing(rule.id, part, index, polarity)
             coverage.conditions.count(missing, covered=(index, polarity) in values)
             coverage.mcdc.count(missing, covered=(index, polarity) in decided)
 
 
-def _unguarded(atom: ir.Atom) -> frozenset[str]:
-    """The fields that an atom reads without asking by itself whether they are there."""
-    return ir.fields_read(atom) - {one.name for one in ir.atoms(atom) if isinstance(one, ir.Has)}
+def _unguarded(part: ir.BoolExpr) -> frozenset[str]:
+    """The fields that a part reads without asking by itself whether they are there."""
+    return ir.fields_read(part) - {one.name for one in ir.atoms(part) if isinstance(one, ir.Has)}
 
 
-def _deciding(condition: ir.BoolExpr, atoms: Iterator[Valued]) -> tuple[bool | None, list[Valued]]:
-    """The condition's value, and the atoms whose flip would flip it; `atoms` are its own, in order.
+class Parted:
+    """The condition of a rule with the parts that its author wrote, left to right: one an operator."""
 
-    An operand decides where the others leave it to: in a conjunction all of them hold, in a
-    disjunction none. One without a value decides nothing and leaves the others what they are.
-    """
-    match condition:
-        case ir.BoolConst(value=value):
-            return value, []
-        case ir.Not(operand=operand):
-            denied, deciding = _deciding(operand, atoms)
-            return None if denied is None else not denied, deciding
-        case ir.And(operands=operands) | ir.Or(operands=operands):
-            neutral = isinstance(condition, ir.And)
-            parts = [_deciding(one, atoms) for one in operands]
-            against = [deciding for value, deciding in parts if value is (not neutral)]
-            if len(against) > 1:
-                return not neutral, []
-            if not against and any(value is None for value, _ in parts):
-                return None, []
-            free = against or [deciding for _, deciding in parts]
-            return neutral is not bool(against), [atom for part in free for atom in part]
-        case _:
-            atom = next(atoms)
-            return atom[1], [] if atom[1] is None else [atom]
+    def __init__(self, policy: ir.Policy, rule: ir.Rule) -> None:
+        asked = frozenset(one.name for one in policy.fields)
+        self.condition = grouped(rule.condition, asked)
+        self.parts = tuple(parts(self.condition, asked))
+        self._own = {id(part) for part in self.parts}
 
+    def deciding(self, values: Iterable[bool | None]) -> list[Valued]:
+        """The parts whose flip would flip the condition, given what they are."""
+        return self._deciding(self.condition, iter(enumerate(values)))[1]
 
-def condition_atoms(condition: ir.BoolExpr) -> Iterable[ir.Atom]:
-    """The atoms of the boolean structure, left to right; those inside numbers are not its own."""
-    match condition:
-        case ir.BoolConst():
-            return
-        case ir.Not(operand=operand):
-            yield from condition_atoms(operand)
-        case ir.And(operands=operands) | ir.Or(operands=operands):
-            for operand in operands:
-                yield from condition_atoms(operand)
-        case _:
-            yield condition
+    def with_constant(self, index: int, value: bool) -> ir.BoolExpr:  # noqa: FBT001  # what stands there
+        """The condition with its part number `index` (from 0) made constant."""
+        return self._replaced(self.condition, [index], ir.BoolConst(value))
 
+    def _deciding(
+        self, condition: ir.BoolExpr, values: Iterator[Valued]
+    ) -> tuple[bool | None, list[Valued]]:
+        """A condition's value, and the parts whose flip would flip it; `values` are those of its own, in order.
 
-def _denied(condition: ir.BoolExpr) -> Iterable[bool]:
-    """Of each atom whether its text is that of its denial: `elapsed(e) > 3 s` is a `not` of what is kept."""
-    match condition:
-        case ir.Not(operand=operand) if not isinstance(operand, ir.And | ir.Or | ir.Not):
-            text = condition.span and condition.span.text
-            yield bool(text) and operand.span is not None and operand.span.text == text
-        case ir.Not(operand=operand):
-            yield from _denied(operand)
-        case ir.And(operands=operands) | ir.Or(operands=operands):
-            for operand in operands:
-                yield from _denied(operand)
-        case ir.BoolConst():
-            return
-        case _:
-            yield False
+        An operand decides where the others leave it to: in a conjunction all of them hold, in a
+        disjunction none. One without a value decides nothing and leaves the others what they are.
+        """
+        if id(condition) in self._own:
+            own = next(values)
+            return own[1], [] if own[1] is None else [own]
+        match condition:
+            case ir.Not(operand=operand):
+                denied, deciding = self._deciding(operand, values)
+                return None if denied is None else not denied, deciding
+            case ir.And(operands=operands) | ir.Or(operands=operands):
+                inner = [self._deciding(one, values) for one in operands]
+                return _joined(inner, neutral=isinstance(condition, ir.And))
+            case ir.BoolConst(value=value):
+                return value, []
+            case _:
+                raise AssertionError("an atom is a part")
 
-
-def replaced_atom(condition: ir.BoolExpr, index: int, value: bool) -> ir.BoolExpr:  # noqa: FBT001  # what stands there
-    """The condition with its atom number `index` (from 0, as in `condition_atoms`) made constant."""
-    return _replaced(condition, [index], ir.BoolConst(value))
-
-
-def _replaced(condition: ir.BoolExpr, left: list[int], constant: ir.BoolConst) -> ir.BoolExpr:
-    match condition:
-        case ir.BoolConst():
-            return condition
-        case ir.Not(operand=operand):
-            return ir.negation(_replaced(operand, left, constant))
-        case ir.And(operands=operands):
-            return ir.conjunction([_replaced(one, left, constant) for one in operands])
-        case ir.Or(operands=operands):
-            return ir.disjunction([_replaced(one, left, constant) for one in operands])
-        case _:
+    def _replaced(
+        self, condition: ir.BoolExpr, left: list[int], constant: ir.BoolConst
+    ) -> ir.BoolExpr:
+        if id(condition) in self._own:
             left[0] -= 1
             return constant if left[0] == -1 else condition
+        match condition:
+            case ir.Not(operand=operand):
+                return ir.negation(self._replaced(operand, left, constant))
+            case ir.And(operands=operands):
+                return ir.conjunction([self._replaced(one, left, constant) for one in operands])
+            case ir.Or(operands=operands):
+                return ir.disjunction([self._replaced(one, left, constant) for one in operands])
+            case _:
+                return condition
 
 
-def atom_text(atom: ir.Atom) -> str:
-    """The atom as the author wrote it."""
-    span = atom.span
-    return " ".join(span.text.split()) if span is not None and span.text else str(atom)
+def _joined(
+    operands: list[tuple[bool | None, list[Valued]]], *, neutral: bool
+) -> tuple[bool | None, list[Valued]]:
+    """The value of a conjunction (`neutral` true) or disjunction, and the parts that decide it."""
+    against = [deciding for value, deciding in operands if value is (not neutral)]
+    if len(against) > 1:
+        return not neutral, []
+    if not against and any(value is None for value, _ in operands):
+        return None, []
+    free = against or [deciding for _, deciding in operands]
+    return neutral is not bool(against), [part for one in free for part in one]
+
+
+def part_text(part: ir.BoolExpr) -> str:
+    """A part of a condition as the author wrote it."""
+    span = part.span
+    return " ".join(span.text.split()) if span is not None and span.text else str(part)

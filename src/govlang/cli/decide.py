@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,26 +14,19 @@ from govlang.cli.formats.output import format_option
 from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
 from govlang.cli.requests import (
-    INPUT_MAX,
-    TIME_MAX,
     given_text,
     now_option,
     param_option,
     read_object,
     time_of,
 )
-from govlang.native.errors import CodedError, TableError
-from govlang.runtime.trace import kind_of
+from govlang.cli.trace import Placed, is_observed, read_trace
+from govlang.native.errors import CodedError
 
 if TYPE_CHECKING:
     from govlang.cli.recorder import Recorder
     from govlang.runtime.decision import Outcome
     from govlang.runtime.policy import Policy
-
-_Placed = tuple[str, dict[str, Any]]
-"""A step, and where it stands."""
-
-_TIMES = f"write whole milliseconds since 1970, up to {TIME_MAX}"
 
 COLOURS = {
     "allow": "green",
@@ -110,89 +103,23 @@ def command(
             recorder = stack.enter_context(made)
         steps = (
             _one(request, "{}" if runtime is None else runtime, time_of(now_ms))
-            if request is not None
-            else _trace(trace)
+            if trace is None
+            else read_trace(trace)
         )
         outcomes = [
             _decide(loaded.policy, step, style, recorder)
             for place, step in steps
-            if not _is_observed(loaded.policy, step, place)
+            if not is_observed(loaded.policy, step, place)
         ]
     refused = any(one.decision.value not in {"allow", "limit"} for one in outcomes)
     return Exit.FINDINGS if exit_status and refused else Exit.OK
 
 
-def _one(request: str, runtime: str, now: int) -> Iterator[_Placed]:
+def _one(request: str | None, runtime: str, now: int) -> Iterator[Placed]:
+    assert request is not None
     text = given_text(request, "the request")
     host = read_object(given_text(runtime, "the runtime part"), "the runtime part")
     yield "the request", {"at_ms": now, "text": text, "runtime": host}
-
-
-def _trace(path: Path | None) -> Iterator[_Placed]:
-    """The steps of a trace."""
-    assert path is not None
-    with path.open(encoding="utf-8", errors="strict") as file:
-        for number, line in enumerate(_lines(file, path), 1):
-            if not line.strip():
-                continue
-            place = f"line {number} of `{path}`"
-            yield place, _checked(read_object(line, place), place)
-
-
-def _checked(step: dict[str, Any], place: str) -> dict[str, Any]:
-    """A step as the schema has it; what came of a request is not compared."""
-    try:
-        kind = kind_of(step)
-    except TableError as error:
-        raise CodedError("GOV709", f"{place}: {error.message}", error.help) from None
-    if "at_ms" not in step:
-        raise CodedError("GOV709", f"{place} says no `at_ms`", _TIMES)
-    at_ms = step["at_ms"]
-    if type(at_ms) is not int or not 0 <= at_ms <= TIME_MAX:
-        raise CodedError("GOV709", f"`at_ms` in {place} is no time", _TIMES)
-    return {"runtime": {}} | step if kind == "request" else step
-
-
-def _is_observed(policy: Policy, step: dict[str, Any], place: str) -> bool:
-    """Whether a step is no request; it is taken in.  Ticks mean nothing to rules over single requests."""
-    if "request" in step or "text" in step:
-        return False
-    if policy.memory is not None:
-        _observe(policy, step, place)
-    elif "tick" not in step:
-        raise CodedError(
-            "GOV709",
-            f"{place}, the step at {step['at_ms']} ms, is no request and no tick",
-            "this policy has no rules over time: leave events and signals out",
-        )
-    return True
-
-
-def _observe(policy: Policy, step: dict[str, Any], place: str) -> None:
-    """Take a step in; an event that nothing called for changes nothing, and the replay goes on.
-
-    Raises:
-        CodedError: GOV709, it is none that the policy knows; GOV418, there are too many keys.
-    """
-    try:
-        policy.observe(step)
-    except TableError as error:
-        if error.code == "GOV415":
-            raise CodedError("GOV709", f"{place}: {error.message}", error.help) from None
-        if error.code != "GOV417":
-            raise
-        click.echo(f"at {step['at_ms']} ms: {error}", err=True)
-
-
-def _lines(file: TextIO, path: Path) -> Iterator[str]:
-    try:
-        while line := file.readline(INPUT_MAX):
-            if len(line) == INPUT_MAX:
-                why = f"`{path}` has a line of more than {INPUT_MAX} characters"
-                raise CodedError("GOV703", why, "write one step a line")
-            yield line
-    except UnicodeDecodeError:
-        raise CodedError("GOV703", f"`{path}` is not UTF-8", "encode it as UTF-8") from None
 
 
 def _decide(policy: Policy, step: dict[str, Any], style: str, recorder: Recorder | None) -> Outcome:

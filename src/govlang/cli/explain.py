@@ -1,4 +1,4 @@
-"""`gov explain FILE|BUNDLE --input JSON`: rules fired, dropped and missed and why, and what would be allowed."""
+"""`gov explain FILE|BUNDLE --input JSON|--trace STEPS|--test NAME`: what each rule did, why, what would be allowed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,17 @@ from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.output import format_option
 from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
-from govlang.cli.requests import given_text, now_option, param_option, read_object, time_of
+from govlang.cli.requests import (
+    given_text,
+    now_option,
+    param_option,
+    params_of_table,
+    read_object,
+    time_of,
+)
 from govlang.cli.subject import Subject, open_subject
+from govlang.cli.trace import Placed, read_trace
+from govlang.dsl.diagnostics import did_you_mean
 from govlang.native.errors import CodedError
 
 MISSED_SHOWN = 20
@@ -24,6 +33,13 @@ COLOURS = {"decides": "green", "stands": "cyan", "overridden": "yellow", "missed
 @file_argument()
 @click.option("--input", "request", metavar="JSON|@FILE|-", help="the request")
 @click.option("--runtime", metavar="JSON|@FILE", default="{}", help="what only the host knows")
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path),
+    metavar="FILE.jsonl",
+    help="the steps of a trace, of which the last request is explained",
+)
+@click.option("--test", "named", metavar="NAME", help="the request of that test which failed")
 @param_option
 @now_option
 @click.option(
@@ -45,6 +61,8 @@ def command(
     file: Path,
     request: str | None,
     runtime: str,
+    trace: Path | None,
+    named: str | None,
     param: tuple[str, ...],
     now_ms: int | None,
     timeout: float,
@@ -62,16 +80,64 @@ def command(
         return _show_invariants(subject, timeout, style)
     if state:
         return _show_state(subject, style)
-    if request is None:
-        raise CodedError("GOV708", "`gov explain` needs a request", "--input '{\"field\": value}'")
+    given = params_of_table([one.field for one in subject.checked.policy.params], param)
+    steps, given = _question(subject, given, (request, trace, named), (runtime, now_ms))
     from govlang.cli.explaining import explain
 
-    plain = read_object(given_text(request, "the request"), "the request")
-    host = read_object(given_text(runtime, "the runtime part"), "the runtime part")
-    seconds = None if no_nearest else timeout
-    report = explain(subject, plain, host, param, time_of(now_ms), seconds)
+    report = explain(subject, steps, given, None if no_nearest else timeout)
     click.echo(json_text(report) if style == "json" else "\n".join(_lines(report)))
     return Exit.OK
+
+
+def _question(
+    subject: Subject,
+    given: dict[str, Any],
+    asked: tuple[str | None, Path | None, str | None],
+    host: tuple[str, int | None],
+) -> tuple[list[Placed], dict[str, Any]]:
+    """The steps up to the request that is explained, and the parameters.
+
+    Raises:
+        CodedError: GOV708, it is asked for in no way, or in two; GOV703, GOV709, what is given cannot be used.
+    """
+    from govlang.cli.explaining import until_last_request
+
+    (request, trace, named), (runtime, now_ms) = asked, host
+    if [request, trace, named].count(None) != 2:
+        why = "`gov explain` needs one of `--input`, `--trace` and `--test`"
+        raise CodedError("GOV708", why, "--input '{\"field\": value}'")
+    if request is None and (runtime != "{}" or now_ms is not None):
+        why = "`--runtime` and `--now` go with `--input`"
+        raise CodedError("GOV708", why, "a step of a trace says its own `runtime` and `at_ms`")
+    if named is not None:
+        return _of_test(subject, named, given)
+    if trace is not None:
+        return until_last_request(read_trace(trace), str(trace)), given
+    return [_asked(request or "", runtime, time_of(now_ms))], given
+
+
+def _asked(request: str, runtime: str, at_ms: int) -> Placed:
+    """A request by itself: of a policy over time the first sample."""
+    plain = read_object(given_text(request, "the request"), "the request")
+    host = read_object(given_text(runtime, "the runtime part"), "the runtime part")
+    return "the request", {"at_ms": at_ms, "request": plain, "runtime": host}
+
+
+def _of_test(
+    subject: Subject, name: str, given: dict[str, Any]
+) -> tuple[list[Placed], dict[str, Any]]:
+    """The steps of a test up to the request that came out otherwise than expected, and its parameters.
+
+    Raises:
+        CodedError: GOV708, there is no such test; GOV709, it asks nothing.
+    """
+    from govlang.cli.testing import steps_to_explain
+
+    cases = {case.name: case for case in subject.checked.tests}
+    if name not in cases:
+        there_are = did_you_mean(name, cases) or "`gov test` lists those that fail"
+        raise CodedError("GOV708", f"`{subject.path}` has no test `{name}`", there_are)
+    return steps_to_explain(subject.checked, cases[name], given)
 
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:
@@ -98,8 +164,9 @@ def _part(part: dict[str, Any]) -> str:
 
 
 def _failed(one: dict[str, Any]) -> str:
-    found = ", ".join(f"{name} is {json_text(value)}" for name, value in one["found"].items())
-    return f"              not: {one['condition']}" + (f"   ({found})" if found else "")
+    said = [f"{name} is {json_text(value)}" for name, value in one["found"].items()]
+    said += one.get("history", [])
+    return f"              not: {one['condition']}" + (f"   ({', '.join(said)})" if said else "")
 
 
 def _nearest(nearest: dict[str, Any] | None) -> Iterator[str]:
@@ -107,9 +174,9 @@ def _nearest(nearest: dict[str, Any] | None) -> Iterator[str]:
         case None:
             return
         case {"status": "none"}:
-            yield "no request at all would be allowed with these parameters"
+            yield "no request at all would be allowed with these parameters and this state"
         case {"status": "undecided"}:
-            yield "whether another request would be allowed was not decided; raise `--timeout`"
+            yield f"whether another request would be allowed was not decided: {nearest['why']}"
         case _:
             yield f"would be {nearest['decision']} by `{nearest['rule_id']}`, if"
             for change in nearest["changes"]:

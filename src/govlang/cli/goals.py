@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from govlang.cli.coverage import Coverage, Missing, Untaken, atom_text, replaced_atom
+from govlang.cli.coverage import Coverage, Missing, Parted, Untaken, part_text
 from govlang.compiler import ir
 
 TEXT_MAX: Final = 60
@@ -37,12 +37,12 @@ class Goal:
         if isinstance(self.what, Untaken):
             return f"{self.what.transition.machine.name} takes {shortened(self.what.text)}"
         one = self.what
-        if one.atom is None:
+        if one.part is None:
             return f"{one.rule} fires"
-        value = str(one.written).lower()
+        value = str(one.polarity).lower()
         if self.kind is Kind.IS:
-            return f"{one.rule} meets `{shortened(atom_text(one.atom))}` being {value}"
-        return f"{one.rule} turns on `{shortened(atom_text(one.atom))}` being {value}"
+            return f"{one.rule} meets `{shortened(part_text(one.part))}` being {value}"
+        return f"{one.rule} turns on `{shortened(part_text(one.part))}` being {value}"
 
     @property
     def rule(self) -> str | None:
@@ -58,11 +58,15 @@ class Goal:
         """What a request must satisfy; TRUE for a transition, which any sample can take."""
         if isinstance(self.what, Untaken):
             return ir.TRUE
-        condition, one = policy.rule(self.what.rule).condition, self.what
-        if one.atom is None:
-            return condition
-        value = one.atom if one.polarity else ir.negation(one.atom)
-        return value if self.kind is Kind.IS else ir.conjunction([value, _decides(condition, one)])
+        rule, one = policy.rule(self.what.rule), self.what
+        if one.part is None:
+            return rule.condition
+        value = one.part if one.polarity else ir.negation(one.part)
+        return (
+            value
+            if self.kind is Kind.IS
+            else ir.conjunction([value, _decides(Parted(policy, rule), one)])
+        )
 
 
 def goals_of(coverage: Coverage) -> list[Goal]:
@@ -75,9 +79,9 @@ def goals_of(coverage: Coverage) -> list[Goal]:
     ]
 
 
-def _decides(condition: ir.BoolExpr, one: Missing) -> ir.BoolExpr:
-    """The other value of an atom would turn the condition over."""
-    on, off = (replaced_atom(condition, one.index, value) for value in (True, False))
+def _decides(parted: Parted, one: Missing) -> ir.BoolExpr:
+    """The other value of a part would turn the condition over."""
+    on, off = (parted.with_constant(one.index, value) for value in (True, False))
     turns_off = ir.conjunction([on, ir.negation(off)])
     turns_on = ir.conjunction([ir.negation(on), off])
     return ir.disjunction([turns_off, turns_on])

@@ -31,6 +31,7 @@ KEYS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "files": (_texts, 'a list of paths, as `["policy.gov"]`'),
     "strict": (lambda value: isinstance(value, bool), "`true` or `false`"),
     "accept": (_texts, 'a list of kinds, as `["gap"]`'),
+    "allow_undecided": (_texts, 'a list of properties, as `["recovers"]`'),
     "timeout_s": (_seconds, "seconds, more than 0"),
 }
 """The keys of the project file: whether a value fits, and what would."""

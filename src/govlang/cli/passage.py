@@ -69,7 +69,7 @@ def passage(
 def _passed(checked: Checked) -> Iterator[tuple[Watched, Params]]:
     """Every sample of every test, each test from its first sample on."""
     for case in checked.tests:
-        params = _params(checked.policy, next((step.params for step in case.steps), {}))
+        params = params_of(checked.policy, next((step.params for step in case.steps), {}))
         for watched in passage(checked.policy, params, _samples(checked.policy, case)):
             yield watched, params
 
@@ -96,7 +96,7 @@ def _request(policy: ir.Policy, step: TestStep) -> Request | InvalidRequest:
     return read_sample(policy, step.request, runtime, step.at_ms)
 
 
-def _params(policy: ir.Policy, given: Mapping[str, Any]) -> dict[str, Any]:
+def params_of(policy: ir.Policy, given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a test: what it says, else the defaults."""
     kinds = {param.field.name: param.field for param in policy.params}
     read = {name: read_value(kinds[name], value) for name, value in given.items()}
@@ -108,4 +108,4 @@ def _asked(checked: Checked) -> Iterator[Seen]:
     for step in (step for case in checked.tests for step in case.steps):
         sample = _request(checked.policy, step)
         if isinstance(sample, Request):
-            yield sample.values, _params(checked.policy, step.params)
+            yield sample.values, params_of(checked.policy, step.params)

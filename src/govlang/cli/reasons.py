@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from govlang.cli.coverage import atom_text
+from govlang.cli.coverage import part_text
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment, Value, standing
 from govlang.compiler.obligations import argument
+from govlang.compiler.operators import grouped, is_operator
+
+if TYPE_CHECKING:  # it is loaded for policies over time only
+    from govlang.cli.telling import Teller
 
 DECIDES = "decides"
 STANDS = "stands"
@@ -38,19 +42,27 @@ class Part:
         }
 
 
-def reasons(
-    policy: ir.Policy, params: Mapping[str, int], values: Mapping[str, Value], decider: str
-) -> Iterator[Part]:
-    """Each rule's part, in order of precedence."""
+def environment(
+    policy: ir.Policy, params: Mapping[str, int], values: Mapping[str, Value]
+) -> Environment:
+    """What conditions read; of a policy over time the columns as the rules saw them."""
     env = Environment(policy, params, values)
     env.fields |= {one.name: one for one in policy.columns}
+    return env
+
+
+def reasons(
+    policy: ir.Policy, env: Environment, decider: str, teller: Teller | None = None
+) -> Iterator[Part]:
+    """Each rule's part, in order of precedence; `teller` says what the state held."""
+    asked = frozenset(field.name for field in policy.fields)
     fired = tuple(rule for rule in policy.rules if env.holds(rule.condition))
     stands = {rule.id for rule in standing(fired)}
     ids = {rule.id for rule in fired}
     for rule in policy.rules:
         guard = rule.kind is ir.RuleKind.GUARD
         if rule.id not in ids:
-            yield Part(rule.id, MISSED, guard, failed=tuple(failures(env, rule.condition)))
+            yield Part(rule.id, MISSED, guard, failed=tuple(_missed(env, rule, asked, teller)))
         elif rule.id not in stands:
             over = tuple(o.id for o in fired if rule.id in o.overrides and o.id in stands)
             yield Part(rule.id, OVERRIDDEN, guard, over)
@@ -58,25 +70,42 @@ def reasons(
             yield Part(rule.id, DECIDES if rule.id == decider else STANDS, guard)
 
 
-def failures(env: Environment, condition: ir.BoolExpr) -> Iterator[dict[str, Any]]:
+def _missed(
+    env: Environment, rule: ir.Rule, asked: Collection[str], teller: Teller | None
+) -> Iterator[dict[str, Any]]:
+    """What failed of a rule's condition, and what it found."""
+    for failed in _failures(env, grouped(rule.condition, asked), asked, teller):
+        if teller is None:
+            yield {"condition": text_of(failed), "found": _found(env, failed)}
+            continue
+        told = teller.tell(failed)
+        history = {"history": list(told.history)} if told.history else {}
+        yield {"condition": text_of(failed), "found": dict(told.found)} | history
+
+
+def _failures(
+    env: Environment, condition: ir.BoolExpr, asked: Collection[str], teller: Teller | None
+) -> Iterator[ir.BoolExpr]:
     """The smallest parts of a condition that fail and that, failing, make it fail."""
+    whole = is_operator(condition, asked)
     match condition:
-        case ir.And(operands=operands):
+        case ir.And(operands=operands) if not whole:
             for operand in operands:
                 if not env.holds(operand):
-                    yield from failures(env, operand)
-                    if _guards(operand):
+                    yield from _failures(env, operand, asked, teller)
+                    if _guards(operand, teller):
                         return
-        case ir.Or(operands=operands):
+        case ir.Or(operands=operands) if not whole:
             for operand in operands:
-                yield from failures(env, operand)
+                yield from _failures(env, operand, asked, teller)
         case _:
-            yield {"condition": text_of(condition), "found": _found(env, condition)}
+            yield condition
 
 
-def _guards(operand: ir.BoolExpr) -> bool:
+def _guards(operand: ir.BoolExpr, teller: Teller | None) -> bool:
     """Whether what stands behind an operand may be read only where it holds."""
-    return any(isinstance(atom, ir.Has) for atom in ir.atoms(operand))
+    has = any(isinstance(atom, ir.Has) for atom in ir.atoms(operand))
+    return has or (teller is not None and teller.guards(operand))
 
 
 def text_of(condition: ir.BoolExpr) -> str:
@@ -90,7 +119,7 @@ def text_of(condition: ir.BoolExpr) -> str:
         case ir.InRanges(name=name, ranges=ranges, span=None):
             return f"{name} in {', '.join(f'{lo}..{hi}' for lo, hi in ranges)}"
         case _:
-            return atom_text(condition)
+            return part_text(condition)
 
 
 def _found(env: Environment, condition: ir.BoolExpr) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _run(subject: Subject, *, measured: bool, threshold: float | None, needed: b
     compiled = compile_policy(checked.policy)
     table = compiled.table if subject.bundle is None else subject.bundle.table
     results = list(run_histories(checked, table) if remembers else run_tests(checked, table))
-    findings = [finding for result in results for finding in findings_of(result)]
+    findings = [finding for result in results for finding in findings_of(result, subject.path)]
     report: dict[str, Any] = {
         "file": str(subject.path),
         "policy": checked.policy.name,

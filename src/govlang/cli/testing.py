@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
+from govlang.cli.compiled import compile_policy
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.formats.findings import Finding, error_of, place
+from govlang.cli.trace import Placed
 from govlang.compiler.checked import Checked, ReportStep, TestCase, TestStep
 from govlang.native.errors import TableError
 from govlang.runtime.decision import Decision, Outcome
@@ -128,6 +132,37 @@ def _told(step: ReportStep) -> dict[str, Any]:
     return told | {"event": step.name, "fields": dict(step.values)}
 
 
+def steps_to_explain(
+    checked: Checked, case: TestCase, given: Mapping[str, Any]
+) -> tuple[list[Placed], dict[str, Any]]:
+    """The steps of a test up to its first request that fails, else to its last, and its parameters.
+
+    Raises:
+        CodedError: GOV709, it asks nothing.
+    """
+    from govlang.cli.explaining import until_last_request
+
+    params = {**next((step.params for step in case.steps), {}), **given}
+    table = compile_policy(checked.policy).table
+    run = run_histories if checked.policy.time is not None else run_tests
+    (result,) = run(replace(checked, tests=(case,)), table)
+    failed = [one.step for one in result.failures if isinstance(one.step, TestStep)]
+    end = next(
+        (n for n, one in enumerate(case.history, 1) if any(one is f for f in failed[:1])),
+        len(case.history),
+    )
+    steps = [(f"step {n} of `{case.name}`", _step(one)) for n, one in enumerate(case.history, 1)]
+    return until_last_request(steps[:end], case.name), params
+
+
+def _step(step: TestStep | ReportStep) -> dict[str, Any]:
+    """A step as a trace has it."""
+    if isinstance(step, ReportStep):
+        return _told(step)
+    asked = {"request": dict(step.request), "runtime": dict(step.runtime)}
+    return {"at_ms": step.at_ms} | asked
+
+
 def run_tests(checked: Checked, table: bytes) -> Iterator[Result]:
     """The results, in the order of the tests."""
     policies: dict[str, Policy] = {}
@@ -179,14 +214,12 @@ def _equal(found: Any, wanted: Any) -> bool:
     return json_text(found) == json_text(wanted)
 
 
-def findings_of(result: Result) -> Iterator[Finding]:
+def findings_of(result: Result, path: Path) -> Iterator[Finding]:
     """The failures as findings, so that every format can show them."""
     for failure in result.failures:
         step = failure.step
         message = f"{result.case.name}: {failure.message}"
-        found = error_of(
-            FAILED, "test", message, "`gov explain` says why each rule fired or did not"
-        )
+        found = error_of(FAILED, "test", message, _way_out(result, step, path))
         params = dict(step.params) if isinstance(step, TestStep) else {}
         yield found | {
             "rules": [step.by] if isinstance(step, TestStep) and step.by else [],
@@ -199,16 +232,20 @@ def findings_of(result: Result) -> Iterator[Finding]:
         }
 
 
+def _way_out(result: Result, step: TestStep | ReportStep, path: Path) -> str:
+    """The command that says why; what is asked of a machine at an event no request explains."""
+    if isinstance(step, ReportStep):
+        if step.states:
+            return "a machine takes at most one transition a sample, and one that is due goes first"
+        return "an event `after` another is taken once for each of those"
+    command = shlex.join(["gov", "explain", str(path), "--test", result.case.name])
+    return f"`{command}` says why each rule fired or did not"
+
+
 def _trace_step(failure: Failure) -> dict[str, Any]:
     """The step that failed, as a trace has it."""
     step, answer = failure.step, failure.outcome
     if isinstance(step, ReportStep):
         return _told(step)
     assert answer is not None
-    return {
-        "at_ms": step.at_ms,
-        "request": dict(step.request),
-        "runtime": dict(step.runtime),
-        "decision": answer.decision.value,
-        "rule_id": answer.rule_id,
-    }
+    return _step(step) | {"decision": answer.decision.value, "rule_id": answer.rule_id}

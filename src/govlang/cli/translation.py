@@ -186,7 +186,7 @@ def _proved(what: str, proof: TableProof | ArtefactProof) -> list[dict[str, Any]
 
 def _undecided(what: str, one: Obligation) -> Finding:
     why = "; ".join(one.failed[:3])
-    message = f"undecided: the {what}'s {one.name} may differ from the policy: {why}"
+    message = f"undecided whether the {what} is the policy in its {one.name}: {why}"
     help_line = "raise `--timeout`, or split the rules named here"
     return error_of("GOV309", KIND, message, help_line)
 

@@ -26,6 +26,7 @@ from govlang.native.errors import CodedError, TableError
 from govlang.native.files import write_whole
 from govlang.runtime.decision import Outcome
 from govlang.runtime.policy import Policy
+from govlang.verifier.findings import UNDECIDED
 from govlang.verifier.options import ReplayError
 from govlang.verifier.report import Options, verify
 from govlang.verifier.smtlib import Watch
@@ -119,7 +120,7 @@ def cached(checked: Checked, options: Options, compute: Callable[[], Report]) ->
     if found is not None:
         return found
     report = compute()
-    if report["status"] != "undecided":
+    if not any(finding["code"] == UNDECIDED for finding in report["findings"]):
         _keep(path, report)
     return report
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,7 @@ def verify_options(command: Command) -> Command:
     decorators = (
         click.option("--strict", is_flag=True, help="count warnings as errors"),
         click.option("--accept", default="", metavar="KIND,…", help="turn findings of a kind or code into warnings"),
+        click.option("--allow-undecided", default="", metavar="NAME,…", help="properties that may stay undecided"),
         click.option("--timeout", type=click.FloatRange(min=0.001), metavar="S", help="seconds a query  [default: 10]"),
         click.option("--against", type=click.Path(path_type=Path), metavar="OLD", help="an older policy or bundle"),
     )  # fmt: skip
@@ -93,6 +94,7 @@ def command(
     files: tuple[Path, ...],
     strict: bool,  # noqa: FBT001  # a flag of the command line
     accept: str,
+    allow_undecided: str,
     timeout: float | None,
     jobs: int,
     against: Path | None,
@@ -111,7 +113,13 @@ def command(
     if no_looser and against is None:
         raise CodedError("GOV708", "`--no-looser` needs `--against`", "give `--against OLD`")
     request = Request(
-        verifier_options(strict=strict, accept=accept, timeout=timeout, overlaps=overlaps),
+        verifier_options(
+            strict=strict,
+            accept=accept,
+            timeout=timeout,
+            overlaps=overlaps,
+            allow_undecided=allow_undecided,
+        ),
         not (no_cache or smt2 or cross_check),
         read_baseline(baseline) if baseline else frozenset(),
         open_subject(against) if against else None,
@@ -129,7 +137,12 @@ def command(
 
 
 def verifier_options(
-    *, strict: bool, accept: str, timeout: float | None, overlaps: bool = False
+    *,
+    strict: bool,
+    accept: str,
+    timeout: float | None,
+    overlaps: bool = False,
+    allow_undecided: str = "",
 ) -> Options:
     """The verifier's options; what is not given comes from `gov.toml`.
 
@@ -140,8 +153,7 @@ def verifier_options(
     from govlang.verifier.report import Options
 
     settings = project()
-    kinds = [kind.strip() for kind in (*accept.split(","), *settings.get("accept", ()))]
-    kinds = [kind for kind in kinds if kind]
+    kinds = _listed(accept, settings.get("accept", ()))
     known = {code: kind for code, kind in KIND_OF_CODE.items() if code != TRANSLATION}
     for kind in kinds:
         if kind.upper() not in known and kind.lower() not in known.values():
@@ -152,7 +164,13 @@ def verifier_options(
         overlaps=overlaps,
         strict=strict or bool(settings.get("strict", False)),
         accept_kinds=tuple(kinds),
+        allow_undecided=tuple(_listed(allow_undecided, settings.get("allow_undecided", ()))),
     )
+
+
+def _listed(given: str, settled: Iterable[str]) -> list[str]:
+    """What an option names, with what `gov.toml` does."""
+    return [one.strip() for one in (*given.split(","), *settled) if one.strip()]
 
 
 def _requests(paths: tuple[Path, ...], request: Request) -> list[tuple[Path, Request]]:

@@ -30,6 +30,7 @@ from govlang.verifier.solve import forget
 from govlang.verifier.time.beside import Pair, side_by_side, time_of
 from govlang.verifier.time.beside_run import Both, taken
 from govlang.verifier.time.flat import flat, with_update_texts
+from govlang.verifier.time.pattern import Pattern
 from govlang.verifier.time.traces import run, samples_of
 from govlang.verifier.time.unroll import History
 
@@ -114,7 +115,8 @@ def test_the_cells_of_a_model_are_those_of_both_versions(
     wide = flat(pair.policy)
     columns = Columns(with_update_texts(wide, time))
     faults = any(one.name == ir.CLOCK_FAULT for one in time.reads)
-    unrolled = History(wide, time, Encoder(columns), counts, back=faults, whose=pair.whose)
+    pattern = Pattern(wide, time, columns, pair.whose)
+    unrolled = History(wide, time, Encoder(columns), counts, back=faults, pattern=pattern)
     solver = z3.SimpleSolver()
     solver.add(*unrolled.laws, *unrolled.view())
     last = unrolled.moments[-1]

@@ -14,6 +14,7 @@ from govlang.compiler.frontend import compile_source
 from govlang.compiler.step import Report, Request, State, Tick, step
 from govlang.dsl.source import Source
 from govlang.verifier.columns import Columns
+from govlang.verifier.limits import Solvers
 from govlang.verifier.solve import forget
 from govlang.verifier.time.flat import flat, with_update_texts
 from govlang.verifier.time.invariants import find_invariants
@@ -79,7 +80,7 @@ def test_a_proved_fact_holds_in_every_state_of_random_histories(name: str) -> No
     policy = compile_source(Source("p.gov", HEADER + POLICIES[name])).policy
     assert policy.time is not None
     columns = Columns(with_update_texts(flat(policy), policy.time))
-    known = find_invariants(flat(policy), policy.time, columns, 10_000)
+    known = find_invariants(flat(policy), policy.time, columns, Solvers(10))
     assert known.ranges_hold
     telling = [fact for fact in known.kept if not fact.plain]
     assert telling
@@ -108,7 +109,7 @@ def test_a_proved_fact_holds_in_every_state_of_random_histories(name: str) -> No
 def hold_in_random_policies(seed: str, samples: int) -> int:
     """Facts about a random policy, in all states that a history leads to; the number of states."""
     trial = Trial(seed, Met())
-    known = find_invariants(flat(trial.policy), trial.time, trial.columns, 10_000)
+    known = find_invariants(flat(trial.policy), trial.time, trial.columns, Solvers(10))
     assert known.ranges_hold
     cells = {c.name: z3.Int(f"v:{c.name}") for c in trial.time.cells}
     whole = z3.And([fact.of(cells) for fact in known.kept])
