@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 import click
@@ -69,14 +70,29 @@ def witness_lines(witness: dict[str, Any]) -> Iterator[str]:
     trace = witness.get("trace") or ()
     old = witness.get("old", {}).get("trace") or ()
     alike = list(map(_asked, trace)) == list(map(_asked, old))
-    for place, step in enumerate(trace):
-        yield from _step_lines(step, timed=len(trace) > 1)
-        if alike and _answer(step) != _answer(old[place]):
-            yield f"  before it was   {_answer(old[place])}"
+    blocks = [tuple(_step_lines(step, timed=len(trace) > 1)) for step in trace]
+    if alike:
+        blocks = [
+            (*block, *_before(*both)) for block, *both in zip(blocks, trace, old, strict=True)
+        ]
+    yield from _folded(blocks)
     if old and not alike:
         yield "  which the older version takes as"
-        for step in old:
-            yield from _step_lines(step, timed=True)
+        yield from _folded([tuple(_step_lines(step, timed=True)) for step in old])
+
+
+def _folded(blocks: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """The lines of steps; what comes several times in a row is written once, with how often."""
+    for (head, *rest), same in groupby(blocks):
+        count = len(list(same))
+        yield head + (f"  ({count} times)" if count > 1 else "")
+        yield from rest
+
+
+def _before(step: dict[str, Any], old: dict[str, Any]) -> Iterator[str]:
+    """What an older version answered, if it is something else."""
+    if _answer(step) != _answer(old):
+        yield f"  before it was   {_answer(old)}"
 
 
 def _asked(step: dict[str, Any]) -> dict[str, Any]:
