@@ -227,15 +227,15 @@ class _Wanted:
 
 
 def _checked(one: _Place) -> Iterator[str]:
-    """A variable among the bytes is in its domain: a test where they hold more, the lower one where lo < 0."""
+    """A variable among the bytes is in its domain: a test of each end beyond which they hold more."""
     if one.one.is_time:
         yield f"const int64_t {one.role}_was = {one.read};"
         yield _ends(_strange(f"{one.role}_was"), -3)
         return
     kind = "INT64_C({})" if one.is_signed else "UINT64_C({})"
     bits, lo, hi = 8 * one.size, one.one.lo, one.one.hi
-    most = 1 << bits - 1 if one.is_signed else 1 << bits
-    tests = [f"{one.read} < {_signed(lo, kind)}"] if one.is_signed and lo > -most else []
+    least, most = (-1 << bits - 1, 1 << bits - 1) if one.is_signed else (0, 1 << bits)
+    tests = [f"{one.read} < {_signed(lo, kind)}"] if lo > least else []
     tests += [f"{one.read} > {_signed(hi, kind)}"] if hi < most - 1 else []
     if tests:
         yield _ends(tests[0] if len(tests) == 1 else " || ".join(f"({t})" for t in tests), -3)

@@ -64,6 +64,34 @@ def test_c_of_what_an_author_wrote_is_proved() -> None:
     assert is_proved(pool()) == []
 
 
+ENDS = ((1, 255), (-128, 127), (-20, -5), (4500, 5500), (1, 1 << 40))
+
+
+def held(lo: int, hi: int) -> Texts:
+    """The C of a policy that keeps a reading between two ends."""
+    text = f"""language 1
+policy held version "1.0.0"
+default allow
+input {{ feeder : key }}
+signal reading : number in {lo}..{hi}
+rule low when has reading and reading < {lo + 1} deny
+"""
+    return texts(compile_source(Source("held.gov", text)).policy)
+
+
+@pytest.mark.parametrize(("lo", "hi"), ENDS)
+def test_what_is_kept_may_begin_and_end_anywhere(lo: int, hi: int) -> None:
+    assert is_proved(held(lo, hi)) == []
+
+
+def test_restore_tests_the_lower_end_of_what_is_kept() -> None:
+    one = held(4500, 5500)
+    test = re.search(r"\(held_get\(bytes \+ \d+, 2u\) < UINT64_C\(4500\)\) \|\| ", one.source)
+    assert test is not None
+    with pytest.raises(ArtefactError, match="the documented text of save and restore"):
+        read_c_of(one.policy, one.header, one.source.replace(test[0], ""))
+
+
 @pytest.mark.parametrize("name", ["breaker", "control_plane", "drone_fleet", "microgrid"])
 def test_c_of_examples_over_time_is_proved(root: Path, name: str) -> None:
     policy = compile_file(root / "examples" / f"{name}.gov").policy
