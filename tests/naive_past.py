@@ -56,6 +56,8 @@ class Past:
         self.addresses: list[dict[str, Instance]] = []
         self.lives: dict[Instance, Life] = {}
         self.faults: list[bool] = []
+        self.kept = fields | {key or ""}
+        """The fields by which the policy keeps something; a condition that never changes keeps nothing."""
         self.gaps_ms: list[float] = []
 
     def instances(self, sample: Sample) -> dict[str, Instance]:
@@ -75,7 +77,8 @@ class Past:
         """One more sample; its position."""
         found = self.instances(sample)
         known = {scope: self.lives[one] for scope, one in found.items() if one in self.lives}
-        self.faults.append(any(sample.at_ms < life.clock_ms for life in known.values()))
+        judged = [life for scope, life in known.items() if scope == "" or scope in self.kept]
+        self.faults.append(any(sample.at_ms < life.clock_ms for life in judged))
         own = known.get(self.key or "")
         gone = float("inf") if own is None else max(0, sample.at_ms - own.clock_ms)
         self.gaps_ms.append(gone)

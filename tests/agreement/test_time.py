@@ -64,6 +64,7 @@ class Trial:
         self.state = State()
         assert self.policy.time is not None
         self.time = self.policy.time
+        self.naive.past.kept = {cell.scope for cell in self.time.cells} | {self.time.key or ""}
 
     def take(self, told: Told, tally: Tally) -> None:
         """One sample on all sides."""
