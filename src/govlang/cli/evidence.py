@@ -25,7 +25,7 @@ def command() -> None:
 @guarded
 def verify(ledger: Path, head: str | None, style: str) -> int:
     """Find any change, drop, swap or cut in LEDGER; exit 1 if there is one."""
-    from govlang.runtime.audit import audit
+    from govlang.runtime.evidence.audit import audit
 
     kept = head if head is None or head.startswith("sha256:") else f"sha256:{head}"
     found = audit(ledger, kept)
@@ -57,7 +57,7 @@ def _say(report: dict[str, Any]) -> None:
 @guarded
 def show(ledger: Path, job: str | None, last: int | None, style: str) -> int:
     """Show the records of LEDGER."""
-    from govlang.runtime.audit import records
+    from govlang.runtime.evidence.audit import records
 
     found = [record for record in records(ledger) if job is None or record.get("job_id") == job]
     shown = found[-last:] if last else found

@@ -8,16 +8,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from govlang.runtime.decision import Outcome
-from govlang.runtime.evidence import (
+from govlang.runtime.evidence.ledger import Ledger
+from govlang.runtime.evidence.record import (
     APPROVED,
     Basis,
     Circumstances,
+    More,
     Verdict,
     has_private,
     new_salt,
     record_body,
 )
-from govlang.runtime.ledger import Ledger
 from govlang.runtime.policy import Policy
 
 
@@ -76,6 +77,7 @@ class Recorder:
             Basis(policy.snapshot, policy.params_hash, self._proof_hash),
             Circumstances(now_ms, job, agent=agent, approver=approver),
             salt,
+            More(inputs=True, committed=True),
         )
         self._ledger.append(body, salt if has_private(policy.fields) else None)
 

@@ -21,11 +21,10 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
-import rfc8785
-
 from govlang.native.digest import digest
 from govlang.native.errors import CodedError
 from govlang.native.files import sync_folder, write_whole
+from govlang.runtime.evidence.canonical import canonical
 
 GENESIS: Final = "sha256:" + "0" * 64
 """`prev` of the first record."""
@@ -44,7 +43,7 @@ class Head:
 
     def to_bytes(self) -> bytes:
         """The content of the head file."""
-        return rfc8785.dumps({"count": self.count, "hash": self.hash}) + b"\n"
+        return canonical({"count": self.count, "hash": self.hash}) + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ class Ledger:
             if self._file.closed:
                 raise self._shut()
             seq = self.head.count + 1
-            line = rfc8785.dumps({**body, "seq": seq, "prev": self.head.hash})
+            line = canonical({**body, "seq": seq, "prev": self.head.hash})
             try:
                 if salt is not None:
                     self._keep_salt(seq, salt)
@@ -158,7 +157,7 @@ class Ledger:
     def _keep_salt(self, seq: int, salt: bytes) -> None:
         descriptor = os.open(self._files.salts, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(rfc8785.dumps({"seq": seq, "salt": salt.hex()}) + b"\n")
+            file.write(canonical({"seq": seq, "salt": salt.hex()}) + b"\n")
             file.flush()
             os.fsync(descriptor)
 

@@ -10,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from govlang.native.files import write_whole
-from govlang.runtime.audit import audit, records
-from govlang.runtime.ledger import GENESIS, EvidenceError, Head, Ledger, ledger_files, read_head
+from govlang.runtime.evidence.audit import audit, records
+from govlang.runtime.evidence.ledger import (
+    GENESIS,
+    EvidenceError,
+    Head,
+    Ledger,
+    ledger_files,
+    read_head,
+)
 
 
 def fill(place: Path, count: int) -> list[str]:

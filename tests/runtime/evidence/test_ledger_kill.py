@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from govlang.runtime.audit import audit, records
-from govlang.runtime.ledger import Ledger
+from govlang.runtime.evidence.audit import audit, records
+from govlang.runtime.evidence.ledger import Ledger
 
 
 def write_until_killed(place: Path, acknowledged: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import rfc8785
 
 from govlang.native.digest import digest
-from govlang.runtime.ledger import GENESIS, EvidenceError, Head, ledger_files, read_head
+from govlang.runtime.evidence.ledger import GENESIS, EvidenceError, Head, ledger_files, read_head
 
 FAULTS_MAX: Final = 100
 

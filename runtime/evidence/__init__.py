@@ -1,0 +1,1 @@
+"""Evidence: decisions in, a chained and checkpointed ledger out, and the checks of it that trust nobody."""
