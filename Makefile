@@ -15,7 +15,7 @@ STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 NATIVE := $(wildcard native/*.c native/*.h native/build_table.py)
 
-.PHONY: help setup demo edge-page test edge-packages edge-test lint types check check-long package bench mutation golden fmt lock \
+.PHONY: help setup demo edge-page test edge-packages edge-test lint types check check-long package bench mutation builtin golden fmt lock \
         agreement-long fuzz-long clean
 
 help: ## this list
@@ -66,6 +66,12 @@ check-long: $(STAMP) edge-packages ## the large random counts (within 60 minutes
 fmt: $(STAMP) ## lay out the Python sources
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+builtin: $(STAMP) ## prove and build the policies that the service runs on; commit what changes
+	rm -rf build/builtin
+	$(BIN)/gov build --strict runtime/builtin/job.gov -o build/builtin
+	$(BIN)/gov build --strict examples/breaker.gov -o build/builtin
+	cp build/builtin/*.govb runtime/builtin/
 
 golden: $(STAMP) edge-packages ## write the golden files anew; read the change as text
 	GOVLANG_GOLDEN=write $(BIN)/python -m pytest -n $(JOBS) --dist worksteal

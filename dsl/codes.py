@@ -4,10 +4,13 @@
 syntax and limits of a source; GOV2xx: names, types, units, ranges, flow; GOV3xx: findings of the
 verifier; GOV4xx: bundles, tables, loading; GOV5xx: evidence; GOV6xx: import, export and
 the control plane; GOV7xx: command line and tests.
+verifier; GOV4xx: bundles, tables, loading; GOV5xx: evidence; GOV601 to GOV610: import and
+export; GOV640 to GOV659: the job machine and the breaker; GOV7xx: command line and tests.
 """
 
 from __future__ import annotations
 
+from govlang.dsl.codes_control import CONTROL
 from govlang.dsl.codes_findings import FINDINGS
 from govlang.dsl.codes_meaning import MEANING
 from govlang.dsl.codes_service import SERVICE
@@ -119,5 +122,12 @@ SYNTAX: dict[str, Page] = {
     ),
 }
 
-CODES: dict[str, Page] = {**SYNTAX, **MEANING, **FINDINGS, **TOOLS, **SERVICE}
+CODES: dict[str, Page] = {
+    **SYNTAX,
+    **MEANING,
+    **FINDINGS,
+    **TOOLS,
+    **SERVICE,
+    **CONTROL,
+}
 """Code to page; the tables of the stages are merged here."""

@@ -75,6 +75,8 @@ def test_the_wheel_holds_what_is_loaded_at_run_time(built: Path, root: Path) -> 
         "govlang/cli/html/page.css",
         "govlang/cli/templates/policy.gov",
         "govlang/cli/templates/workflow.yml",
+        "govlang/runtime/builtin/breaker-1.0.0.govb",
+        "govlang/runtime/builtin/job-1.0.0.govb",
         *(f"govlang/runtime/js/{path.name}" for path in (root / "runtime" / "js").iterdir()),
     ):
         assert needed in names, needed
