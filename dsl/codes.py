@@ -14,6 +14,7 @@ from govlang.dsl.codes_control import CONTROL
 from govlang.dsl.codes_findings import FINDINGS
 from govlang.dsl.codes_meaning import MEANING
 from govlang.dsl.codes_service import SERVICE
+from govlang.dsl.codes_store import STORE
 from govlang.dsl.codes_tools import TOOLS
 from govlang.dsl.page import Page
 
@@ -129,5 +130,6 @@ CODES: dict[str, Page] = {
     **TOOLS,
     **SERVICE,
     **CONTROL,
+    **STORE,
 }
 """Code to page; the tables of the stages are merged here."""

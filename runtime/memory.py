@@ -196,7 +196,8 @@ def save(policy: Policy, memory: Memory | None, now_ms: int | None) -> bytes:
     }
     text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
     parts = [_LENGTH.pack(len(text)), text]
-    for scope, key, state in policy._save() if memory else ():  # noqa: SLF001  # the part of it in C
+    kept = sorted(policy._save()) if memory else ()  # noqa: SLF001  # the part of it in C; one state, one text
+    for scope, key, state in kept:
         at = int.from_bytes(state[:STATE_HEAD], "little", signed=True)
         parts += [_INSTANCE.pack(scope, len(key), at), key, state[STATE_HEAD:]]
     body = b"".join(parts)

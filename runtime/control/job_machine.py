@@ -104,6 +104,11 @@ class JobMachine:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._policy: Final = load_builtin("job-1.0.0.govb", capacity)
         self._now_ms = 0
+        self._live: set[str] = set()
+
+    def __len__(self) -> int:
+        """How many jobs have moved and have not ended."""
+        return len(self._live)
 
     def move(self, job_id: str, move: Move, gate: Gate = Gate.NONE, *, now_ms: int) -> JobState:
         """Make a move; the state that the job is in then.
@@ -121,7 +126,9 @@ class JobMachine:
             if outcome.decision is not Decision.ALLOW:
                 raise self._refusal(outcome, job_id, move, gate)
         self._now_ms = at_ms
-        return self.state(job_id)
+        state = self.state(job_id)
+        (self._live.discard if state.is_over else self._live.add)(job_id)
+        return state
 
     def state(self, job_id: str) -> JobState:
         """The state of a job; one that has not moved is pending.

@@ -1,6 +1,7 @@
 """The settings of the control plane: the environment in, one frozen model out.
 
-What always holds: every value is in its range; an unknown `GOV_…` or `POLICY_CHECK_…` variable, an unknown value and an
+What always holds: every value is in its range; an unknown `GOV_…` or `POLICY_CHECK_…` variable, an unknown value and
+an
 empty one stop the start, all of them named at once; secrets are never shown.  What is unset has its default, and
 the default of `POLICY_CHECK_FAIL_MODE` is closed.
 """

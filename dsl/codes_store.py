@@ -1,0 +1,96 @@
+"""The pages of the policy check, the store and what the service remembers (GOV614 to GOV629)."""
+
+from __future__ import annotations
+
+from govlang.dsl.page import Page
+
+_COPY = "Keep what is there, restore the data directory from a copy, and look with `gov evidence verify`."
+
+STORE: dict[str, Page] = {
+    "GOV614": Page(
+        "the policy check gives no answer",
+        "With `POLICY_CHECK_URL` another service is asked. It did not answer in time, could not be reached, "
+        "answered with "
+        "what is no decision, or is not asked because the breaker is open. What then holds is "
+        "`POLICY_CHECK_FAIL_MODE`: closed unless it is set.",
+        "POLICY_CHECK_URL=http://127.0.0.1:9/ gov serve policy.govb",
+        "Look at the service that is asked; `gov drill outage` shows what happens meanwhile.",
+    ),
+    "GOV615": Page(
+        "a policy over time that is asked elsewhere",
+        "What a policy with rules over time remembers is kept where its samples are: with the jobs, in the service"
+        " that has "
+        "them. Asked elsewhere, it would count nothing.",
+        "POLICY_CHECK_URL=http://policy.internal/ gov serve control_plane.govb",
+        "Unset `POLICY_CHECK_URL`, or ask a policy over single requests there.",
+    ),
+    "GOV620": Page(
+        "a data directory that cannot be used",
+        "The service keeps jobs, approvals and the ledger in one directory, and must be able to write there.",
+        "gov serve policy.govb --data /proc/x",
+        "Give `--data` a directory of its own on a local disk.",
+    ),
+    "GOV621": Page(
+        "two services on one data directory",
+        "One process writes to a data directory. Another one has it open.",
+        "gov serve policy.govb --data state & gov serve policy.govb --data state",
+        "Stop the other one, or give another `--data`.",
+    ),
+    "GOV622": Page(
+        "a store that is damaged",
+        "The database of the data directory cannot be read, is of another program or format, or is missing while a"
+        " ledger "
+        "head lies beside it. It is never begun anew by itself.",
+        "a gov.db that was cut off",
+        _COPY,
+    ),
+    "GOV623": Page(
+        "nothing can be stored",
+        "A transaction could not be written: the disk is full, or gone. What was asked for has not happened, and "
+        "nobody was "
+        "told that it had.",
+        "a full disk",
+        "Make room; the service goes on by itself.",
+    ),
+    "GOV624": Page(
+        "the service is stopping",
+        "It carries out what it took in, and takes in nothing more.",
+        "a request while `gov serve` ends",
+        "Ask again when it is back; with the same Idempotency-Key nothing happens twice.",
+    ),
+    "GOV625": Page(
+        "what the policy remembered cannot be made again",
+        "The memory of a policy is made from the state that was saved last and the records after it, or from all "
+        "records. One "
+        "of them cannot be fed: its bundle or its private values are gone.",
+        "private values forgotten before a state was saved behind them",
+        _COPY,
+    ),
+    "GOV626": Page(
+        "a job whose state does not follow from its moves",
+        "The state of each job that goes on is made again from its moves when the service starts, and held against"
+        " the state "
+        "that is stored.",
+        "a row of gov.db that was changed by hand",
+        _COPY,
+    ),
+    "GOV627": Page(
+        "no policy to serve",
+        "A new data directory needs the bundle of its first policy.",
+        "gov serve --data state",
+        "Give the bundle: `gov serve policy-1.0.0.govb --data state`.",
+    ),
+    "GOV628": Page(
+        "a ledger that does not reach its head",
+        "`LEDGER.head` counts the records and names the last. The ledger in the store has fewer, or another, or "
+        "there is no head.",
+        "a gov.db restored from an older copy than LEDGER.head",
+        _COPY,
+    ),
+    "GOV629": Page(
+        "a record that is too long",
+        "A record of the ledger has at most 65 535 bytes, so that it fits an entry of a tile.",
+        "a request of 100 000 bytes",
+        "Put large values into the payload: of it the ledger holds the hash.",
+    ),
+}

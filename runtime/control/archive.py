@@ -1,0 +1,123 @@
+"""The archive: lines of the ledger in, tiles and signed checkpoints as static files out, beside the writer.
+
+What always holds: it signs only what is committed; what it has not signed yet is in the database, and a start goes on
+from there;
+when it cannot sign, decisions go on, and `checkpoint age` in the metrics tells.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from govlang.native.errors import CodedError
+from govlang.runtime.evidence.keys import signed_by
+from govlang.runtime.evidence.tiles import Tiles
+from govlang.runtime.evidence.tree import stored_note
+
+if TYPE_CHECKING:
+    from govlang.runtime.control.settings import Settings
+    from govlang.runtime.control.store import Store
+
+log: Final = logging.getLogger("govlang.archive")
+
+
+class Archive:
+    """Extends the tree of a ledger from time to time, in a thread of its own."""
+
+    def __init__(self, folder: Path, store: Store, settings: Settings) -> None:
+        """Open the tree, and hold it against the ledger.
+
+        Raises:
+            CodedError: GOV661 the last checkpoint is not of this ledger · GOV665 the keys do not belong together.
+        """
+        self._folder = folder
+        self._store = store
+        self._every = settings.checkpoint_records
+        self._within_s = settings.checkpoint_s
+        self._ring, self._tree = signed_by(folder, settings.origin)
+        self._due = threading.Event()
+        self._is_over = False
+        self.last_error: str | None = None
+        self._thread = threading.Thread(target=self._run, name="gov-archive", daemon=True)
+        self._catch_up()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Sign what is there, and end."""
+        self._is_over = True
+        self._due.set()
+        self._thread.join()
+
+    def grown(self, count: int) -> None:
+        """Hear how many records the ledger has; wakes the archive when there are enough for a checkpoint."""
+        last = self._tree.last
+        if count - (last.size if last else 0) >= self._every:
+            self._due.set()
+
+    def _run(self) -> None:
+        while not self._is_over:
+            self._due.wait(self._within_s)
+            self._due.clear()
+            self._sign()
+
+    def _sign(self) -> None:
+        try:
+            self._catch_up()
+            if self._tree.open_records:
+                self._tree.checkpoint()
+            self.last_error = None
+        except (CodedError, OSError) as error:
+            self.last_error = str(error)
+            log.error("no checkpoint could be signed", exc_info=error)  # noqa: TRY400  # the trace is in it
+
+    def _catch_up(self) -> None:
+        self._tree.extend(bytes(line) for line in self._store.reader().lines(self._tree.size + 1))
+
+    # --- what is asked of it ---------------------------------------------------------------------
+
+    def checkpoint(self) -> bytes | None:
+        """The newest signed note."""
+        return stored_note(self._folder)
+
+    @property
+    def size(self) -> int:
+        """How many records the newest checkpoint covers."""
+        return self._tree.last.size if self._tree.last else 0
+
+    def proof(self, query: Mapping[str, int]) -> dict[str, Any]:
+        """The hashes that prove that record `seq` is in the tree of `size` records, or that the tree of `from` is its
+        beginning.
+
+        Raises:
+            CodedError: GOV667 there is no such tree yet.
+        """
+        size = query.get("size") or query.get("to") or self.size
+        if size > self.size:
+            raise CodedError(
+                "GOV667",
+                f"the newest checkpoint covers {self.size} records",
+                "ask for no more of them",
+            )
+        tiles = Tiles(self._folder, size)
+        if "seq" in query:
+            if not 1 <= query["seq"] <= size:
+                raise CodedError(
+                    "GOV667",
+                    f"record {query['seq']} is in no tree of {size} records",
+                    "ask for another",
+                )
+            found = tiles.inclusion(query["seq"] - 1)
+            return {"seq": query["seq"], "size": size, "hashes": [one.hex() for one in found]}
+        first = query.get("from", 0)
+        if not 1 <= first <= size:
+            raise CodedError(
+                "GOV667", f"a tree of {first} records is no beginning of {size}", "ask for another"
+            )
+        found = tiles.consistency(first)
+        return {"from": first, "to": size, "hashes": [one.hex() for one in found]}

@@ -1,0 +1,129 @@
+"""A policy check elsewhere: questions out over HTTP, verdicts in; anything but a whole answer in time is none.
+
+What always holds: it is asked outside every transaction, with no lock held; after three answers that failed or came
+late
+the breaker keeps it unasked for half a minute; a word that is not understood is not an answer.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+from govlang.runtime.control.breaker import Breaker, BreakerOpenError
+from govlang.runtime.control.gates import Asked
+from govlang.runtime.control.judge import Judge, Question
+from govlang.runtime.control.values import revive
+from govlang.runtime.control.verdict import CheckUnavailableError, Verdict, strictest
+from govlang.runtime.decision import Decision, as_json
+from govlang.runtime.evidence.record import written
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from govlang.runtime.control.settings import Settings
+
+DEPENDENCY: Final = "policy_check"
+"""What the breaker calls it."""
+ANSWER_MAX: Final = 1 << 20
+
+
+class RemoteCheck:
+    """Asks another service (`POST /v1/policy/evaluate`)."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        breaker: Breaker,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        token = settings.policy_check_token
+        headers = {"authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+        self._url = str(settings.policy_check_url)
+        self._breaker = breaker
+        self._client = httpx.AsyncClient(
+            timeout=settings.policy_check_timeout_s,
+            headers=headers,
+            transport=transport,
+            trust_env=False,
+        )
+
+    async def ask(self, judge: Judge, question: Question) -> Asked:
+        """What it says of a question, of everybody in the chain; or why it says nothing."""
+        agents = dict.fromkeys((question.agent, *question.delegation))
+        try:
+            found = [await self._one(judge, question, agent) for agent in agents]
+        except CheckUnavailableError as error:
+            return Asked(unavailable=error.why)
+        return Asked(strictest(found))
+
+    async def _one(self, judge: Judge, question: Question, agent: str) -> Verdict:
+        request = revive(judge.policy.fields, question.request)
+        runtime = judge.runtime(question, request)
+        if judge.agent_field is not None and judge.agent_field in request:
+            request[judge.agent_field] = agent
+        body = json.dumps(as_json({"request": request, "runtime": runtime}), default=float)
+        try:
+            call = self._breaker.admit(DEPENDENCY)
+        except BreakerOpenError as error:
+            raise CheckUnavailableError(f"is not asked: {error.message}") from None
+        try:
+            answer = await self._send(body)
+            verdict = _read(answer, runtime, "" if agent == question.agent else agent)
+        except CheckUnavailableError:
+            call.failed()
+            raise
+        except BaseException:
+            call.abandoned()
+            raise
+        call.succeeded()
+        return verdict
+
+    async def _send(self, body: str) -> bytes:
+        try:
+            answer = await self._client.post(
+                self._url, content=body, headers={"content-type": "application/json"}
+            )
+        except httpx.TimeoutException:
+            raise CheckUnavailableError("did not answer in time") from None
+        except httpx.HTTPError as error:
+            raise CheckUnavailableError(f"cannot be reached: {type(error).__name__}") from None
+        if answer.status_code != httpx.codes.OK:
+            raise CheckUnavailableError(f"answered with status {answer.status_code}")
+        if len(answer.content) > ANSWER_MAX:
+            raise CheckUnavailableError("answered with too much")
+        return answer.content
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+def _read(content: bytes, runtime: Mapping[str, Any], of: str) -> Verdict:
+    """The verdict that an answer is."""
+    try:
+        plain = json.loads(content)
+        decision = Decision(plain["decision"])
+        obligations = tuple(dict(one) for one in plain["obligations"])
+        return Verdict(
+            decision=decision,
+            rule_id=_text(plain["rule_id"]),
+            reason=_text(plain["reason"]),
+            obligations=obligations,
+            matched=tuple(_text(one) for one in plain["matched"]),
+            policy_snapshot=_text(plain["policy_snapshot"]),
+            params_hash=_text(plain["params_hash"]),
+            before=decision,
+            before_rule=_text(plain["rule_id"]),
+            of=of,
+            runtime=written(runtime),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise CheckUnavailableError("gave an answer that cannot be read") from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value

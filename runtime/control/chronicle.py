@@ -1,0 +1,220 @@
+"""The chronicle: what happens in a turn in, records of the ledger out, in the same transaction.
+
+A line is what the JSONL ledger would hold (runtime/evidence): canonical JSON, each naming the hash of the one before.
+What
+always holds: fed again in order (`committed` requests, then `steps`), the records give the policy's memory as it was;
+private values stand in the ledger only as salted hashes, themselves in a table of their own, whose rows may be
+deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from govlang.native.digest import digest
+from govlang.native.errors import CodedError
+from govlang.runtime.control.values import compact
+from govlang.runtime.evidence.canonical import canonical
+from govlang.runtime.evidence.ledger import GENESIS, Head
+from govlang.runtime.evidence.record import (
+    Basis,
+    Circumstances,
+    More,
+    event_body,
+    has_private,
+    new_salt,
+    record_body,
+    salted,
+)
+from govlang.runtime.evidence.record import Verdict as Recorded
+
+if TYPE_CHECKING:
+    from govlang.runtime.control.job import Job
+    from govlang.runtime.control.judge import Judge
+    from govlang.runtime.control.turn import Turn
+    from govlang.runtime.control.verdict import Verdict
+
+Steps = Sequence[Mapping[str, Any]]
+
+LINE_MAX: Final = 65_535
+"""The longest record, in bytes (evidence/tiles.py)."""
+
+NO_STEPS: Final[Steps] = ()
+
+
+class Chronicle:
+    """Writes records; `head` is the last one, on the disk once the turn is committed."""
+
+    def __init__(self, head: Head | None = None) -> None:
+        self.head = head or Head()
+
+    def decide(
+        self,
+        turn: Turn,
+        event: str,
+        job: Job,
+        verdict: Verdict,
+        *,
+        committed: bool = False,
+        steps: Steps = NO_STEPS,
+        approver: str = "",
+        shadow: bool = False,
+        details: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Record a decision about a job; its number."""
+        fields = turn.judge.policy.fields
+        salt = new_salt()
+        shown, private = self._hidden(turn.judge, steps, salt)
+        body = record_body(
+            fields,
+            job.intent.request,
+            verdict.runtime,
+            Recorded(
+                verdict.before.value,
+                verdict.before_rule,
+                approval_granted=verdict.before != verdict.decision and verdict.permits,
+            ),
+            Basis(verdict.policy_snapshot, verdict.params_hash, turn.judge.proof_hash),
+            self._circumstances(turn, event, job, approver),
+            salt,
+            More(
+                inputs=True,
+                committed=committed,
+                steps=shown,
+                enforcement="shadow" if shadow else None,
+                details=_of_chain(details, verdict),
+            ),
+        )
+        if has_private(fields):
+            named = {f.name for f in fields if f.private}
+            private["input"] = {n: v for n, v in job.intent.request.items() if n in named}
+            private["runtime"] = {n: v for n, v in verdict.runtime.items() if n in named}
+        return self._add(turn, body, job, salt, private)
+
+    def refuse(self, turn: Turn, event: str, job: Job, rule_id: str, reason: str) -> int:
+        """Record that a job was denied by what is no rule of the policy."""
+        policy = turn.judge.policy
+        salt = new_salt()
+        body = record_body(
+            policy.fields,
+            job.intent.request,
+            {},
+            Recorded("deny", rule_id, approval_granted=False),
+            self._basis(turn.judge),
+            self._circumstances(turn, event, job, ""),
+            salt,
+            More(inputs=True, details={"reason": reason}),
+        )
+        named = {f.name for f in policy.fields if f.private}
+        kept = {n: v for n, v in job.intent.request.items() if n in named}
+        return self._add(turn, body, job, salt, {"input": kept} if kept else {})
+
+    def tell(
+        self,
+        turn: Turn,
+        event: str,
+        job: Job | None = None,
+        *,
+        agent: str = "",
+        run_id: str = "",
+        approver: str = "",
+        steps: Steps = NO_STEPS,
+        details: Mapping[str, Any] | None = None,
+        values: Mapping[str, Any] | None = None,
+        is_shown: bool = False,
+    ) -> int:
+        """Record what is no decision; its number.
+
+        `values` is what it was about: `input_hash` is its hash, with `is_shown` it stands in the record as `input`.
+        """
+        salt = new_salt()
+        shown, private = self._hidden(turn.judge, steps, salt)
+        who = (
+            Circumstances(turn.now_ms, "", event, agent=agent, approver=approver)
+            if job is None
+            else self._circumstances(turn, event, job, approver)
+        )
+        body = event_body(
+            who,
+            self._basis(turn.judge),
+            topic=job.topic if job else "",
+            input_values=values,
+            more=More(inputs=is_shown, steps=shown, details=details),
+        )
+        return self._add(turn, body, job, salt, private, run_id)
+
+    def _circumstances(self, turn: Turn, event: str, job: Job, approver: str) -> Circumstances:
+        return Circumstances(
+            turn.now_ms,
+            job.job_id,
+            event,
+            agent=job.agent,
+            approver=approver,
+            delegation=job.delegation,
+        )
+
+    def _basis(self, judge: Judge) -> Basis:
+        return Basis(judge.policy.snapshot, judge.policy.params_hash, judge.proof_hash)
+
+    def _hidden(
+        self, judge: Judge, steps: Steps, salt: bytes
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """The steps with private values salted, and these values by the place of their step."""
+        shown, kept = [], {}
+        for place, step in enumerate(steps):
+            hidden, own = _hide(judge, step, salt)
+            shown.append(hidden)
+            if own:
+                kept[str(place)] = own
+        return shown, {"steps": kept} if kept else {}
+
+    def _add(
+        self,
+        turn: Turn,
+        body: dict[str, Any],
+        job: Job | None,
+        salt: bytes,
+        private: Mapping[str, Any],
+        run_id: str = "",
+    ) -> int:
+        turn.has_written = True
+        seq = self.head.count + 1
+        line = canonical({**body, "seq": seq, "prev": self.head.hash})
+        if len(line) > LINE_MAX:
+            raise CodedError(
+                "GOV629",
+                f"a record of {len(line)} bytes is too long",
+                "put large values into the payload",
+            )
+        turn.session.add_line(seq, line, job.run_id if job else run_id, job.job_id if job else "")
+        if private:
+            turn.session.add_secret(seq, salt, compact(private))
+        self.head = Head(seq, digest(line))
+        return seq
+
+
+def _of_chain(details: Mapping[str, Any] | None, verdict: Verdict) -> Mapping[str, Any] | None:
+    return {**(details or {}), "as_agent": verdict.of} if verdict.of else details
+
+
+def _hide(
+    judge: Judge, step: Mapping[str, Any], salt: bytes
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A step with its private values salted, and the values."""
+    private = judge.private_of(step)
+    if not private:
+        return dict(step), {}
+    if "value" in step:
+        return {**step, "value": salted(salt, str(step["signal"]), step["value"])}, {
+            "value": step["value"]
+        }
+    fields = step.get("fields", {})
+    own = {name: value for name, value in fields.items() if name in private}
+    hidden = {n: salted(salt, n, v) if n in own else v for n, v in fields.items()}
+    return {**step, "fields": hidden}, {"fields": own} if own else {}
+
+
+def head_of(tail: tuple[int, bytes] | None) -> Head:
+    """The head that the last line of a ledger makes."""
+    return Head(0, GENESIS) if tail is None else Head(tail[0], digest(bytes(tail[1])))

@@ -1,0 +1,247 @@
+"""The policy and the people who approve: one method a route."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from govlang.native.container import pack
+from govlang.native.errors import CodedError
+from govlang.runtime.control import approvals, publishing, revocation
+from govlang.runtime.control.answer import Answer, problem
+from govlang.runtime.control.desk import Desk, answer_to
+from govlang.runtime.control.gates import Asked, answer_of
+from govlang.runtime.control.job import Approval, Intent, Job
+from govlang.runtime.control.job_machine import JobState
+from govlang.runtime.control.judge import Question
+from govlang.runtime.control.values import revive
+from govlang.runtime.control.verdict import CheckUnavailableError, Verdict
+from govlang.runtime.decision import as_json
+from govlang.runtime.evidence.record import written
+
+if TYPE_CHECKING:
+    from govlang.runtime.bundle import Bundle
+    from govlang.runtime.control.tokens import Caller
+    from govlang.runtime.control.turn import Turn
+
+LISTED_MAX: Final = 1000
+EXPLAIN_S: Final = 30
+"""How long the search for what would be allowed may take, in seconds."""
+
+Body = dict[str, Any]
+
+
+class Decisions(Desk):
+    """What approvers, operators and auditors do with decisions and policies."""
+
+    # --- people ----------------------------------------------------------------------------------
+
+    async def approve(self, caller: Caller, approval_id: str, body: Body) -> Answer:
+        """Give an approval."""
+        return await self.run(lambda turn: approvals.approve(turn, caller, approval_id, body))
+
+    async def reject(self, caller: Caller, approval_id: str, body: Body) -> Answer:
+        """Refuse one."""
+        return await self.run(lambda turn: approvals.reject(turn, caller, approval_id, body))
+
+    def approvals(self, caller: Caller, state: str | None) -> Answer:
+        """The approvals of a state (None: all), with what they are about."""
+        del caller
+        found = self.rows.approvals(state, LISTED_MAX)
+        return Answer(200, {"approvals": [self._listed(one) for one in found]})
+
+    def _listed(self, one: Approval) -> Body:
+        job = self.rows.job(one.job_id)
+        fields = self.judge.policy.fields
+        return {
+            "approval_id": one.approval_id,
+            "job_id": one.job_id,
+            "agent": one.agent,
+            "roles": list(one.roles),
+            "granted": sorted(one.granted),
+            "expires_ms": one.expires_ms,
+            "state": one.state,
+            "reason": one.reason,
+            "request": as_json(revive(fields, job.intent.request)) if job else {},
+            "job_hash": one.job_hash,
+        }
+
+    # --- questions -------------------------------------------------------------------------------
+
+    async def evaluate(self, caller: Caller, body: Body, *, record: bool) -> Answer:
+        """What would be decided of a request; with `record` the question stands in the ledger."""
+        question = self._question(caller, body)
+        if isinstance(question, Answer):
+            return question
+        if record or self.check is not None:
+            asked = await self.check.ask(self.judge, question) if self.check else None
+            return await self.run(lambda turn: _recorded(turn, question, asked, record=record))
+        try:
+            verdict = self._ask(question, body)
+        except CodedError as error:
+            return answer_to(error)
+        return _answer(verdict)
+
+    def _question(self, caller: Caller, body: Body) -> Question | Answer:
+        """The question of a body; an agent asks for itself only."""
+        request = written(body["request"])
+        name = self.judge.agent_field
+        named = request.get(name) if name is not None else None
+        agent = named if isinstance(named, str) else caller.subject
+        if agent != caller.subject and "operator" not in caller.roles:
+            return problem(
+                "forbidden",
+                f"the token speaks for `{caller.subject}`, the request names `{agent}`",
+                field=f"request.{name}",
+                expected=f"`{caller.subject}`",
+            )
+        if body.get("runtime") and "operator" not in caller.roles:
+            return problem(
+                "forbidden", "only an operator says what the runtime knows", field="runtime"
+            )
+        return Question(request, agent)
+
+    def _ask(self, question: Question, body: Body) -> Verdict:
+        """The answer of the active policy now: reading it takes no turn, as the policy is one sample at a time
+        itself.
+        """
+        now_ms = body.get("now_ms") or self.office.clock()
+        judge = self.judge
+        given = body.get("runtime")
+        return judge.ask_with(question, given, now_ms) if given else judge.ask(question, now_ms)
+
+    async def simulate(self, caller: Caller, body: Body) -> Answer:
+        """What would be decided of many requests, each as if it were the only one."""
+        decisions = []
+        for number, one in enumerate(body["requests"]):
+            question = self._question(caller, {**one, "runtime": None})
+            if isinstance(question, Answer):
+                return question
+            decisions.append(self._ask(question, one).to_dict())
+            if number % 50 == 49:
+                await asyncio.sleep(0)
+        return Answer(200, {"decisions": decisions})
+
+    async def explain(self, caller: Caller, body: Body) -> Answer:
+        """A decision with what fired, and the nearest request that would be allowed, found by the solver in a child
+        process.
+        """
+        question = self._question(caller, body)
+        if isinstance(question, Answer):
+            return question
+        if importlib.util.find_spec("z3") is None:
+            return problem("not_installed", "install `govlang[verify]` to have decisions explained")
+        decided = self._ask(question, body).to_dict()
+        nearest = await _explained(self.judge.bundle, self.judge, question)
+        return Answer(200, {"decision": decided, "explanation": nearest})
+
+    # --- policies --------------------------------------------------------------------------------
+
+    def policy(self, caller: Caller) -> Answer:
+        """The active policy."""
+        del caller
+        rows = self.rows
+        body = publishing.described(self.judge, rows.get("published_ms"), rows.get("previous"))
+        return Answer(200, body)
+
+    async def publish(
+        self, caller: Caller, bundle: bytes, *, allow_looser: bool, reason: str
+    ) -> Answer:
+        """Put another policy in place, if it adds up and is nowhere looser, or an operator says why it may be."""
+        found = publishing.opened(bundle, self.office.settings)
+        if isinstance(found, Answer):
+            return found
+        active = self.judge
+        if allow_looser and not reason.strip():
+            return problem("invalid_body", "`allow_looser` needs a `reason`", field="reason")
+        why = None if allow_looser else await publishing.why_looser(active, found, bundle)
+        if why is not None:
+            return await self.run(lambda turn: publishing.refused(turn, found, caller.subject, why))
+        told = f"allowed to be looser: {reason}" if allow_looser else reason
+        return await self.run(
+            lambda turn: publishing.put_in_place(
+                turn, self.office.loading, bundle, active.policy.snapshot, caller.subject, told
+            )
+        )
+
+    async def rollback(self, caller: Caller, reason: str) -> Answer:
+        """Go back to the policy before."""
+        return await self.run(
+            lambda turn: publishing.roll_back(turn, self.office.loading, caller.subject, reason)
+        )
+
+    async def observe(self, caller: Caller, step: Body) -> Answer:
+        """Take in an event or a signal; `at_ms` says when it happened, the policy takes it as of now."""
+        happened = step.get("at_ms")
+        told = {
+            name: value for name, value in step.items() if value is not None and name != "at_ms"
+        }
+        told = {**told, **{n: written(told[n]) for n in ("fields", "value") if n in told}}
+        return await self.run(lambda turn: revocation.observe(turn, caller.subject, told, happened))
+
+
+def _answer(verdict: Verdict) -> Answer:
+    if not verdict.is_invalid:
+        return Answer(200, verdict.to_dict())
+    named = verdict.reason.split("`")
+    field = f"request.{named[1]}" if len(named) > 2 else "request"
+    return problem("invalid_request", verdict.reason, field=field, rule_id=verdict.rule_id)
+
+
+def _recorded(turn: Turn, question: Question, asked: Asked | None, *, record: bool) -> Answer:
+    try:
+        verdict = answer_of(turn, question, asked)
+    except CheckUnavailableError as error:
+        return problem("policy_unavailable", error.message, retry_after_s=1)
+    if record:
+        turn.chronicle.decide(turn, "evaluated", _asked_job(turn, question), verdict)
+    return _answer(verdict)
+
+
+def _asked_job(turn: Turn, question: Question) -> Job:
+    """What stands for a job where there is only a question."""
+    topic = question.request.get("topic")
+    return Job(
+        job_id="",
+        run_id="",
+        step="",
+        attempt=0,
+        agent=question.agent,
+        topic=topic if isinstance(topic, str) else "",
+        intent=Intent(dict(question.request), None, ""),
+        job_hash="",
+        state=JobState.PENDING,
+        created_ms=turn.now_ms,
+        updated_ms=turn.now_ms,
+    )
+
+
+async def _explained(bundle: Bundle, judge: Any, question: Question) -> Any:
+    """What `gov explain --format json` says of a request; None where it finds nothing in time."""
+    request = as_json(revive(judge.policy.fields, question.request))
+    with tempfile.TemporaryDirectory(prefix="gov-explain-") as folder:
+        path = Path(folder) / "active.govb"
+        path.write_bytes(pack(dict(bundle.parts)))
+        command = ("-m", "govlang.cli", "explain", str(path), "--input", "-", "--format", "json")
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            out, _ = await asyncio.wait_for(
+                child.communicate(json.dumps(request).encode()), EXPLAIN_S
+            )
+            return json.loads(out)
+        except (TimeoutError, ValueError):
+            if child.returncode is None:
+                child.kill()
+                await child.wait()
+            return None

@@ -1,0 +1,114 @@
+"""What both gates share: the question about a job, the answer where the check is silent, and what each effect means.
+
+What always holds: what the policy cannot read is never let through, whatever the enforcement or the fail mode says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from govlang.runtime.control.judge import RELEASED, RESERVED, SETTLED, Question
+from govlang.runtime.control.settings import Enforcement, FailMode
+from govlang.runtime.control.verdict import CheckUnavailableError, Verdict, fail_open
+from govlang.runtime.decision import Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from govlang.runtime.control.job import Job
+    from govlang.runtime.control.turn import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a policy check elsewhere answered before the turn began: a verdict, or why there is none."""
+
+    verdict: Verdict | None = None
+    unavailable: str = ""
+
+
+def question_of(job: Job, approved: tuple[str, ...] = ()) -> Question:
+    """What is asked about a job."""
+    return Question(job.intent.request, job.agent, job.delegation, approved, job.reserved)
+
+
+def answer_of(turn: Turn, question: Question, asked: Asked | None) -> Verdict:
+    """The verdict of the policy check: of the one elsewhere, where there is one, else of the table here; a question.
+
+    Raises:
+        CheckUnavailableError: it gives none, and the fail mode is closed.
+    """
+    try:
+        return _told(turn, question, asked)
+    except CheckUnavailableError as error:
+        if turn.settings.policy_check_fail_mode is not FailMode.OPEN:
+            raise
+        policy = turn.judge.policy
+        why = f"{turn.settings.policy_check_fail_open_reason} ({error.why})"
+        return fail_open(policy.snapshot, policy.params_hash, why)
+
+
+def _told(turn: Turn, question: Question, asked: Asked | None) -> Verdict:
+    if asked is None:
+        return turn.judge.ask(question, turn.now_ms)
+    if asked.verdict is None:
+        raise CheckUnavailableError(asked.unavailable)
+    return asked.verdict
+
+
+def enforced(turn: Turn, topic: str, verdict: Verdict) -> tuple[Verdict, bool]:
+    """The verdict that counts for a topic, and whether the policy's own was only recorded (shadow)."""
+    if (
+        verdict.permits
+        or verdict.is_invalid
+        or turn.settings.enforcement_of(topic) is Enforcement.ENFORCE
+    ):
+        return verdict, False
+    return replace(verdict, decision=Decision.ALLOW, obligations=()), True
+
+
+def reservation(turn: Turn, job: Job) -> tuple[dict[str, str], list[dict[str, object]]]:
+    """What a job reserves, and the step that says so; both empty where the policy reserves nothing."""
+    judge = turn.judge
+    amounts = {name: str(job.intent.request.get(name, "0")) for name in judge.reserved_names}
+    if not amounts:
+        return {}, []
+    return amounts, feed(turn, RESERVED, job.agent, amounts)
+
+
+def feed(
+    turn: Turn, event: str, agent: str, fields: Mapping[str, object]
+) -> list[dict[str, object]]:
+    """Tell the policy of an event of the runtime, if it knows it; the steps that were taken in."""
+    if not turn.judge.knows(event):
+        return []
+    step = turn.judge.step(event, agent, fields, turn.now_ms)
+    turn.has_written = True
+    turn.judge.observe(step)
+    return [step]
+
+
+def settlement(turn: Turn, job: Job, used: Mapping[str, str] | None) -> list[dict[str, object]]:
+    """Settle what a job reserved: what was used goes into the windows, the rest is free again.
+
+    `used` None: nothing was done.  A field of which nobody says what was used counts as used whole.
+    """
+    if not job.reserved:
+        return []
+    if not job.committed or used is None:
+        return feed(turn, RELEASED, job.agent, job.reserved)
+    spent = {name: used.get(name, amount) for name, amount in job.reserved.items()}
+    more = {name: _less(spent[name], job.reserved[name]) for name in job.reserved}
+    rest = {name: _less(job.reserved[name], spent[name]) for name in job.reserved}
+    steps = feed(turn, RESERVED, job.agent, more) if any(v != "0" for v in more.values()) else []
+    steps += feed(turn, SETTLED, job.agent, spent)
+    return steps + feed(turn, RELEASED, job.agent, rest)
+
+
+def _less(amount: str, other: str) -> str:
+    """Amount - other, at least 0, as text."""
+    from decimal import Decimal
+
+    found = Decimal(amount) - Decimal(other)
+    return str(found) if found > 0 else "0"

@@ -1,0 +1,256 @@
+"""Jobs, from the request to the result: one method a route."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from govlang.runtime.control import cancel, dispatch, results, submit
+from govlang.runtime.control.answer import Answer, problem
+from govlang.runtime.control.approvals import approved_roles
+from govlang.runtime.control.desk import Desk, not_found, sees
+from govlang.runtime.control.gates import Asked, question_of
+from govlang.runtime.control.job import Job
+from govlang.runtime.control.store import KeptAnswer, Letter
+from govlang.runtime.control.tokens import Role
+from govlang.runtime.control.values import compact, fingerprint, revive
+from govlang.runtime.decision import as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from govlang.runtime.control.judge import Question
+    from govlang.runtime.control.tokens import Caller
+    from govlang.runtime.control.turn import Turn
+
+PHASE_MAX: Final = 16_384
+"""The longest evidence of a phase, in characters of JSON: a record holds it whole."""
+
+LISTED_MAX: Final = 1000
+"""So many approvals, letters or records are listed at once."""
+
+Body = dict[str, Any]
+
+
+class Jobs(Desk):
+    """What agents and workers do."""
+
+    async def submit(self, caller: Caller, body: Body, key: str) -> Answer:
+        """Ask whether a job may be done, and store it if it may."""
+        asked = None
+        if self.check is not None:
+            found = await self.run_any(lambda turn: submit.question(turn, caller, body, key))
+            if isinstance(found, Answer):
+                return found
+            asked = await self.check.ask(self.judge, found)
+        return await self.run(lambda turn: submit.submit(turn, caller, body, key, asked))
+
+    async def run_any(self, operation: Any) -> Any:
+        """An operation that gives an answer or something else."""
+        return await self.run(operation)
+
+    async def cancel(self, caller: Caller, job_id: str, reason: str) -> Answer:
+        """End a job before it is done."""
+
+        def act(turn: Turn) -> Answer:
+            job = turn.session.job(job_id)
+            if job is None or not (caller.subject == job.agent or Role.OPERATOR in caller.roles):
+                return not_found("job", job_id)
+            found = cancel.cancel(turn, caller, job, reason)
+            return found if isinstance(found, Answer) else Answer(200, told(found, self._fields()))
+
+        return await self.run(act)
+
+    async def phase(self, caller: Caller, run_id: str, body: Body) -> Answer:
+        """Record that a run enters a phase, with the evidence and the justification that its agent gives."""
+
+        def act(turn: Turn) -> Answer:
+            agents = turn.session.agents_of_run(run_id)
+            if not (caller.subject in agents or (agents and Role.OPERATOR in caller.roles)):
+                return not_found("run", run_id)
+            if len(compact(body)) > PHASE_MAX:
+                return problem(
+                    "invalid_body",
+                    "the evidence is too long",
+                    field="evidence",
+                    expected=f"at most {PHASE_MAX} characters; name large evidence by its hash",
+                )
+            details = {"phase": body["phase"], "justification": body["justification"]}
+            seq = turn.chronicle.tell(
+                turn,
+                "phase",
+                agent=caller.subject,
+                run_id=run_id,
+                details={**details, "run_id": run_id},
+                values=body.get("evidence") or {},
+                is_shown=True,
+            )
+            return Answer(201, {"seq": seq})
+
+        return await self.run(act)
+
+    async def retry(self, caller: Caller, job_id: str) -> Answer:
+        """Submit a dead letter once more, as the next attempt of its step, through the gate."""
+        return await self.run(lambda turn: _retry(turn, caller, job_id))
+
+    # --- workers ---------------------------------------------------------------------------------
+
+    async def lease(self, caller: Caller, pool: str, body: Body) -> Answer:
+        """Hand jobs to a worker; waits up to `wait_s` for the first."""
+        if caller.pools is not None and pool not in caller.pools:
+            return problem("forbidden", f"the token is for other pools than `{pool}`", field="pool")
+        deadline = asyncio.get_running_loop().time() + body.get("wait_s", 0)
+        while True:
+            asked = await self._ask_about(pool, body)
+            answer = await self.run(
+                lambda turn, asked=asked: dispatch.lease(turn, caller, pool, body, asked)  # type: ignore[misc]
+            )
+            left_s = deadline - asyncio.get_running_loop().time()
+            if not isinstance(answer.body, dict) or answer.body.get("jobs") or answer.status != 200:
+                return answer
+            if left_s <= 0 or not await self._wait(pool, left_s):
+                return answer
+
+    async def _wait(self, pool: str, left_s: float) -> bool:
+        """Until there may be work: somebody says so, or a job that was put off is due; False: nobody waits any more."""
+        nap_s = min(left_s, NAP_S)
+        woken = await self.bus.wait(pool, nap_s)
+        return woken or left_s > nap_s
+
+    async def _ask_about(self, pool: str, body: Body) -> Mapping[str, Asked] | None:
+        """What the check elsewhere says of the jobs that wait; None where the table here is asked."""
+        if self.check is None:
+            return None
+        found = await self.carry_out(lambda turn: _questions(turn, pool, body["max"]))
+        check = self.check
+        said = await asyncio.gather(*(check.ask(self.judge, q) for q in found.values()))
+        return dict(zip(found, said, strict=True))
+
+    async def heartbeat(self, caller: Caller, lease_id: str, body: Body) -> Answer:
+        """Hear that a worker lives, or begins."""
+        return await self.run(lambda turn: results.heartbeat(turn, caller, lease_id, body))
+
+    async def result(self, caller: Caller, lease_id: str, body: Body) -> Answer:
+        """Hear what came of a job."""
+        return await self.run(lambda turn: results.result(turn, caller, lease_id, body))
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def job(self, caller: Caller, job_id: str) -> Answer:
+        """A job, for its agent, an auditor or an operator."""
+        found = self.rows.job(job_id)
+        if found is None or not sees(caller, {found.agent, *found.delegation}):
+            return not_found("job", job_id)
+        return Answer(200, told(found, self._fields()))
+
+    def _fields(self) -> Any:
+        return self.judge.policy.fields
+
+    def timeline(self, caller: Caller, run_id: str) -> Answer:
+        """What happened in a run, in order."""
+        if not sees(caller, frozenset(self.rows.agents_of_run(run_id))):
+            return not_found("run", run_id)
+        lines = self.rows.lines_of_run(run_id, LISTED_MAX)
+        if not lines:
+            return not_found("run", run_id)
+        return Answer(200, {"run_id": run_id, "records": [json.loads(one) for one in lines]})
+
+    def letters(self, caller: Caller) -> Answer:
+        """The dead letters that nobody has retried."""
+        del caller
+        found = self.rows.letters(LISTED_MAX)
+        return Answer(200, {"letters": [_letter(one) for one in found]})
+
+
+NAP_S: Final = 1.0
+"""How long a waiting lease sleeps before it looks for jobs that have become due."""
+
+
+def told(job: Job, fields: Any) -> Body:
+    """A job as `GET /v1/jobs/{id}` tells it."""
+    output = job.output.get("output") if isinstance(job.output, dict) else None
+    del fields
+    return {
+        "job_id": job.job_id,
+        "run_id": job.run_id,
+        "step": job.step,
+        "attempt": job.attempt,
+        "state": job.state.value,
+        "agent": job.agent,
+        "pool": job.intent.pool,
+        "topic": job.topic,
+        "created_ms": job.created_ms,
+        "updated_ms": job.updated_ms,
+        "delegation": list(job.delegation),
+        "parent_job_id": job.parent_job_id,
+        "approval_id": job.approval_id,
+        "tries": job.tries,
+        "due_ms": job.due_ms,
+        "decision": job.decision,
+        "reason": job.reason,
+        "output": output,
+    }
+
+
+def shown_request(job: Job, fields: Any) -> Any:
+    """The request of a job as JSON, for those who must judge it."""
+    return as_json(revive(fields, job.intent.request))
+
+
+def _letter(one: Letter) -> Body:
+    return {"job_id": one.job_id, "state": one.state, "reason": one.reason, "at_ms": one.at_ms}
+
+
+def _questions(turn: Turn, pool: str, most: int) -> dict[str, Question]:
+    """What is to be asked about the jobs that wait, by what names each as it is now."""
+    waiting = turn.session.waiting(pool, turn.now_ms, 2 * most)
+    return {
+        dispatch.asked_key(job): question_of(job, approved_roles(turn, job))
+        for job in waiting
+        if job.undo_of is None
+    }
+
+
+def _retry(turn: Turn, caller: Caller, job_id: str) -> Answer:
+    letter, job = turn.session.letter(job_id), turn.session.job(job_id)
+    if letter is None or job is None:
+        return not_found("dead letter", job_id)
+    key = f"dlq {job_id}"
+    earlier = turn.session.answer(RETRIES, key)
+    if earlier is not None:
+        return Answer(earlier.status, earlier.body)
+    attempt = 1 + turn.session.attempts(job.run_id, job.step)
+    anew = Job(
+        job_id=f"{job.run_id}:{job.step}@{attempt}",
+        run_id=job.run_id,
+        step=job.step,
+        attempt=attempt,
+        agent=job.agent,
+        topic=job.topic,
+        intent=job.intent,
+        job_hash=job.job_hash,
+        state=submit.PENDING,
+        created_ms=turn.now_ms,
+        updated_ms=turn.now_ms,
+        caller=job.caller,
+        parent_job_id=job.parent_job_id,
+        delegation=job.delegation,
+        due_ms=turn.now_ms,
+        undo_of=job.undo_of,
+    )
+    answer = submit.admit(turn, anew) if anew.undo_of is None else submit.admit_undo(turn, anew)
+    if answer.status == 202:
+        turn.chronicle.tell(
+            turn, "retried", job, approver=caller.subject, details={"as": anew.job_id}
+        )
+        turn.session.put_letter(
+            Letter(job_id, letter.state, letter.reason, letter.at_ms, anew.job_id)
+        )
+        kept = KeptAnswer(fingerprint(key), 202, answer.body)  # type: ignore[arg-type]
+        turn.session.put_answer(RETRIES, key, kept, turn.now_ms)
+    return answer
+
+
+RETRIES: Final = "\x00dlq"
+"""The caller under which answers to retries are kept; no token is called so."""

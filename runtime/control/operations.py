@@ -1,0 +1,213 @@
+"""What operators and auditors do, and whether all is well: one method a route."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from govlang.native.errors import CodedError
+from govlang.runtime.control.answer import Answer, problem
+from govlang.runtime.control.breaker import Breaker
+from govlang.runtime.control.cancel import cancel_in_flight
+from govlang.runtime.control.desk import Desk, not_found
+from govlang.runtime.control.tokens import (
+    Caller,
+    Role,
+    StoredToken,
+    hash_secret,
+    new_token,
+    token_text,
+)
+
+if TYPE_CHECKING:
+    from govlang.runtime.control.archive import Archive
+    from govlang.runtime.control.turn import Turn
+
+RECORDS_MAX: Final = 1000
+
+Body = dict[str, Any]
+
+
+class Operations(Desk):
+    """Agents, breakers, tokens, evidence, health."""
+
+    archive: Archive
+    breaker: Breaker
+
+    async def suspend(self, caller: Caller, agent: str, reason: str) -> Answer:
+        """Deny an agent everything from now on, and cancel what is in flight for it."""
+
+        def act(turn: Turn) -> Answer:
+            turn.has_written = True
+            turn.session.suspend(agent, reason, turn.now_ms)
+            turn.chronicle.tell(
+                turn,
+                "agent_suspended",
+                agent=agent,
+                approver=caller.subject,
+                details={"reason": reason},
+            )
+            for job in turn.session.in_flight_of(agent):
+                if job.undo_of is None:
+                    cancel_in_flight(
+                        turn, job, f"`{agent}` was suspended: {reason}", is_revoked=True
+                    )
+            if turn.cancelled:
+                turn.metrics.revoked(len(turn.cancelled), 0)
+            return Answer(
+                200, {"agent": agent, "suspended": True, "cancelled": list(turn.cancelled)}
+            )
+
+        return await self.run(act)
+
+    async def reinstate(self, caller: Caller, agent: str, reason: str) -> Answer:
+        """Let the policy decide about an agent again."""
+
+        def act(turn: Turn) -> Answer:
+            turn.has_written = True
+            turn.session.reinstate(agent)
+            details = {"reason": reason}
+            turn.chronicle.tell(
+                turn, "agent_reinstated", agent=agent, approver=caller.subject, details=details
+            )
+            return Answer(200, {"agent": agent, "suspended": False, "cancelled": []})
+
+        return await self.run(act)
+
+    async def force_open(self, caller: Caller, dependency: str, reason: str) -> Answer:
+        """Hold a breaker open."""
+        self.breaker.force_open(dependency)
+        return await self._moved(caller, dependency, reason, "breaker_forced")
+
+    async def release(self, caller: Caller, dependency: str, reason: str) -> Answer:
+        """Let a breaker go."""
+        self.breaker.release(dependency)
+        return await self._moved(caller, dependency, reason, "breaker_released")
+
+    async def _moved(self, caller: Caller, dependency: str, reason: str, event: str) -> Answer:
+        state = self.breaker.state(dependency)
+
+        def act(turn: Turn) -> Answer:
+            details = {"dependency": dependency, "reason": reason, "state": state}
+            turn.chronicle.tell(turn, event, approver=caller.subject, details=details)
+            turn.metrics.breaker(dependency, state)
+            return Answer(200, {"dependency": dependency, "state": state})
+
+        return await self.run(act)
+
+    # --- tokens ----------------------------------------------------------------------------------
+
+    async def create_token(self, caller: Caller, body: Body) -> Answer:
+        """A new token; its text is told this once."""
+        made = await self.run(lambda turn: create_token(turn, caller.subject, body))
+        return self._known(made)
+
+    async def revoke_token(self, caller: Caller, token_id: str) -> Answer:
+        """Whoever shows the token from now on is nobody."""
+
+        def act(turn: Turn) -> Answer:
+            token = turn.session.token(token_id)
+            if token is None:
+                return not_found("token", token_id)
+            turn.has_written = True
+            turn.session.put_token(revoked(token, turn.now_ms))
+            details = {"id": token_id}
+            turn.chronicle.tell(turn, "token_revoked", approver=caller.subject, details=details)
+            return Answer(200, _token(revoked(token, turn.now_ms)))
+
+        return self._known(await self.run(act))
+
+    def _known(self, answer: Answer) -> Answer:
+        """Have the book of tokens hold what was stored."""
+        if isinstance(answer.body, dict) and answer.status < 300:
+            stored = self.rows.token(answer.body["id"])
+            if stored is not None:
+                self.book.put(stored)
+        return answer
+
+    def tokens(self, caller: Caller) -> Answer:
+        """Every token, without its secret."""
+        del caller
+        return Answer(200, {"tokens": [_token(one) for one in self.rows.tokens()]})
+
+    # --- evidence --------------------------------------------------------------------------------
+
+    def checkpoint(self, caller: Caller) -> Answer:
+        """The newest checkpoint, a signed note."""
+        del caller
+        note = self.archive.checkpoint()
+        if note is None:
+            return problem("not_found", "there is no checkpoint yet")
+        return Answer(200, note.decode())
+
+    def records(self, caller: Caller, first: int, last: int | None) -> Answer:
+        """Records as they stand in the ledger."""
+        del caller
+        top = min(last or first + RECORDS_MAX - 1, first + RECORDS_MAX - 1)
+        return Answer(200, {"records": [json.loads(one) for one in self.rows.lines(first, top)]})
+
+    def proof(self, caller: Caller, query: Mapping[str, int]) -> Answer:
+        """That a record is in a tree of the ledger, or that one tree is the beginning of another."""
+        del caller
+        try:
+            return Answer(200, self.archive.proof(query))
+        except CodedError as error:
+            return problem("invalid_body", error.message, field="seq", expected=error.help)
+
+    # --- health ----------------------------------------------------------------------------------
+
+    def health(self) -> Answer:
+        """The process answers."""
+        return Answer(200, {"status": "ok"})
+
+    def ready(self) -> Answer:
+        """The policy is loaded, the last commit reached the disk, nothing is stopping."""
+        if not self.writer.is_alive:
+            why = str(self.writer.last_error or "the service is stopping")
+            return problem("not_ready", why)
+        return Answer(200, {"status": "ready", "policy": self.judge.policy.snapshot})
+
+
+def create_token(turn: Turn, by: str, body: Body) -> Answer:
+    """Store a new token; the answer holds its text, which is kept nowhere."""
+    parsed = new_token()
+    pools, approves = body.get("pools"), body.get("approves")
+    stored = StoredToken(
+        id=parsed.token_id,
+        secret_hash=hash_secret(parsed.secret),
+        roles=frozenset(Role(role) for role in body["roles"]),
+        agent=body.get("agent"),
+        approves=frozenset(approves or ()),
+        pools=frozenset(pools) if pools else None,
+        created_ms=turn.now_ms,
+        expires_ms=turn.now_ms + int(body["ttl_s"]) * 1000,
+    )
+    turn.has_written = True
+    turn.session.put_token(stored)
+    shown = _token(stored)
+    turn.chronicle.tell(turn, "token_created", approver=by, details=shown)
+    return Answer(
+        201,
+        {"token": token_text(parsed), "id": stored.id, "expires_ms": stored.expires_ms},
+    )
+
+
+def revoked(token: StoredToken, at_ms: int) -> StoredToken:
+    """The token, of no use any more."""
+    from dataclasses import replace
+
+    return replace(token, revoked_ms=token.revoked_ms or at_ms)
+
+
+def _token(one: StoredToken) -> Body:
+    return {
+        "id": one.id,
+        "roles": sorted(str(role) for role in one.roles),
+        "agent": one.agent,
+        "approves": None if one.approves is None else sorted(one.approves),
+        "pools": None if one.pools is None else sorted(one.pools),
+        "created_ms": one.created_ms,
+        "expires_ms": one.expires_ms,
+        "revoked_ms": one.revoked_ms,
+    }

@@ -1,0 +1,155 @@
+"""The policy's memory from the ledger: records in, the judge as it was after the last of them out.
+
+It begins at the state that was saved last, if the ledger names its hash, else at the first record.  What always
+holds: both roads end
+at the same bytes (`Policy.save`); a record that cannot be fed stops the start and says which.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from govlang.native.digest import digest
+from govlang.native.errors import CodedError
+from govlang.runtime.bundle import read_bundle
+from govlang.runtime.control.judge import Context, Judge, no_context
+from govlang.runtime.control.values import number_of
+from govlang.runtime.policy import Policy
+
+if TYPE_CHECKING:
+    from govlang.runtime.control.store import SavedState, Session
+
+PUBLISHED: Final = frozenset({"policy_published", "policy_rolled_back"})
+STARTED: Final = "started"
+SAVED: Final = "state_saved"
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How a bundle becomes a policy: room for keys, and what else the host knows of requests."""
+
+    capacity: int
+    context: Context = no_context
+
+    def judge(self, bundle: bytes, params: Mapping[str, Any]) -> Judge:
+        """The judge of a bundle with its parameters.
+
+        Raises:
+            CodedError: the bundle or a parameter does not add up.
+        """
+        opened = read_bundle(bundle)
+        given = {n: number_of(v) if isinstance(v, str) else v for n, v in params.items()}
+        policy = Policy.load(opened, params=given, capacity=self.capacity)
+        return Judge(opened, policy, self.context)
+
+
+def rebuild(session: Session, loading: Loading, *, from_saved: bool = True) -> Judge | None:
+    """The judge after the last record; None where no policy was ever published.
+
+    Raises:
+        CodedError: GOV625 a record cannot be fed, or its private values are gone.
+    """
+    saved = session.state() if from_saved else None
+    start = None if saved is None else _from_saved(session, loading, saved)
+    judge, first = (None, 1) if start is None or saved is None else (start, saved.seq + 1)
+    return feed_all(session, loading, judge, session.lines(first))
+
+
+def _from_saved(session: Session, loading: Loading, saved: SavedState) -> Judge | None:
+    """The judge with the saved state; None where the ledger does not vouch for it."""
+    line = next(iter(session.lines(saved.seq, saved.seq)), None)
+    record = {} if line is None else json.loads(line)
+    details = record.get("details", {})
+    if record.get("run_timeline_event") != SAVED or details.get("state") != digest(saved.blob):
+        return None
+    judge = _published(session, loading, saved.snapshot, details.get("params", {}))
+    judge.policy.restore(saved.blob, downtime_ms=0, now_ms=record["at_ms"])
+    judge.take_deadlines(details.get("deadlines", []))
+    return judge
+
+
+def _published(
+    session: Session, loading: Loading, snapshot: str, params: Mapping[str, Any]
+) -> Judge:
+    bundle = session.bundle(snapshot)
+    if bundle is None:
+        raise _lost(f"the bundle of {snapshot} is not in the store")
+    return loading.judge(bundle, params)
+
+
+def feed_all(
+    session: Session, loading: Loading, judge: Judge | None, lines: Iterable[bytes]
+) -> Judge | None:
+    """Feed records to a judge, one after another."""
+    for line in lines:
+        record = json.loads(line)
+        event = record["run_timeline_event"]
+        if event in PUBLISHED:
+            judge = _exchanged(session, loading, judge, record)
+        elif judge is not None:
+            _feed(session, judge, record)
+    return judge
+
+
+def _exchanged(
+    session: Session, loading: Loading, judge: Judge | None, record: Mapping[str, Any]
+) -> Judge:
+    details = record["details"]
+    anew = _published(session, loading, details["snapshot"], details["params"])
+    if judge is not None:
+        hand_over(judge, anew, record["at_ms"])
+    return anew
+
+
+def hand_over(before: Judge, after: Judge, now_ms: int) -> tuple[str, ...]:
+    """Let a policy go on with what another remembers; the cells that start anew."""
+    state = before.policy.save(now_ms=now_ms)
+    anew = after.policy.restore(state, downtime_ms=0, now_ms=now_ms)
+    after.take_deadlines(before.deadlines())
+    return anew
+
+
+def _feed(session: Session, judge: Judge, record: Mapping[str, Any]) -> None:
+    """Feed what one record holds: a request that was committed, then steps; and a restart after an unknown time."""
+    at_ms = record["at_ms"]
+    try:
+        if record["run_timeline_event"] == STARTED and not record["details"]["downtime_known"]:
+            judge.policy.restore(judge.policy.save(now_ms=at_ms), downtime_ms=None, now_ms=at_ms)
+        if not record.get("committed") and not record.get("steps"):
+            return
+        private = json.loads(session.secret(record["seq"]) or "{}")
+        if record.get("committed"):
+            judge.recommit(
+                _whole(record["input"], private.get("input")),
+                _whole(record["runtime"], private.get("runtime")),
+                record["agent"],
+                at_ms,
+            )
+        for place, step in enumerate(record.get("steps", ())):
+            judge.observe(_whole_step(step, private.get("steps", {}).get(str(place))))
+    except (CodedError, KeyError, TypeError, ValueError) as error:
+        raise _lost(f"record {record.get('seq')} cannot be fed again: {error}") from None
+
+
+def _whole(shown: Mapping[str, Any], private: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Values with the private ones in place of their hashes."""
+    return {**shown, **{n: v for n, v in (private or {}).items() if n in shown}}
+
+
+def _whole_step(step: Mapping[str, Any], private: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not private:
+        return dict(step)
+    if "value" in private:
+        return {**step, "value": private["value"]}
+    return {**step, "fields": _whole(step["fields"], private["fields"])}
+
+
+def _lost(why: str) -> CodedError:
+    return CodedError(
+        "GOV625",
+        f"what the policy remembered cannot be made again: {why}",
+        "restore the data directory from a copy; docs/operations.md says how",
+    )

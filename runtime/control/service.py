@@ -1,0 +1,236 @@
+"""The control plane, whole: a data directory and a bundle in; gates, approvals, evidence and policies behind one
+object out.
+
+`start` and `stop` bound its life; every route of the HTTP interface is a method (jobs.py, decisions.py,
+operations.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from govlang.native.errors import CodedError
+from govlang.runtime.control import reconciler
+from govlang.runtime.control.answer import Answer, problem
+from govlang.runtime.control.archive import Archive
+from govlang.runtime.control.breaker import Breaker
+from govlang.runtime.control.bus.local import LocalBus
+from govlang.runtime.control.check import RemoteCheck
+from govlang.runtime.control.decisions import Decisions
+from govlang.runtime.control.hostclock import NowMs, host_clock
+from govlang.runtime.control.jobs import Jobs
+from govlang.runtime.control.judge import Context, no_context
+from govlang.runtime.control.meter import Meter
+from govlang.runtime.control.office import Office
+from govlang.runtime.control.operations import Operations, create_token
+from govlang.runtime.control.rebuild import Loading
+from govlang.runtime.control.settings import Settings
+from govlang.runtime.control.store.sqlite import SqliteStore
+from govlang.runtime.control.tokens import TokenBook
+from govlang.runtime.control.writer import StoppedError, Writer
+
+if TYPE_CHECKING:
+    import httpx
+
+    from govlang.runtime.control.turn import Turn
+
+log: Final = logging.getLogger("govlang.control")
+
+FIRST_TOKEN_S: Final = 365 * 86_400
+"""For how long the operator's token of the first start is good, in seconds."""
+ROUND_S: Final = 0.25
+"""How often the reconciler looks, in seconds."""
+_HOUR_S: Final = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What may stand in for the parts of a service, in tests and drills."""
+
+    clock: NowMs = field(default_factory=host_clock)
+    context: Context = no_context
+    meter: Meter = field(default_factory=Meter)
+    transport: httpx.AsyncBaseTransport | None = None
+    """How the policy check elsewhere is reached."""
+
+
+class Service(Jobs, Decisions, Operations):
+    """A running control plane."""
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        bundle: bytes | None,
+        params: Mapping[str, Any] | None = None,
+        parts: Parts | None = None,
+    ) -> None:
+        """Open the data directory; of a new one `bundle` becomes the first policy.
+
+        Raises:
+            CodedError: the directory, the ledger or the bundle cannot be used (GOV400 to GOV411, GOV620 to GOV628),
+            or
+                POLICY_CHECK_URL is set for a policy that remembers (GOV615).
+        """
+        given = parts or Parts()
+        store = SqliteStore(folder)
+        try:
+            office = Office(
+                store,
+                settings,
+                Loading(settings.key_capacity, given.context),
+                given.clock,
+                given.meter,
+            )
+            self.is_new = office.judge is None
+            if office.judge is None:
+                office.begin(_given(bundle, folder), params or {}, "the first start")
+            self.breaker = Breaker()
+            check = None
+            if settings.policy_check_url is not None:
+                check = RemoteCheck(settings, self.breaker, given.transport)
+            writer = Writer(office, settings.group_max, given.meter.committed)
+            super().__init__(office, writer, LocalBus(), _book(store), check)
+            _check_memory(self)
+            self.archive = Archive(folder, store, settings)
+        except BaseException:
+            store.close()
+            raise
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_stopping = False
+
+    # --- life ------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Record the start and begin to work."""
+        self.office.start(self.office.settings.shown())
+        loop = asyncio.get_running_loop()
+        self.office.woken = lambda pools: _soon(loop, self._publish, pools)
+        self.office.grown = self.archive.grown
+        self.writer.start()
+        self.archive.start()
+        self._tasks = [
+            asyncio.create_task(self._reconcile(), name="gov-reconcile"),
+            asyncio.create_task(self._forget(), name="gov-forget"),
+        ]
+
+    def first_token(self) -> str:
+        """The operator's token of a new data directory; before `start`, told once."""
+        turn = self.office.open()
+        body = {"roles": ["operator"], "agent": "operator", "ttl_s": FIRST_TOKEN_S}
+        answer = create_token(turn, "the first start", body)
+        self.office.close(turn)
+        assert isinstance(answer.body, dict)
+        stored = self.rows.token(answer.body["id"])
+        assert stored is not None
+        self.book.put(stored)
+        return str(answer.body["token"])
+
+    def stop_waiting(self) -> None:
+        """Release every lease that waits; readiness ends."""
+        self._is_stopping = True
+        self._tasks.append(asyncio.ensure_future(self.bus.close()))
+
+    async def stop(self) -> None:
+        """Carry out what was taken in, keep the state, sign the ledger, and let go of the directory."""
+        self._is_stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.bus.close()
+        if self.check is not None:
+            await self.check.close()
+        await asyncio.to_thread(self._stop)
+
+    def _stop(self) -> None:
+        self.writer.stop()
+        try:
+            if self.writer.last_error is None:
+                self.office.stop()
+        finally:
+            self.archive.stop()
+            self.office.store.close()
+
+    def ready(self) -> Answer:
+        """The policy is loaded, the last commit reached the disk, nothing is stopping."""
+        if self._is_stopping:
+            return problem("not_ready", "the service is stopping")
+        return super().ready()
+
+    # --- what goes on by itself ------------------------------------------------------------------
+
+    def _publish(self, pools: frozenset[str]) -> None:
+        self._tasks = [task for task in self._tasks if not task.done()]
+        self._tasks.append(asyncio.ensure_future(self._relay(pools)))
+
+    async def _relay(self, pools: frozenset[str]) -> None:
+        """Tell the bus what stands in the outbox, then take it out."""
+        await self.bus.publish(pools)
+        found = self.rows.unpublished(10_000)
+        if not found:
+            return
+        await self.bus.publish({pool for _, pool, _ in found})
+
+        def sent(turn: Turn) -> None:
+            turn.has_written = True
+            turn.session.published(found[-1][0])
+
+        await self._quietly(sent)
+
+    async def _reconcile(self) -> None:
+        while True:
+            more = await self._quietly(reconciler.reconcile)
+            if not more:
+                await asyncio.sleep(ROUND_S)
+
+    async def _forget(self) -> None:
+        while True:
+            await self._quietly(reconciler.forget_answers)
+            await asyncio.sleep(_HOUR_S)
+
+    async def _quietly(self, operation: Callable[[Turn], Any]) -> Any:
+        """An operation that nobody waits for; what fails is logged and tried again in the next round."""
+        try:
+            return await self.carry_out(operation)
+        except StoppedError:
+            return None
+        except Exception:
+            log.exception("the reconciler failed")
+            await asyncio.sleep(1)
+            return None
+
+
+def _soon(
+    loop: asyncio.AbstractEventLoop, call: Callable[[frozenset[str]], None], pools: frozenset[str]
+) -> None:
+    """Call back in the loop; a loop that has ended needs to hear nothing."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(call, pools)
+
+
+def _given(bundle: bytes | None, folder: Path) -> bytes:
+    if bundle is None:
+        raise CodedError("GOV627", f"`{folder}` holds no policy", "give `gov serve` a bundle")
+    return bundle
+
+
+def _book(store: SqliteStore) -> TokenBook:
+    book = TokenBook()
+    for token in store.reader().tokens():
+        book.put(token)
+    return book
+
+
+def _check_memory(service: Service) -> None:
+    """A policy that remembers is asked here, or nowhere: its windows are kept where its samples are."""
+    if service.check is not None and service.judge.policy.memory is not None:
+        raise CodedError(
+            "GOV615",
+            f"`{service.judge.policy.name}` has rules over time, and POLICY_CHECK_URL is set",
+            "unset it: what such a policy remembers is kept with the jobs, in this service",
+        )

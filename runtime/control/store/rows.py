@@ -1,0 +1,146 @@
+"""Jobs, approvals and tokens as rows of the store, and back.
+
+What always holds: `job_of(job_row(job)) == job`, and so for the others; numbers of a request stay the text that was
+written.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from govlang.runtime.control.job import Approval, Intent, Job
+from govlang.runtime.control.job_machine import JobState
+from govlang.runtime.control.tokens import Role, StoredToken
+from govlang.runtime.control.values import compact
+
+Row = tuple[Any, ...]
+
+JOB: Final = (
+    "job_id",
+    "run_id",
+    "step",
+    "attempt",
+    "agent",
+    "topic",
+    "pool",
+    "request",
+    "payload",
+    "undo",
+    "job_hash",
+    "state",
+    "created_ms",
+    "updated_ms",
+    "caller",
+    "parent_job_id",
+    "delegation",
+    "approval_id",
+    "approval_token",
+    "tries",
+    "due_ms",
+    "committed",
+    "reported",
+    "reserved",
+    "lease_id",
+    "lease_until_ms",
+    "worker",
+    "worker_agent",
+    "decision",
+    "reason",
+    "output",
+    "undo_of",
+    "undo_owed",
+    "revoked_ms",
+)
+APPROVAL: Final = (
+    "approval_id",
+    "job_id",
+    "job_hash",
+    "roles",
+    "granted",
+    "policy_snapshot",
+    "params_hash",
+    "token_hash",
+    "state",
+    "agent",
+    "reason",
+    "created_ms",
+    "expires_ms",
+)
+TOKEN: Final = (
+    "id",
+    "secret_hash",
+    "roles",
+    "agent",
+    "approves",
+    "pools",
+    "created_ms",
+    "expires_ms",
+    "revoked_ms",
+)
+_JSON: Final = frozenset(
+    {"request", "payload", "undo", "delegation", "reserved", "decision", "output"}
+)
+_SETS: Final = ("roles", "approves", "pools")
+_INTENT: Final = ("request", "payload", "pool", "undo")
+_FLAGS: Final = ("committed", "reported", "undo_owed")
+
+
+def job_row(job: Job) -> Row:
+    """The values of the columns `JOB`."""
+    return tuple(_written(name, _part(job, name)) for name in JOB)
+
+
+def _part(job: Job, name: str) -> Any:
+    return getattr(job.intent if name in _INTENT else job, name)
+
+
+def _written(name: str, value: Any) -> Any:
+    if name in _JSON:
+        return compact(list(value) if isinstance(value, tuple) else value)
+    return int(value) if isinstance(value, bool) else value
+
+
+def job_of(row: Row) -> Job:
+    """The job of a row of the columns `JOB`."""
+    parts = {n: json.loads(v) if n in _JSON else v for n, v in zip(JOB, row, strict=True)}
+    intent = Intent(**{name: parts.pop(name) for name in _INTENT})
+    parts |= {name: bool(parts[name]) for name in _FLAGS}
+    parts["state"] = JobState(parts["state"])
+    parts["delegation"] = tuple(parts["delegation"])
+    return Job(intent=intent, **parts)
+
+
+def approval_row(one: Approval) -> Row:
+    """The values of the columns `APPROVAL`."""
+    kept = {"roles": compact(list(one.roles)), "granted": compact(one.granted)}
+    return tuple(kept.get(name, getattr(one, name)) for name in APPROVAL)
+
+
+def approval_of(row: Row) -> Approval:
+    """The approval of a row of the columns `APPROVAL`."""
+    parts = dict(zip(APPROVAL, row, strict=True))
+    parts["roles"] = tuple(json.loads(parts["roles"]))
+    parts["granted"] = json.loads(parts["granted"])
+    return Approval(**parts)
+
+
+def token_row(token: StoredToken) -> Row:
+    """The values of the columns `TOKEN`; a set that is None (every one) is null."""
+    lists = {name: compact(_listed(getattr(token, name))) for name in _SETS}
+    kept = lists | {"secret_hash": token.secret_hash.hex()}
+    return tuple(kept.get(name, getattr(token, name)) for name in TOKEN)
+
+
+def _listed(some: frozenset[Any] | None) -> list[str] | None:
+    return None if some is None else sorted(str(one) for one in some)
+
+
+def token_of(row: Row) -> StoredToken:
+    """The token of a row of the columns `TOKEN`."""
+    parts = dict(zip(TOKEN, row, strict=True))
+    for name in _SETS:
+        found = json.loads(parts[name])
+        parts[name] = None if found is None else frozenset(found)
+    parts["roles"] = frozenset(Role(one) for one in parts["roles"])
+    return StoredToken(**{**parts, "secret_hash": bytes.fromhex(parts["secret_hash"])})

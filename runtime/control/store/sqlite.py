@@ -1,0 +1,160 @@
+"""The store of one machine: SQLite with a write-ahead log, every commit on the disk before it returns.
+
+In: a data directory.  Out: sessions.  What always holds: one process writes (a lock file says which); a database that
+is
+damaged, of another format or newer than this program stops the start with what is wrong, and is never begun anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import threading
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from govlang.native.errors import CodedError
+from govlang.runtime.control.store.session import SqliteSession
+
+DATABASE: Final = "gov.db"
+APPLICATION: Final = 0x676F7631
+"""`gov1`: SQLite's application_id of our databases."""
+FORMAT: Final = 1
+"""SQLite's user_version: the layout of schema.sql."""
+
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -65536",
+    "PRAGMA wal_autocheckpoint = 4000",
+)
+
+
+class SqliteStore:
+    """The database of a data directory, open for writing by this process alone."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or begin it.
+
+        Raises:
+            CodedError: GOV620 the place cannot be used · GOV621 another process writes to it · GOV622 it is damaged
+            or no
+                store of this program.
+        """
+        self.folder: Final = folder
+        self._path = folder / DATABASE
+        self._lock = _lock(folder)
+        try:
+            self._writer = _open(self._path)
+        except BaseException:
+            self._lock.close()
+            raise
+        self._session = SqliteSession(self._writer)
+        self._readers = threading.local()
+        self._open: list[sqlite3.Connection] = []
+
+    def begin(self) -> SqliteSession:
+        """The writer's session, in a transaction of its own; only one thread writes."""
+        self._writer.execute("BEGIN IMMEDIATE")
+        return self._session
+
+    def commit(self) -> None:
+        """Everything since `begin` is on the disk when this returns."""
+        self._writer.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+
+    def reader(self) -> SqliteSession:
+        """A session of this thread that sees what was committed last."""
+        session: SqliteSession | None = getattr(self._readers, "session", None)
+        if session is None:
+            connection = _connect(self._path)
+            connection.execute("PRAGMA query_only = ON")
+            self._open.append(connection)
+            session = self._readers.session = SqliteSession(connection)
+        return session
+
+    def close(self) -> None:
+        """Let the next process in."""
+        for connection in self._open:
+            connection.close()
+        self._writer.close()
+        self._lock.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+
+
+def _lock(folder: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202  # an open file
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (folder / "LOCK").open("a")
+    except OSError as error:
+        why = (error.strerror or "cannot be used").lower()
+        raise CodedError(
+            "GOV620", f"`{folder}`: {why}", "give `--data` a place that can be written"
+        ) from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise CodedError(
+            "GOV621", f"another process serves `{folder}`", "stop it, or give another `--data`"
+        ) from None
+    return file
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    is_new = not path.exists() or path.stat().st_size == 0
+    head = path.parent / "LEDGER.head"
+    if is_new and head.exists():
+        raise _damaged(path, "is missing, but there is a ledger head beside it")
+    connection = _connect(path)
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        if is_new:
+            _begin(connection)
+        _check(connection, path)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise _damaged(path, f"cannot be read: {error}") from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    schema = files("govlang.runtime.control.store").joinpath("schema.sql").read_text("utf-8")
+    connection.executescript(
+        f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};\n{schema}\nCOMMIT;"
+    )
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION:
+        raise _damaged(path, "is no store of `gov serve`")
+    if version != FORMAT:
+        raise _damaged(path, f"has format {version}, this program writes {FORMAT}")
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise _damaged(path, f"is damaged: {found}")
+
+
+def _damaged(path: Path, why: str) -> CodedError:
+    return CodedError(
+        "GOV622",
+        f"`{path}` {why}",
+        "restore the data directory from a copy; docs/operations.md says how. It is never begun anew by itself",
+    )

@@ -1,0 +1,360 @@
+"""The submit gate: an intent in, and only if the policy lets it, a job out.
+
+What always holds: the policy is asked before anything is stored or published; job, reservation, outbox, evidence and
+the remembered
+answer move in one transaction; what is refused leaves evidence and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from govlang.runtime.control.answer import Answer, problem
+from govlang.runtime.control.approvals import request_approval
+from govlang.runtime.control.gates import Asked, answer_of, enforced, question_of, reservation
+from govlang.runtime.control.job import IN_FLIGHT, Intent, Job, hash_job
+from govlang.runtime.control.job_machine import Gate, JobState, Move
+from govlang.runtime.control.store import KeptAnswer
+from govlang.runtime.control.tokens import Role
+from govlang.runtime.control.turn import new_id
+from govlang.runtime.control.values import compact, fingerprint
+from govlang.runtime.control.verdict import UNAVAILABLE, CheckUnavailableError, Verdict
+from govlang.runtime.decision import Decision
+from govlang.runtime.evidence.record import written
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from govlang.runtime.control.judge import Question
+    from govlang.runtime.control.tokens import Caller
+    from govlang.runtime.control.turn import Turn
+
+PENDING: Final = JobState.PENDING
+"""The state of a job that no gate has seen."""
+
+REQUEST_MAX: Final = 16_384
+"""The largest request, in bytes of JSON."""
+
+_REMEMBERED: Final = frozenset({202, 403})
+"""Answers that are given again to the same key: those that stored a job, and denials."""
+
+
+class Refused(Exception):  # noqa: N818  # no error: an answer on its way out
+    """The request is refused before the gate; nothing is stored of it."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def submit(
+    turn: Turn, caller: Caller, body: Mapping[str, Any], key: str, asked: Asked | None = None
+) -> Answer:
+    """Take an intent in; the answer, which the same key and body get again."""
+    body_hash = fingerprint(body)
+    earlier = turn.session.answer(caller.subject, key)
+    if earlier is not None:
+        return _again(earlier, body_hash)
+    try:
+        job = read_job(turn, caller, body)
+    except Refused as refused:
+        return refused.answer
+    answer = admit(turn, job, asked)
+    if answer.status in _REMEMBERED:
+        turn.has_written = True
+        kept = KeptAnswer(body_hash, answer.status, answer.body)  # type: ignore[arg-type]
+        turn.session.put_answer(caller.subject, key, kept, turn.now_ms)
+    return answer
+
+
+def question(turn: Turn, caller: Caller, body: Mapping[str, Any], key: str) -> Question | Answer:
+    """What a check elsewhere is to be asked about a body; or the answer, where there is nothing to ask."""
+    earlier = turn.session.answer(caller.subject, key)
+    if earlier is not None:
+        return _again(earlier, fingerprint(body))
+    try:
+        return question_of(read_job(turn, caller, body))
+    except Refused as refused:
+        return refused.answer
+
+
+def admit_undo(turn: Turn, job: Job) -> Answer:
+    """Queue an undo once more; it was decided with the job that declared it."""
+    turn.chronicle.tell(turn, "undo_submitted", job, details={"undo_of": job.undo_of})
+    moved = turn.move(job, Move.ADMIT, Gate.UNDO)
+    turn.offer(moved)
+    body = {"job_id": moved.job_id, "run_id": moved.run_id, "state": moved.state.value}
+    return Answer(202, {**body, "decision": moved.decision, "approval_id": None})
+
+
+def _again(earlier: KeptAnswer, body_hash: str) -> Answer:
+    if earlier.body_hash != body_hash:
+        return problem(
+            "idempotency_conflict",
+            "this Idempotency-Key was used for another body",
+            field="Idempotency-Key",
+        )
+    return Answer(earlier.status, earlier.body, {"idempotent-replayed": "true"})
+
+
+def read_job(turn: Turn, caller: Caller, body: Mapping[str, Any]) -> Job:
+    """The job that a body asks for, not yet stored.
+
+    Raises:
+        Refused: it names a run, a parent or an agent that the caller cannot speak for.
+    """
+    request = written(body["request"])
+    _check_size(request, "request")
+    parent = _parent(turn, caller, body.get("parent_job_id"))
+    agent = _agent(turn, caller, request)
+    topic = request.get("topic")
+    topic = topic if isinstance(topic, str) else ""
+    run_id = body.get("run_id") or (parent.run_id if parent else f"run_{new_id('')[1:13]}")
+    step = body.get("step") or _step(topic)
+    delegation = _chain(parent, agent)
+    _check_run(turn, caller, run_id, agent, parent)
+    undo = body.get("undo")
+    if undo is not None:
+        _check_size(undo["request"], "undo.request")
+    intent = Intent(
+        request,
+        body.get("payload"),
+        body["pool"],
+        None if undo is None else {**undo, "request": written(undo["request"])},
+    )
+    attempt = 1 + turn.session.attempts(run_id, step)
+    return Job(
+        job_id=f"{run_id}:{step}@{attempt}",
+        run_id=run_id,
+        step=step,
+        attempt=attempt,
+        agent=agent,
+        topic=topic,
+        intent=intent,
+        job_hash=hash_job(intent, agent, run_id, step, delegation),
+        state=JobState.PENDING,
+        created_ms=turn.now_ms,
+        updated_ms=turn.now_ms,
+        caller=caller.subject,
+        parent_job_id=parent.job_id if parent else None,
+        delegation=delegation,
+        due_ms=turn.now_ms,
+    )
+
+
+def _check_size(value: Any, field: str) -> None:
+    """A record holds the whole request, and must fit a tile of the ledger."""
+    size = len(compact(value).encode())
+    if size > REQUEST_MAX:
+        raise Refused(
+            problem(
+                "invalid_body",
+                f"`{field}` has {size} bytes",
+                field=field,
+                expected=f"at most {REQUEST_MAX} bytes; large values belong into `payload`",
+            )
+        )
+
+
+def _step(topic: str) -> str:
+    last = topic.rsplit(".", 1)[-1]
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in last)
+    return kept[:100] or "step"
+
+
+def _agent(turn: Turn, caller: Caller, request: Mapping[str, Any]) -> str:
+    """Whose request it is: the agent that it names, which must be the caller's own."""
+    name = turn.judge.agent_field
+    named = request.get(name) if name is not None else None
+    if not isinstance(named, str):
+        return caller.subject
+    if named != caller.subject and Role.OPERATOR not in caller.roles:
+        raise Refused(
+            problem(
+                "forbidden",
+                f"the token speaks for `{caller.subject}`, the request names `{named}`",
+                field=f"request.{name}",
+                expected=f"`{caller.subject}`",
+            )
+        )
+    return named
+
+
+def _parent(turn: Turn, caller: Caller, parent_id: str | None) -> Job | None:
+    """The job on whose behalf this one is: the caller's own, or one that a worker of the caller has."""
+    if parent_id is None:
+        return None
+    parent = turn.session.job(parent_id)
+    own = parent is not None and (
+        caller.subject in (parent.agent, parent.worker_agent) or Role.OPERATOR in caller.roles
+    )
+    if parent is None or not own:
+        raise Refused(
+            problem(
+                "forbidden",
+                f"there is no job `{parent_id}` of yours, and none that was handed to you",
+                field="parent_job_id",
+                expected="a job of your own, or one that your worker has leased",
+            )
+        )
+    if parent.state not in IN_FLIGHT:
+        raise Refused(
+            problem(
+                "illegal_state",
+                f"`{parent_id}` is {parent.state.value}: only work that is in flight delegates",
+                field="parent_job_id",
+                expected="a job that is dispatched or running",
+            )
+        )
+    return parent
+
+
+def _chain(parent: Job | None, agent: str) -> tuple[str, ...]:
+    if parent is None:
+        return ()
+    chain = (*parent.delegation, parent.agent)
+    return chain if parent.agent != agent else parent.delegation
+
+
+def _check_run(turn: Turn, caller: Caller, run_id: str, agent: str, parent: Job | None) -> None:
+    """A run belongs to the agents that take part in it."""
+    if parent is not None and parent.run_id == run_id:
+        return
+    taking_part = turn.session.agents_of_run(run_id)
+    if taking_part and agent not in taking_part and Role.OPERATOR not in caller.roles:
+        raise Refused(
+            problem(
+                "forbidden",
+                f"run `{run_id}` belongs to other agents",
+                field="run_id",
+                expected="a run of your own, or a `parent_job_id` in it",
+            )
+        )
+
+
+# --- the gate ------------------------------------------------------------------------------------
+
+
+def admit(turn: Turn, job: Job, asked: Asked | None = None) -> Answer:
+    """Ask the policy about a job, and store it if it may go on."""
+    refusal = _closed(turn, job)
+    if refusal is not None:
+        return refusal
+    question = question_of(job)
+    try:
+        found = answer_of(turn, question, asked)
+    except CheckUnavailableError as error:
+        return _unavailable(turn, job, error)
+    verdict, is_shadow = enforced(turn, job.topic, found)
+    turn.metrics.decided("submit", verdict.before.value, verdict.rule_id)
+    if verdict.is_invalid:
+        return _invalid(turn, job, verdict)
+    match verdict.decision:
+        case Decision.DENY:
+            return _denied(turn, job, verdict)
+        case Decision.THROTTLE:
+            turn.chronicle.decide(turn, "submit_refused", job, verdict)
+            return problem(
+                "throttled",
+                verdict.reason or "the policy asks to wait",
+                retry_after_s=verdict.retry_s,
+                rule_id=verdict.rule_id,
+                decision=verdict.to_dict(),
+            )
+        case _:
+            pass
+    against = _undo_refused(turn, job)
+    if against is not None:
+        return _denied(turn, job, against, "undo.request")
+    if len(turn.machine) >= turn.settings.live_jobs_max:
+        return problem("storage_unavailable", "there are too many live jobs", retry_after_s=5)
+    return store(turn, job, verdict, verdict.gate, found if is_shadow else verdict)
+
+
+def _closed(turn: Turn, job: Job) -> Answer | None:
+    """Whether it may not be asked at all: an agent of the chain is suspended, or the chain is too long."""
+    suspended = turn.session.suspended()
+    barred = next((one for one in (job.agent, *job.delegation) if one in suspended), None)
+    if barred is not None:
+        why = f"`{barred}` is suspended: {suspended[barred]}"
+        turn.chronicle.refuse(turn, "submit_refused", job, "suspended", why)
+        return problem("denied", why, rule_id="suspended", reason=suspended[barred])
+    most = turn.settings.delegation_depth_max
+    if len(job.delegation) > most:
+        why = f"it was handed on {len(job.delegation)} times, at most {most} are allowed"
+        turn.chronicle.refuse(turn, "submit_refused", job, "delegation_depth", why)
+        return problem("denied", why, rule_id="delegation_depth", field="parent_job_id")
+    return None
+
+
+def _unavailable(turn: Turn, job: Job, error: CheckUnavailableError) -> Answer:
+    turn.chronicle.refuse(turn, "submit_refused", job, UNAVAILABLE, error.why)
+    return problem("policy_unavailable", error.message, rule_id=UNAVAILABLE, retry_after_s=1)
+
+
+def _invalid(turn: Turn, job: Job, verdict: Verdict) -> Answer:
+    turn.chronicle.decide(turn, "invalid", job, verdict)
+    named = verdict.reason.split("`")
+    where = f"request.{named[1]}" if len(named) > 2 else "request"
+    return problem(
+        "invalid_request",
+        verdict.reason,
+        field=where,
+        expected="what `GET /v1/policy` says of the field",
+        rule_id=verdict.rule_id,
+    )
+
+
+def _denied(turn: Turn, job: Job, verdict: Verdict, field: str | None = None) -> Answer:
+    turn.chronicle.decide(turn, "submit_refused", job, verdict)
+    of = f" (as `{verdict.of}`, on whose behalf it is)" if verdict.of else ""
+    return problem(
+        "denied",
+        (verdict.reason or f"denied by `{verdict.rule_id}`") + of,
+        field=field,
+        rule_id=verdict.rule_id,
+        reason=verdict.reason,
+        remedy=verdict.remedy,
+        decision=verdict.to_dict(),
+    )
+
+
+def _undo_refused(turn: Turn, job: Job) -> Verdict | None:
+    """Why the declared undo may not be run, None if it may: it is decided now, as it must run when all else is
+    revoked.
+    """
+    if job.intent.undo is None:
+        return None
+    question = replace(question_of(job), request=job.intent.undo["request"])
+    found = turn.judge.ask(question, turn.now_ms)
+    return None if found.permits else replace(found, decision=Decision.DENY)
+
+
+def store(turn: Turn, job: Job, verdict: Verdict, gate: Gate, told: Verdict) -> Answer:
+    """Store a job that may go on: to the workers, or to a person first."""
+    waits = verdict.decision is Decision.REQUIRE_HUMAN
+    amounts, steps = reservation(turn, job)
+    job = job.with_(reserved=amounts, decision=told.to_dict())
+    if waits:
+        approval, token = request_approval(turn, job, verdict)
+        job = job.with_(approval_id=approval.approval_id, approval_token=token)
+    details = {"approval_id": job.approval_id} if waits else None
+    turn.chronicle.decide(
+        turn, "submitted", job, told, steps=steps, details=details, shadow=told is not verdict
+    )
+    moved = turn.move(job, Move.HOLD if waits else Move.ADMIT, gate)
+    if not waits:
+        turn.offer(moved)
+    return Answer(202, admitted(moved, told))
+
+
+def admitted(job: Job, verdict: Verdict) -> dict[str, Any]:
+    """The body of a 202."""
+    return {
+        "job_id": job.job_id,
+        "run_id": job.run_id,
+        "state": job.state.value,
+        "decision": verdict.to_dict(),
+        "approval_id": job.approval_id,
+    }
