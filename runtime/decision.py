@@ -47,8 +47,11 @@ class Outcome(Decided):
         """What the host must do; a host that cannot must treat the outcome as deny."""
         if not self._is_valid:
             return ()
+        return self._gather(self._collected)
+
+    def _gather(self, found: Collected) -> tuple[Obligation, ...]:
         table: Table = self._policy.table
-        rules = [table.schema.rule(i) for i in self._collected.taken]
+        rules = [table.schema.rule(i) for i in found.taken]
         asked = Asked(table, self._words, self._texts or ())
         return gather_obligations(asked, rules, DECISIONS.index(self.decision))
 
@@ -58,6 +61,14 @@ class Outcome(Decided):
         if not self._is_valid:
             return ()
         return tuple(self._policy.rule_ids[i] for i in self._collected.fired)
+
+    def gathered(self) -> tuple[tuple[Obligation, ...], tuple[str, ...]]:
+        """`obligations` and `matched`, worked out together."""
+        if not self._is_valid:
+            return (), ()
+        found = self._collected
+        ids = self._policy.rule_ids
+        return self._gather(found), tuple(ids[i] for i in found.fired)
 
     @property
     def _collected(self) -> Collected:

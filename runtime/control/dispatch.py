@@ -149,7 +149,7 @@ def _decide(
 
 
 def _barred(turn: Turn, job: Job) -> str:
-    suspended = turn.session.suspended()
+    suspended = turn.suspended
     one = next((a for a in (job.agent, *job.delegation) if a in suspended), None)
     return "" if one is None else f"`{one}` is suspended: {suspended[one]}"
 

@@ -232,12 +232,13 @@ def _agent_field(policy: Policy) -> str | None:
 
 
 def _verdict(outcome: Outcome, before: Outcome, runtime: Mapping[str, Any], of: str) -> Verdict:
+    obligations, matched = outcome.gathered()
     return Verdict(
         decision=outcome.decision,
         rule_id=outcome.rule_id,
         reason=outcome.reason,
-        obligations=outcome.obligations,
-        matched=outcome.matched,
+        obligations=obligations,
+        matched=matched,
         policy_snapshot=outcome.policy_snapshot,
         params_hash=outcome.params_hash,
         before=Decision(before.decision),

@@ -60,6 +60,7 @@ class Office(Workshop):
         self.machine = JobMachine()
         self.chronicle = Chronicle()
         self._saved_seq = 0
+        self._suspended: dict[str, str] = {}
         self._remember()
         self._check_head()
 
@@ -70,6 +71,7 @@ class Office(Workshop):
         session = self.store.reader()
         self.chronicle = Chronicle(head_of(session.tail()))
         self.judge = rebuild(session, self.loading)
+        self._suspended = session.suspended()
         saved = session.state()
         self._saved_seq = saved.seq if saved else 0
         machine = JobMachine()
@@ -114,6 +116,7 @@ class Office(Workshop):
             chronicle=self.chronicle,
             settings=self.settings,
             metrics=self.metrics,
+            suspended=self._suspended,
         )
 
     def close(self, turn: Turn) -> None:

@@ -41,6 +41,7 @@ class Operations(Desk):
         def act(turn: Turn) -> Answer:
             turn.has_written = True
             turn.session.suspend(agent, reason, turn.now_ms)
+            turn.suspended[agent] = reason
             turn.chronicle.tell(
                 turn,
                 "agent_suspended",
@@ -67,6 +68,7 @@ class Operations(Desk):
         def act(turn: Turn) -> Answer:
             turn.has_written = True
             turn.session.reinstate(agent)
+            turn.suspended.pop(agent, None)
             details = {"reason": reason}
             turn.chronicle.tell(
                 turn, "agent_reinstated", agent=agent, approver=caller.subject, details=details

@@ -7,6 +7,7 @@ answer move in one transaction; what is refused leaves evidence and nothing else
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,6 @@ from govlang.runtime.control.job import IN_FLIGHT, Intent, Job, hash_job
 from govlang.runtime.control.job_machine import Gate, JobState, Move
 from govlang.runtime.control.store import KeptAnswer
 from govlang.runtime.control.tokens import Role
-from govlang.runtime.control.turn import new_id
 from govlang.runtime.control.values import compact, fingerprint
 from govlang.runtime.control.verdict import UNAVAILABLE, CheckUnavailableError, Verdict
 from govlang.runtime.decision import Decision
@@ -110,7 +110,7 @@ def read_job(turn: Turn, caller: Caller, body: Mapping[str, Any]) -> Job:
     agent = _agent(turn, caller, request)
     topic = request.get("topic")
     topic = topic if isinstance(topic, str) else ""
-    run_id = body.get("run_id") or (parent.run_id if parent else f"run_{new_id('')[1:13]}")
+    run_id = body.get("run_id") or (parent.run_id if parent else None)
     step = body.get("step") or _step(topic)
     delegation = _chain(parent, agent)
     _check_run(turn, caller, run_id, agent, parent)
@@ -123,7 +123,9 @@ def read_job(turn: Turn, caller: Caller, body: Mapping[str, Any]) -> Job:
         body["pool"],
         None if undo is None else {**undo, "request": written(undo["request"])},
     )
-    attempt = 1 + turn.session.attempts(run_id, step)
+    is_new = run_id is None
+    run_id = run_id or f"run_{secrets.token_hex(6)}"
+    attempt = 1 if is_new else 1 + turn.session.attempts(run_id, step)
     return Job(
         job_id=f"{run_id}:{step}@{attempt}",
         run_id=run_id,
@@ -217,9 +219,11 @@ def _chain(parent: Job | None, agent: str) -> tuple[str, ...]:
     return chain if parent.agent != agent else parent.delegation
 
 
-def _check_run(turn: Turn, caller: Caller, run_id: str, agent: str, parent: Job | None) -> None:
+def _check_run(
+    turn: Turn, caller: Caller, run_id: str | None, agent: str, parent: Job | None
+) -> None:
     """A run belongs to the agents that take part in it."""
-    if parent is not None and parent.run_id == run_id:
+    if run_id is None or (parent is not None and parent.run_id == run_id):
         return
     taking_part = turn.session.agents_of_run(run_id)
     if taking_part and agent not in taking_part and Role.OPERATOR not in caller.roles:
@@ -274,7 +278,7 @@ def admit(turn: Turn, job: Job, asked: Asked | None = None) -> Answer:
 
 def _closed(turn: Turn, job: Job) -> Answer | None:
     """Whether it may not be asked at all: an agent of the chain is suspended, or the chain is too long."""
-    suspended = turn.session.suspended()
+    suspended = turn.suspended
     barred = next((one for one in (job.agent, *job.delegation) if one in suspended), None)
     if barred is not None:
         why = f"`{barred}` is suspended: {suspended[barred]}"

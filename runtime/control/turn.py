@@ -33,6 +33,8 @@ class Turn:
     chronicle: Chronicle
     settings: Settings
     metrics: Meter
+    suspended: dict[str, str]
+    """Agents that may do nothing, with the reason; as the store has them."""
     has_written: bool = False
     woken: set[str] = field(default_factory=set)
     """Pools for which work was stored in this turn."""
@@ -54,7 +56,7 @@ class Turn:
         self.has_written = True
         moved = job.with_(state=state, updated_ms=self.now_ms, **changes)
         self.session.add_move(job.job_id, move, gate, self.now_ms)
-        self.session.put_job(moved)
+        self.session.put_job(moved, job.state)
         self.metrics.moved(job.state.value, state.value)
         if moved.has_ended:
             self.machine.forget(job.job_id)

@@ -50,20 +50,18 @@ def compact(value: Any) -> str:
     Raises:
         ValueError: a number that no double holds, or what is no JSON.
     """
-    return json.dumps(
-        value,
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-        allow_nan=False,
-        default=_double,
-    )
+    return _encode(value)
 
 
 def _double(value: Any) -> float:
     if isinstance(value, Decimal):
         return float(value)
     raise ValueError(f"a {type(value).__name__} is no JSON")
+
+
+_encode: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_double
+).encode
 
 
 def fingerprint(body: Any) -> str:

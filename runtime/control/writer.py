@@ -116,9 +116,15 @@ class Writer:
                     ends = True
                 else:
                     group.append(found)
-            self._carry_out(group)
+            self._begin(group)
             if ends:
                 return
+
+    def _begin(self, group: list[_Item]) -> None:
+        """Carry out what nobody has taken back; from here on it cannot be taken back any more."""
+        kept = [item for item in group if item[1].set_running_or_notify_cancel()]
+        if kept:
+            self._carry_out(kept)
 
     def _carry_out(self, group: list[_Item]) -> None:
         """Carry a group out; where one of several breaks it, each once more by itself."""

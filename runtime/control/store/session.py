@@ -62,11 +62,12 @@ class SqliteSession:
     def job(self, job_id: str) -> Job | None:
         return self._one_job("WHERE job_id = ?", job_id)
 
-    def put_job(self, job: Job) -> None:
-        """Keep a job, and whom it is answered for by while a worker has it."""
-        before = self._ask("SELECT state FROM jobs WHERE job_id = ?", (job.job_id,)).fetchone()
+    def put_job(self, job: Job, before: JobState | None = None) -> None:
+        """Keep a job, and whom it is answered for by while a worker has it; `before` is the state it was in, if it
+        moved.
+        """
         self._ask(_PUT_JOB, job_row(job))
-        flew = before is not None and JobState(before[0]) in IN_FLIGHT
+        flew = (job.state if before is None else before) in IN_FLIGHT
         if job.state in IN_FLIGHT and not flew:
             for agent in {job.agent, *job.delegation}:
                 self._ask("INSERT OR IGNORE INTO flights VALUES (?, ?)", (agent, job.job_id))
