@@ -2,12 +2,13 @@
 
 `gov help CODE` shows the page; a test demands one for each code used in the source. GOV1xx:
 syntax and limits of a source; GOV2xx: names, types, units, ranges, flow; GOV3xx: findings of the
-verifier; GOV4xx: bundles, tables, loading; GOV5xx: evidence; GOV6xx: import and export; GOV7xx:
-command line and tests.
+verifier; GOV4xx: bundles, tables, loading; GOV5xx: evidence; GOV6xx: import and export, from GOV660 on
+trees and notes of evidence; GOV7xx: command line and tests.
 """
 
 from __future__ import annotations
 
+from govlang.dsl.codes_evidence import TREE
 from govlang.dsl.codes_findings import FINDINGS
 from govlang.dsl.codes_meaning import MEANING
 from govlang.dsl.codes_tools import TOOLS
@@ -118,5 +119,5 @@ SYNTAX: dict[str, Page] = {
     ),
 }
 
-CODES: dict[str, Page] = {**SYNTAX, **MEANING, **FINDINGS, **TOOLS}
+CODES: dict[str, Page] = {**SYNTAX, **MEANING, **FINDINGS, **TOOLS, **TREE}
 """Code to page; the tables of the stages are merged here."""
