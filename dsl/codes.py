@@ -2,15 +2,15 @@
 
 `gov help CODE` shows the page; a test demands one for each code used in the source. GOV1xx:
 syntax and limits of a source; GOV2xx: names, types, units, ranges, flow; GOV3xx: findings of the
-verifier; GOV4xx: bundles, tables, loading; GOV5xx: evidence; GOV6xx: import, export and
-the control plane; GOV7xx: command line and tests.
-verifier; GOV4xx: bundles, tables, loading; GOV5xx: evidence; GOV601 to GOV610: import and
-export; GOV640 to GOV659: the job machine and the breaker; GOV7xx: command line and tests.
+verifier; GOV4xx: bundles, tables, loading; GOV5xx: evidence; GOV6xx: settings (600), import and export
+(601 to 610), the control plane (614 to 659), trees and notes of evidence (660 to 679), clients and workers
+(680 to 699); GOV7xx: command line and tests.
 """
 
 from __future__ import annotations
 
 from govlang.dsl.codes_control import CONTROL
+from govlang.dsl.codes_evidence import TREE
 from govlang.dsl.codes_findings import FINDINGS
 from govlang.dsl.codes_meaning import MEANING
 from govlang.dsl.codes_service import SERVICE
@@ -131,5 +131,6 @@ CODES: dict[str, Page] = {
     **SERVICE,
     **CONTROL,
     **STORE,
+    **TREE,
 }
 """Code to page; the tables of the stages are merged here."""

@@ -1,21 +1,28 @@
-"""Checks a ledger: its files in, every fault of the chain out.
+"""Checks a ledger: its lines, head, checkpoints and tiles in, every fault of them out.
 
-What always holds: a record that was changed, dropped, put elsewhere or cut off at the end is found; up to
-the head that lies beside the ledger, and up to a hash kept elsewhere even if that head was rewritten too.
+What always holds: a record that was changed, dropped, put elsewhere or cut off at the end is found; up to the head
+that lies beside the ledger, up to a hash kept elsewhere even if that head was rewritten too, and up to a checkpoint
+even if everything was, as long as its key was not in the same hands.  The stored bytes are hashed as they are; whether
+each record is also canonical JSON is asked with `exact`.  Memory does not grow with the ledger.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-import rfc8785
-
-from govlang.native.digest import digest
-from govlang.runtime.evidence.ledger import GENESIS, EvidenceError, Head, ledger_files, read_head
+from govlang.native.errors import CodedError
+from govlang.native.files import read_at_most
+from govlang.runtime.evidence.canonical import canonical
+from govlang.runtime.evidence.checkpoint import Checkpoint, PublicKey, open_checkpoint
+from govlang.runtime.evidence.keys import trusted
+from govlang.runtime.evidence.ledger import GENESIS, EvidenceError, Head
+from govlang.runtime.evidence.source import LedgerSource, open_source
+from govlang.runtime.evidence.tiles import FOLDER, Rows, tile_path
 
 FAULTS_MAX: Final = 100
 
@@ -31,11 +38,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the check found."""
+    """What the check found; `covered` records are under a checkpoint whose signature holds."""
 
     records: int
     head: str
     faults: tuple[Fault, ...]
+    covered: int = 0
+    origin: str | None = None
+    signed_by: tuple[str, ...] = ()
 
     @property
     def intact(self) -> bool:
@@ -43,21 +53,23 @@ class Audit:
         return not self.faults
 
 
-def audit(place: Path, kept: str | None = None) -> Audit:
-    """Check the ledger at `place`; `kept` is a head's hash that was noted elsewhere.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is known of a ledger from elsewhere: a head's hash, checkpoints, verifier keys."""
+
+    head: str | None = None
+    checkpoints: tuple[bytes, ...] = ()
+    keys: tuple[PublicKey, ...] = ()
+
+
+def audit(place: Path, kept: str | Kept | None = None, *, exact: bool = False) -> Audit:
+    """Check the ledger at `place` against itself and what was kept elsewhere; `exact`: that it is canonical, too.
 
     Raises:
         EvidenceError: GOV500 the records cannot be read.
     """
-    files = ledger_files(place)
-    lines = _lines(files.records)
-    hashes = [digest(line) for line in lines[:-1]]
-    faults = [*_chain_faults(lines), *_head_faults(files.head, hashes, kept)]
-    if kept is not None and kept not in hashes:
-        faults.append(
-            Fault("GOV507", None, f"the head kept elsewhere, `{kept}`, is not in the chain")
-        )
-    return Audit(len(hashes), hashes[-1] if hashes else GENESIS, tuple(faults[:FAULTS_MAX]))
+    known = kept if isinstance(kept, Kept) else Kept(head=kept)
+    return _Check(open_source(place), known, exact=exact).run()
 
 
 def records(place: Path) -> Iterator[dict[str, Any]]:
@@ -66,74 +78,221 @@ def records(place: Path) -> Iterator[dict[str, Any]]:
     Raises:
         EvidenceError: GOV500 the records cannot be read, or a line is no record.
     """
-    path = ledger_files(place).records
-    for number, line in enumerate(_lines(path)[:-1], 1):
+    for number, line in enumerate(open_source(place).lines(), 1):
         record = _record(line)
-        if record is None:
+        if not isinstance(record, dict):
             raise EvidenceError(
-                "GOV500", f"line {number} of `{path}` is no record", "run `gov evidence verify`"
+                "GOV500", f"line {number} of `{place}` is no record", "run `gov evidence verify`"
             )
         yield record
 
 
-def _lines(path: Path) -> list[bytes]:
-    """The lines of a file; the last is what stands after the last line end."""
+def _record(line: bytes) -> Any:
+    """What a line holds; None: it is no JSON."""
     try:
-        return path.read_bytes().split(b"\n")
-    except OSError as error:
-        why = (error.strerror or "cannot be read").lower()
-        help_line = "give a ledger's directory or its .jsonl file"
-        raise EvidenceError("GOV500", f"`{path}`: {why}", help_line) from None
-
-
-def _chain_faults(lines: list[bytes]) -> Iterator[Fault]:
-    prev = GENESIS
-    for seq, line in enumerate(lines[:-1], 1):
-        record = _record(line)
-        if record is None:
-            yield Fault("GOV505", seq, f"line {seq} is no canonical record")
-        elif record.get("seq") != seq:
-            yield Fault("GOV505", seq, f"line {seq} holds record {record.get('seq')}")
-        elif record.get("prev") != prev:
-            yield Fault("GOV505", seq, f"record {seq} does not follow the record before it")
-        prev = digest(line)
-    if lines[-1]:
-        yield Fault("GOV505", len(lines), f"line {len(lines)} is cut off")
-
-
-def _head_faults(path: Path, hashes: list[str], kept: str | None) -> Iterator[Fault]:
-    try:
-        head = read_head(path)
-    except EvidenceError as error:
-        yield Fault(error.code, None, error.message)
-        return
-    if head is None:
-        if kept is None:
-            yield Fault("GOV506", None, "there is no head, so a cut at the end would not be seen")
-        return
-    yield from _against_head(head, hashes)
-
-
-def _against_head(head: Head, hashes: list[str]) -> Iterator[Fault]:
-    if len(hashes) < head.count:
-        yield Fault(
-            "GOV506", None, f"the head counts {head.count} records, the ledger has {len(hashes)}"
-        )
-    elif head.count and hashes[head.count - 1] != head.hash:
-        yield Fault("GOV506", head.count, f"record {head.count} is not the one that the head names")
-    elif len(hashes) > head.count:
-        yield Fault(
-            "GOV506",
-            head.count + 1,
-            f"there are records after the head ({len(hashes)}, not {head.count})",
-        )
-
-
-def _record(line: bytes) -> dict[str, Any] | None:
-    """The record on a line, if the line is what the ledger would have written."""
-    try:
-        plain: Any = json.loads(line)
-        canonical = rfc8785.dumps(plain)
-    except (ValueError, RecursionError, rfc8785.CanonicalizationError):
+        return json.loads(line)
+    except (ValueError, RecursionError):
         return None
-    return plain if isinstance(plain, dict) and canonical == line else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """A checkpoint whose signature holds, and whether it is the one that lies beside the ledger."""
+
+    checkpoint: Checkpoint
+    signers: tuple[str, ...]
+    stored: bool
+
+
+class _Check:
+    """One pass over a ledger."""
+
+    def __init__(self, source: LedgerSource, kept: Kept, *, exact: bool) -> None:
+        self._source = source
+        self._kept = kept
+        self._exact = exact
+        self._faults: list[Fault] = []
+        self._signed = sorted(self._checkpoints(), key=lambda one: one.checkpoint.size)
+        self._head = self._read_head()
+        self._stored = next((one.checkpoint for one in self._signed if one.stored), None)
+        self._rows: Rows | None = Rows(self._compare_tile) if self._needs_tree() else None
+
+    def run(self) -> Audit:
+        """Read every line once."""
+        self._compare_sizes(0)
+        count, last, kept_seen = self._follow()
+        self._end(count, kept_seen=kept_seen)
+        met = [one for one in self._signed if one.checkpoint.size <= count]
+        best = met[-1] if met else None
+        return Audit(
+            count,
+            last,
+            tuple(self._faults[:FAULTS_MAX]),
+            best.checkpoint.size if best else 0,
+            best.checkpoint.origin if best else None,
+            best.signers if best else (),
+        )
+
+    def _follow(self) -> tuple[int, str, bool]:
+        """Go along the chain: how many records, the hash of the last, and whether a kept head was met."""
+        kept = self._kept.head
+        prev, seq, kept_seen = GENESIS, 0, False
+        rows = self._rows
+        stops = {one.checkpoint.size for one in self._signed}
+        scan = json.JSONDecoder().raw_decode
+        exact, head_count = self._exact, self._head.count if self._head else -1
+        for seq, line in enumerate(self._lines(), 1):
+            try:
+                text = line.decode()
+                record, end = scan(text)
+                whole = end == len(text)
+            except (ValueError, RecursionError):
+                record, whole = None, False
+            if (
+                not whole
+                or type(record) is not dict
+                or record.get("seq") != seq
+                or record.get("prev") != prev
+                or exact
+            ):
+                self._link(seq, line, record if whole else None, prev)
+            prev = "sha256:" + sha256(line).hexdigest()
+            if prev == kept:
+                kept_seen = True
+            if seq == head_count:
+                self._compare_head(seq, prev)
+            if rows is not None:
+                rows = self._grow(rows, seq, line, stops)
+        return seq, prev, kept_seen
+
+    def _lines(self) -> Iterator[bytes]:
+        """The lines, up to a tile that is broken where there are only tiles."""
+        try:
+            yield from self._source.lines()
+        except EvidenceError as error:
+            if error.code != "GOV666":
+                raise
+            self._fault(error.code, None, error.message)
+
+    def _link(self, seq: int, line: bytes, record: Any, prev: str) -> None:
+        """Say what is wrong with one link of the chain, if anything is."""
+        if not isinstance(record, dict) or (self._exact and not _is_canonical(line, record)):
+            self._fault("GOV505", seq, f"line {seq} is no canonical record")
+        elif record.get("seq") != seq or type(record["seq"]) is not int:
+            self._fault("GOV505", seq, f"line {seq} holds record {str(record.get('seq'))[:40]}")
+        elif record.get("prev") != prev:
+            self._fault("GOV505", seq, f"record {seq} does not follow the record before it")
+
+    def _grow(self, rows: Rows, seq: int, line: bytes, stops: set[int]) -> Rows | None:
+        try:
+            rows.add(line)
+        except EvidenceError as error:
+            self._fault(error.code, seq, f"record {seq}: {error.message}")
+            return None
+        if seq in stops:
+            self._compare_sizes(seq)
+        return rows
+
+    def _compare_sizes(self, size: int) -> None:
+        """Hold every checkpoint over `size` records against the root of these."""
+        if self._rows is None or self._rows.size != size:
+            return
+        for one in self._signed:
+            if one.checkpoint.size == size and one.checkpoint.root != self._rows.root():
+                where = "beside the ledger" if one.stored else "that was kept"
+                message = f"the checkpoint {where} over {size} records has another root than they"
+                self._fault("GOV661", size, message)
+        if self._stored is not None and self._stored.size == size and self._has_tiles():
+            self._rows.emit_partials()
+
+    def _compare_tile(self, kind: int | str, index: int, content: bytes, width: int) -> None:
+        """Hold a tile on disk against what it must be."""
+        stored = self._stored
+        if stored is None or not self._has_tiles():
+            return
+        if self._rows is not None and self._rows.size > stored.size:
+            return  # tiles that no checkpoint names yet
+        path = self._source.folder / tile_path(kind, index, width)
+        try:
+            same = read_at_most(path, len(content)) == content
+        except OSError:
+            same = False
+        if not same:
+            seq = self._rows.size if self._rows is not None else None
+            self._fault("GOV666", seq, f"the tile `{path}` is missing or not that of the records")
+
+    def _has_tiles(self) -> bool:
+        return (self._source.folder / FOLDER).is_dir()
+
+    def _needs_tree(self) -> bool:
+        return bool(self._signed)
+
+    def _compare_head(self, seq: int, hash_: str) -> None:
+        if self._head is not None and hash_ != self._head.hash:
+            self._fault("GOV506", seq, f"record {seq} is not the one that the head names")
+
+    def _read_head(self) -> Head | None:
+        try:
+            head = self._source.head()
+        except EvidenceError as error:
+            self._fault(error.code, None, error.message)
+            return Head(-1)
+        if head is None and self._kept.head is None and not self._signed:
+            why = "there is no head, so a cut at the end would not be seen"
+            self._fault("GOV506", None, why)
+        return head
+
+    def _end(self, count: int, *, kept_seen: bool) -> None:
+        """What can only be said when every line was seen."""
+        if self._source.torn():
+            self._fault("GOV505", count + 1, f"line {count + 1} is cut off")
+        head, kept = self._head, self._kept.head
+        if head is not None and head.count > count:
+            why = f"the head counts {head.count} records, the ledger has {count}"
+            self._fault("GOV506", None, why)
+        elif head is not None and 0 <= head.count < count:
+            why = f"there are records after the head ({count}, not {head.count})"
+            self._fault("GOV506", head.count + 1, why)
+        for one in self._signed:
+            if one.checkpoint.size > count:
+                why = f"a checkpoint counts {one.checkpoint.size} records, the ledger has {count}"
+                self._fault("GOV661", None, why)
+        if kept is not None and not kept_seen and kept != GENESIS:
+            self._fault("GOV507", None, f"the head kept elsewhere, `{kept}`, is not in the chain")
+
+    def _checkpoints(self) -> Iterator[_Signed]:
+        """Every checkpoint that is known of and whose signature holds; of the others, a fault."""
+        try:
+            keys, turned = trusted(self._source.folder, self._kept.keys)
+            stored = self._source.checkpoint()
+        except (CodedError, OSError) as error:
+            self._fault(getattr(error, "code", "GOV663"), None, _said(error))
+            return
+        found: Sequence[tuple[bytes, bool]] = [
+            *((note, False) for note in (*self._kept.checkpoints, *turned)),
+            *(((stored, True),) if stored is not None else ()),
+        ]
+        if self._kept.keys and not found:
+            self._fault("GOV664", None, "there is no checkpoint that the given key could verify")
+        for note, is_stored in found:
+            try:
+                checkpoint, opened = open_checkpoint(note, keys)
+            except CodedError as error:
+                self._fault(error.code, None, error.message)
+            else:
+                yield _Signed(checkpoint, tuple(map(str, opened.signers)), is_stored)
+
+    def _fault(self, code: str, seq: int | None, message: str) -> None:
+        if len(self._faults) < FAULTS_MAX:
+            self._faults.append(Fault(code, seq, message))
+
+
+def _is_canonical(line: bytes, record: dict[str, Any]) -> bool:
+    try:
+        return canonical(record) == line
+    except (ValueError, RecursionError):
+        return False
+
+
+def _said(error: Exception) -> str:
+    return error.message if isinstance(error, CodedError) else str(error)
