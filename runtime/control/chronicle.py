@@ -25,7 +25,6 @@ from govlang.runtime.evidence.record import (
     has_private,
     new_salt,
     record_body,
-    salted,
 )
 from govlang.runtime.evidence.record import Verdict as Recorded
 
@@ -65,7 +64,6 @@ class Chronicle:
         """Record a decision about a job; its number."""
         fields = turn.judge.policy.fields
         salt = new_salt()
-        shown, private = self._hidden(turn.judge, steps, salt)
         body = record_body(
             fields,
             job.intent.request,
@@ -81,15 +79,18 @@ class Chronicle:
             More(
                 inputs=True,
                 committed=committed,
-                steps=shown,
+                steps=steps,
                 enforcement="shadow" if shadow else None,
                 details=_of_chain(details, verdict),
             ),
         )
+        private = {}
         if has_private(fields):
             named = {f.name for f in fields if f.private}
-            private["input"] = {n: v for n, v in job.intent.request.items() if n in named}
-            private["runtime"] = {n: v for n, v in verdict.runtime.items() if n in named}
+            private = {
+                "input": {n: v for n, v in job.intent.request.items() if n in named},
+                "runtime": {n: v for n, v in verdict.runtime.items() if n in named},
+            }
         return self._add(turn, body, job, salt, private)
 
     def refuse(self, turn: Turn, event: str, job: Job, rule_id: str, reason: str) -> int:
@@ -128,8 +129,6 @@ class Chronicle:
 
         `values` is what it was about: `input_hash` is its hash, with `is_shown` it stands in the record as `input`.
         """
-        salt = new_salt()
-        shown, private = self._hidden(turn.judge, steps, salt)
         who = (
             Circumstances(turn.now_ms, "", event, agent=agent, approver=approver)
             if job is None
@@ -140,9 +139,9 @@ class Chronicle:
             self._basis(turn.judge),
             topic=job.topic if job else "",
             input_values=values,
-            more=More(inputs=is_shown, steps=shown, details=details),
+            more=More(inputs=is_shown, steps=steps, details=details),
         )
-        return self._add(turn, body, job, salt, private, run_id)
+        return self._add(turn, body, job, b"", {}, run_id)
 
     def _circumstances(self, turn: Turn, event: str, job: Job, approver: str) -> Circumstances:
         return Circumstances(
@@ -156,18 +155,6 @@ class Chronicle:
 
     def _basis(self, judge: Judge) -> Basis:
         return Basis(judge.policy.snapshot, judge.policy.params_hash, judge.proof_hash)
-
-    def _hidden(
-        self, judge: Judge, steps: Steps, salt: bytes
-    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """The steps with private values salted, and these values by the place of their step."""
-        shown, kept = [], {}
-        for place, step in enumerate(steps):
-            hidden, own = _hide(judge, step, salt)
-            shown.append(hidden)
-            if own:
-                kept[str(place)] = own
-        return shown, {"steps": kept} if kept else {}
 
     def _add(
         self,
@@ -196,23 +183,6 @@ class Chronicle:
 
 def _of_chain(details: Mapping[str, Any] | None, verdict: Verdict) -> Mapping[str, Any] | None:
     return {**(details or {}), "as_agent": verdict.of} if verdict.of else details
-
-
-def _hide(
-    judge: Judge, step: Mapping[str, Any], salt: bytes
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A step with its private values salted, and the values."""
-    private = judge.private_of(step)
-    if not private:
-        return dict(step), {}
-    if "value" in step:
-        return {**step, "value": salted(salt, str(step["signal"]), step["value"])}, {
-            "value": step["value"]
-        }
-    fields = step.get("fields", {})
-    own = {name: value for name, value in fields.items() if name in private}
-    hidden = {n: salted(salt, n, v) if n in own else v for n, v in fields.items()}
-    return {**step, "fields": hidden}, {"fields": own} if own else {}
 
 
 def head_of(tail: tuple[int, bytes] | None) -> Head:

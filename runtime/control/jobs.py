@@ -113,8 +113,7 @@ class Jobs(Desk):
                 return answer
 
     async def _wait(self, pool: str, left_s: float) -> bool:
-        """Until there may be work: somebody says so, or a job that was put off is due; False: nobody waits any more.
-        """
+        """Until there may be work: somebody says so, or a job that was put off is due; False: nobody waits any more."""
         nap_s = min(left_s, NAP_S)
         woken = await self.bus.wait(pool, nap_s)
         return woken or left_s > nap_s

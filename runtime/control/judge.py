@@ -59,10 +59,6 @@ class Judge:
         self.agent_field: Final = _agent_field(policy)
         self._from_runtime = {f.name for f in policy.fields if f.origin == "runtime"}
         self._samples = {} if memory is None else {one.name: one for one in memory.samples}
-        self._private = {
-            name: frozenset(f.name for f in one.fields if f.private)
-            for name, one in self._samples.items()
-        }
         self._deadlines: list[tuple[int, str]] = []
 
     # --- questions -------------------------------------------------------------------------------
@@ -145,11 +141,6 @@ class Judge:
     def fields_of(self, event: str) -> tuple[str, ...]:
         """The fields that an event carries beside its key."""
         return tuple(one.name for one in self._samples[event].fields)
-
-    def private_of(self, step: Mapping[str, Any]) -> frozenset[str]:
-        """The fields of a step that are private."""
-        sample = self._samples.get(step.get("event", step.get("signal", "")))
-        return frozenset() if sample is None else self._private[sample.name]
 
     def step(
         self, event: str, agent: str, fields: Mapping[str, Any], now_ms: int

@@ -122,29 +122,31 @@ def _feed(session: Session, judge: Judge, record: Mapping[str, Any]) -> None:
             return
         private = json.loads(session.secret(record["seq"]) or "{}")
         if record.get("committed"):
+            hidden = {field.name for field in judge.policy.fields if field.private}
             judge.recommit(
-                _whole(record["input"], private.get("input")),
-                _whole(record["runtime"], private.get("runtime")),
+                _whole(record["input"], private.get("input", {}), hidden),
+                _whole(record["runtime"], private.get("runtime", {}), hidden),
                 record["agent"],
                 at_ms,
             )
-        for place, step in enumerate(record.get("steps", ())):
-            judge.observe(_whole_step(step, private.get("steps", {}).get(str(place))))
+        for step in record.get("steps", ()):
+            judge.observe(step)
     except (CodedError, KeyError, TypeError, ValueError) as error:
         raise _lost(f"record {record.get('seq')} cannot be fed again: {error}") from None
 
 
-def _whole(shown: Mapping[str, Any], private: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Values with the private ones in place of their hashes."""
-    return {**shown, **{n: v for n, v in (private or {}).items() if n in shown}}
+def _whole(
+    shown: Mapping[str, Any], private: Mapping[str, Any], hidden: set[str]
+) -> dict[str, Any]:
+    """Values with the private ones in place of their hashes.
 
-
-def _whole_step(step: Mapping[str, Any], private: Mapping[str, Any] | None) -> dict[str, Any]:
-    if not private:
-        return dict(step)
-    if "value" in private:
-        return {**step, "value": private["value"]}
-    return {**step, "fields": _whole(step["fields"], private["fields"])}
+    Raises:
+        ValueError: a private value was forgotten.
+    """
+    lost = sorted((hidden & shown.keys()) - private.keys())
+    if lost:
+        raise ValueError(f"the value of the private field `{lost[0]}` was forgotten")
+    return {**shown, **private}
 
 
 def _lost(why: str) -> CodedError:

@@ -26,8 +26,10 @@ _DAY_MS: Final = 86_400_000
 def reconcile(turn: Turn) -> bool:
     """One round; whether there may be more to do at once."""
     lapsed = turn.session.lapsed(turn.now_ms, ROUND)
-    for job in lapsed:
-        lapse(turn, job)
+    for found in lapsed:
+        job = turn.session.job(found.job_id)  # the end of one may have revoked the next
+        if job is not None and job.state is found.state:
+            lapse(turn, job)
     expired = turn.session.expired_approvals(turn.now_ms, ROUND)
     for approval in expired:
         expire(turn, approval)
