@@ -126,15 +126,11 @@ class Breaker:
         call = self.admit(dependency)
         try:
             yield call
-        except Exception:
+        except BaseException as error:
+            # What was cancelled or interrupted would perhaps have come to something; nobody knows.
+            end = call.failed if isinstance(error, Exception) else call.abandoned
             if not call.is_over:
-                call.failed()
-            raise
-        except (
-            BaseException
-        ):  # cancelled or interrupted: whether it would have come to anything is unknown
-            if not call.is_over:
-                call.abandoned()
+                end()
             raise
         if not call.is_over:
             call.succeeded()

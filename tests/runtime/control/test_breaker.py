@@ -22,6 +22,9 @@ from govlang.compiler.frontend import compile_file
 from govlang.native.errors import CodedError
 from govlang.runtime.control.breaker import STATES, Breaker, BreakerOpenError, Call
 
+SLOW = "count(slow).since.success.2147483647"
+"""The cell of the calls that took too long."""
+
 
 @dataclass
 class Clock:
@@ -163,11 +166,26 @@ def test_the_result_of_a_probe_whose_period_is_over_is_late(breaker: Breaker, cl
     probes = [breaker.admit("db") for _ in range(3)]
     clock.wait(60)
     probes[0].failed()  # the minute is over: it is open anew, since now
+    assert breaker._policy.remembered(SLOW, "db") == 0
     clock.wait(30)
     assert breaker.state("db") == "half_open"
     probes[1].succeeded()
     probes[2].succeeded()
     assert breaker.state("db") == "half_open"
+
+
+def test_the_result_of_a_third_probe_is_late_where_two_have_closed_it(
+    breaker: Breaker, clock: Clock
+) -> None:
+    opened(breaker)
+    clock.wait(30)
+    *two, third = [breaker.admit("db") for _ in range(3)]
+    for probe in two:
+        probe.succeeded()
+    third.failed()
+    for _ in range(2):
+        breaker.admit("db").failed()
+    assert breaker.state("db") == "closed"
 
 
 # --- by hand --------------------------------------------------------------------------------------
@@ -260,10 +278,12 @@ def test_where_there_is_no_room_nothing_is_called_and_nothing_forgotten(
 
 
 def test_a_clock_that_goes_back_is_taken_to_stand_still(breaker: Breaker, clock: Clock) -> None:
-    opened(breaker)
+    breaker.admit("db").succeeded()
     clock.wait(-0.5)
-    refused(breaker)
-    clock.wait(30.5)
+    opened(breaker)
+    clock.wait(-0.4)
+    assert refused(breaker).reason == "The last three calls failed"
+    clock.wait(30.9)
     breaker.admit("db").succeeded()
 
 
@@ -399,9 +419,16 @@ class Agreement(RuleBasedStateMachine):
         (one.call.succeeded if well else one.call.failed)()
         self.naive[one.name].end(self.clock.now_ms, one.began_ms, one.period, well=well)
 
+    @rule(name=st.sampled_from(["db", "mail"]))
+    def recovers(self, name: str) -> None:
+        self.calls(name, 3)
+        self.all_end(well=False)
+        self.clock.wait(30)
+        self.calls(name, 3)
+
     @precondition(lambda self: self.out)
     @rule(well=st.booleans())
-    def all_end(self, well: bool) -> None:
+    def all_end(self, *, well: bool) -> None:
         while self.out:
             self.ends(0, well)
 
