@@ -30,4 +30,29 @@ CONTROL: dict[str, Page] = {
         "machine.forget(job_id) while it runs",
         "Cancel the job first.",
     ),
+    "GOV650": Page(
+        "the breaker of a dependency is open",
+        "Its last three calls failed or took too long, or somebody holds it open by hand; so the call was not made. "
+        "Half a minute later three probes go out, and two that succeed close it.",
+        "a policy check elsewhere that does not answer",
+        "Wait for the time that the error names. What was opened by hand stays open until it is released.",
+    ),
+    "GOV651": Page(
+        "a dependency that a breaker cannot watch",
+        "A dependency is named by a text of at most 256 bytes.",
+        'breaker.admit("x" * 300)',
+        "Name it briefly: a host, a pool, a database.",
+    ),
+    "GOV652": Page(
+        "no room for another dependency",
+        "A breaker watches so many dependencies, and forgets none that was ever called.",
+        "a dependency a request, named by its id",
+        "Name dependencies by what fails together, or make the breaker with room for more.",
+    ),
+    "GOV653": Page(
+        "a call that has ended already",
+        "Each call that a breaker lets through is told one end: succeeded, failed or abandoned.",
+        "call.failed() behind call.succeeded()",
+        "Tell the end once, where the call has ended; `with breaker.guard(NAME)` does it by itself.",
+    ),
 }

@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import count, product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govlang.native.errors import CodedError
@@ -65,6 +65,11 @@ WAYS = {
 @pytest.fixture(scope="module")
 def machine() -> JobMachine:
     return JobMachine(capacity=10_000)
+
+
+@pytest.fixture(scope="module")
+def large() -> JobMachine:
+    return JobMachine(capacity=100_000)
 
 
 def brought(machine: JobMachine, job_id: str, state: JobState) -> str:
@@ -133,23 +138,33 @@ ASKED: dict[str, set[str]] = {
 }
 
 JOBS = st.sampled_from("abc")
-FITTING = st.sampled_from(Move).flatmap(
-    lambda move: st.tuples(
-        st.just(move),
-        st.sampled_from(sorted(map(Gate, ASKED.get(move, {"none"})))),
-    )
+FITTING = st.sampled_from(
+    [(move, Gate(gate)) for move in Move for gate in sorted(ASKED.get(move, {"none"}))]
 )
 ANY = st.tuples(st.sampled_from(Move), st.sampled_from(Gate))
 WALKS = st.lists(
     st.tuples(JOBS, st.one_of(FITTING, FITTING, ANY), st.integers(0, 10**13)), max_size=30
 )
 walks = count()
+Walk = list[tuple[str, tuple[Move, Gate], int]]
 
 
+@settings(max_examples=300)
 @given(walk=WALKS)
 def test_it_agrees_with_a_dict_on_every_walk_and_a_restart_changes_nothing(
-    machine: JobMachine, walk: list[tuple[str, tuple[Move, Gate], int]]
+    machine: JobMachine, walk: Walk
 ) -> None:
+    check_walk(machine, walk)
+
+
+@pytest.mark.long
+@settings(max_examples=10_000)
+@given(walk=WALKS)
+def test_it_agrees_with_a_dict_on_ten_thousand_walks(large: JobMachine, walk: Walk) -> None:
+    check_walk(large, walk)
+
+
+def check_walk(machine: JobMachine, walk: Walk) -> None:
     turn = next(walks)
     states = dict.fromkeys("abc", "pending")
     written: dict[str, list[tuple[Move, Gate, int]]] = {name: [] for name in states}
