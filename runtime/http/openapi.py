@@ -186,6 +186,8 @@ def _closed(schema: Any) -> Any:
             return {**_closed(rest), "$ref": REF + "AnyJson"}
         case {"x-field-value": True}:
             return {"$ref": REF + "FieldValue"}
+        case {"patternProperties": _, **rest} if "additionalProperties" not in rest:
+            return _closed({**schema, "additionalProperties": False})
         case dict():
             return {name: _closed(one) for name, one in schema.items() if name != "$defs"}
         case list():

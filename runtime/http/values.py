@@ -64,7 +64,6 @@ JOB_ID_PATTERN: Final = r"^[A-Za-z0-9_.-]{1,100}:[A-Za-z0-9_.-]{1,100}@[1-9][0-9
 APPROVAL_ID_PATTERN: Final = r"^apr_[0-9a-f]{1,64}$"
 LEASE_ID_PATTERN: Final = r"^lease_[0-9a-f]{1,64}$"
 TOKEN_ID_PATTERN: Final = r"^tok_[0-9a-f]{1,64}$"  # noqa: S105  # a pattern of ids, no secret
-LINE_PATTERN: Final = r"^[^\x00-\x1f\x7f]*$"
 AGENT_PATTERN: Final = r"^[^/\x00-\x1f\x7f]{1,256}$"
 """Of an agent in a path."""
 
@@ -76,8 +75,8 @@ JobId = Annotated[
 ApprovalId = Annotated[str, StringConstraints(pattern=APPROVAL_ID_PATTERN)]
 LeaseId = Annotated[str, StringConstraints(pattern=LEASE_ID_PATTERN)]
 TokenId = Annotated[str, StringConstraints(pattern=TOKEN_ID_PATTERN)]
-Agent = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=LINE_PATTERN)]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=LINE_PATTERN)]
+Agent = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,256}$")]
+Word = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=TEXT_PATTERN)]
 Text = Annotated[str, StringConstraints(max_length=10_000, pattern=TEXT_PATTERN)]
 Hash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
