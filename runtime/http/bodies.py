@@ -1,0 +1,225 @@
+"""The body and the query of every route that takes one; closed, strict, bounded."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from govlang.runtime.http.values import (
+    Agent,
+    Closed,
+    Count,
+    Fields,
+    Hash,
+    JobId,
+    Json,
+    JsonObject,
+    Millis,
+    Name,
+    Number,
+    Reason,
+    Scalar,
+    Text,
+    WaitS,
+    Word,
+)
+
+RoleName = Literal["agent", "approver", "worker", "auditor", "operator"]
+
+
+class Undo(Closed):
+    """The job that takes this one back, should its authority be revoked."""
+
+    request: Fields
+    payload: Json = None
+    pool: Name
+
+
+class Submit(Closed):
+    """POST /v1/jobs."""
+
+    request: Fields
+    payload: Json = None
+    pool: Name
+    run_id: Name | None = None
+    step: Name | None = None
+    parent_job_id: JobId | None = None
+    undo: Undo | None = None
+
+
+class Why(Closed):
+    """A reason, where one must be given."""
+
+    reason: Reason
+
+
+class Phase(Closed):
+    """POST /v1/runs/{id}/phases: a phase of a run, and why the agent may enter it."""
+
+    phase: Name
+    evidence: JsonObject
+    justification: Text
+
+
+class Approve(Closed):
+    """Approve or reject: `job_hash` is the hash that the approver saw."""
+
+    job_hash: Hash
+    role: Word | None = None
+    reason: Reason | None = None
+
+
+class Evaluate(Closed):
+    """POST /v1/policy/evaluate: a question; `runtime` only from an operator."""
+
+    request: Fields
+    runtime: Fields = Field(default_factory=dict)
+    now_ms: Millis | None = None
+
+
+class Asked(Closed):
+    """One request of a simulation."""
+
+    request: Fields
+    runtime: Fields = Field(default_factory=dict)
+
+
+class Simulate(Closed):
+    """POST /v1/policy/simulate."""
+
+    requests: Annotated[list[Asked], Field(min_length=1, max_length=1000)]
+
+
+class Explain(Closed):
+    """POST /v1/policy/explain."""
+
+    request: Fields
+
+
+Key = Agent | Annotated[dict[Word, Agent], Field(max_length=10)]
+"""Whom a step concerns: the key itself, or `{field: key}`."""
+
+
+class Event(Closed):
+    """POST /v1/events: a step of a trace; `at_ms` only in --dev."""
+
+    event: Word
+    fields: Fields = Field(default_factory=dict)
+    key: Key | None = None
+    at_ms: Millis | None = None
+
+
+class Signal(Closed):
+    """POST /v1/signals: a step of a trace; `at_ms` only in --dev."""
+
+    signal: Word
+    value: Scalar
+    key: Key | None = None
+    at_ms: Millis | None = None
+
+
+class Lease(Closed):
+    """POST /v1/pools/{p}/lease: waits up to `wait_s` for a job; `actions` that the worker can do, empty: all."""
+
+    worker: Name
+    max: Annotated[int, Field(ge=1, le=100)] = 1
+    wait_s: WaitS = 0.0
+    actions: Annotated[list[Word], Field(max_length=100)] = Field(default_factory=list)
+
+
+class Heartbeat(Closed):
+    """POST /v1/leases/{id}/heartbeat: `started` says that the work begins now."""
+
+    started: bool = False
+
+
+class Result(Closed):
+    """POST /v1/leases/{id}/result; `used` and `fields` feed the policy."""
+
+    outcome: Literal["succeeded", "failed", "again"]
+    output: Json = None
+    error: Text | None = None
+    used: Annotated[dict[Word, Number], Field(max_length=100)] = Field(default_factory=dict)
+    fields: Fields = Field(default_factory=dict)
+
+
+class CreateToken(Closed):
+    """POST /v1/tokens: `pools` empty: every one; an agent's token names its agent."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"roles": {"contains": {"const": "agent"}}}},
+            "then": {"properties": {"agent": {"type": "string"}}, "required": ["agent"]},
+        }
+    )
+    roles: Annotated[
+        list[RoleName], Field(min_length=1, max_length=5, json_schema_extra={"uniqueItems": True})
+    ]
+    agent: Agent | None = None
+    approves: Annotated[list[Word], Field(max_length=100)] = Field(default_factory=list)
+    pools: Annotated[list[Name], Field(max_length=100)] = Field(default_factory=list)
+    ttl_s: Annotated[int, Field(ge=1, le=315_360_000)]
+
+    @model_validator(mode="after")
+    def _agents_are_named(self) -> Self:
+        if len(set(self.roles)) < len(self.roles):
+            raise PydanticCustomError("roles", "`roles` names one twice")
+        if "agent" in self.roles and self.agent is None:
+            raise PydanticCustomError("agent", "a token of the role agent names its `agent`")
+        return self
+
+
+def _truth(text: Any) -> Any:
+    return {"true": True, "false": False}.get(text, text)
+
+
+def _digits(text: Any) -> Any:
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else text
+
+
+Truth = Annotated[bool, BeforeValidator(_truth)]
+Digits = Annotated[Count, BeforeValidator(_digits)]
+
+
+class Record(Closed):
+    """Whether the evaluation is recorded."""
+
+    record: Truth = False
+
+
+class Publish(Closed):
+    """Whether a looser policy is meant, and why."""
+
+    allow_looser: Truth = False
+    reason: Reason | None = None
+
+
+class ApprovalsOf(Closed):
+    """Which approvals; left out: all."""
+
+    state: Literal["open", "approved", "rejected", "expired", "consumed", "cancelled"] | None = None
+
+
+class Range(Closed):
+    """Records by number, from 1, both ends included; at most 1 000."""
+
+    first: Annotated[int, Field(ge=1, le=2**53 - 1), BeforeValidator(_digits)] = 1
+    last: Annotated[int, Field(ge=1, le=2**53 - 1), BeforeValidator(_digits)] | None = None
+
+
+class Proof(Closed):
+    """`seq` and `size`: that a record is in the tree; `from` and `to`: that one tree is the start of another."""
+
+    seq: Digits | None = None
+    size: Digits | None = None
+    from_: Digits | None = Field(None, alias="from")
+    to: Digits | None = None
+
+    @model_validator(mode="after")
+    def _one_question(self) -> Self:
+        given = tuple(one is not None for one in (self.seq, self.size, self.from_, self.to))
+        if given not in {(True, True, False, False), (False, False, True, True)}:
+            raise PydanticCustomError("proof", "give `seq` and `size`, or `from` and `to`")
+        return self

@@ -1,0 +1,108 @@
+"""The routes that describe the service itself: health, metrics, the document and its page."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any, Protocol
+
+from govlang.runtime.control.answer import Answer, problem
+from govlang.runtime.control.tokens import Role
+from govlang.runtime.http import replies
+from govlang.runtime.http.openapi import document
+from govlang.runtime.http.page import page
+from govlang.runtime.http.route import NOBODY, Ask, Load, Route
+from govlang.runtime.http.routes import ROUTES
+from govlang.runtime.http.service import Service
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Stopping(Protocol):
+    """Whether the service is on its way out."""
+
+    @property
+    def began(self) -> bool: ...
+
+
+class Exposed(Protocol):
+    """What /metrics shows."""
+
+    def exposition(self) -> str: ...
+
+
+def open_routes(stop: Stopping, metrics: Exposed, *, metrics_open: bool) -> tuple[Route, ...]:
+    """The routes; /metrics asks for a role unless it is open."""
+
+    def ready(service: Service, _: Ask) -> Answer:
+        if stop.began:
+            return problem("not_ready", "the service is stopping", retry_after_s=1)
+        return service.ready()
+
+    @cache
+    def described() -> dict[str, Any]:
+        return document((*ROUTES, *own))
+
+    @cache
+    def described_text() -> str:
+        return json.dumps(described(), ensure_ascii=False, indent=1)
+
+    @cache
+    def shown() -> str:
+        return page(described())
+
+    def read(path: str, name: str, does: str, **rest: Any) -> Route:
+        return Route("GET", path, name, does, load=Load.OPEN, status=200, **rest)
+
+    watchers = frozenset({Role.AUDITOR, Role.OPERATOR, Role.WORKER})
+    own = (
+        read(
+            "/healthz",
+            "health",
+            "Whether the process lives.",
+            roles=NOBODY,
+            act=lambda s, _: s.health(),
+            answer=replies.Health,
+            problems=("storage_unavailable",),
+        ),
+        read(
+            "/readyz",
+            "ready",
+            "Whether the service can take work.",
+            roles=NOBODY,
+            act=ready,
+            answer=replies.Health,
+            problems=("not_ready",),
+        ),
+        read(
+            "/metrics",
+            "metrics",
+            "Measurements, for Prometheus.",
+            roles=NOBODY if metrics_open else watchers,
+            act=lambda _, __: Answer(200, metrics.exposition(), {"content-type": METRICS_TYPE}),
+            answer=None,
+        ),
+        read(
+            "/openapi.json",
+            "openapi",
+            "This interface as OpenAPI 3.1.",
+            roles=NOBODY,
+            act=lambda _, __: Answer(200, described_text(), {"content-type": "application/json"}),
+            answer=None,
+        ),
+        read(
+            "/docs",
+            "docs",
+            "This interface as a page.",
+            roles=NOBODY,
+            act=lambda _, __: Answer(200, shown(), PAGE_HEADERS),
+            answer=None,
+        ),
+    )
+    return own
+
+
+PAGE_HEADERS = {
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+}

@@ -1,0 +1,181 @@
+"""Reads a body and a query: bytes in, checked values out, or the refusal that says what is wrong where.
+
+What always holds: no more than the limit is kept in memory; JSON is read once, strictly: UTF-8, no key twice, no
+NaN, no lone surrogate, nothing after the value, at most `DEPTH_MAX` deep; decimals are exact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ValidationError
+from starlette.types import Receive
+
+from govlang.native.request import legible
+from govlang.runtime.http.headers import Headers
+from govlang.runtime.http.refusal import ClientGoneError, RefusedError, refused
+from govlang.runtime.json_request import DuplicateKeyError, JsonError, read_json
+
+DEPTH_MAX: Final = 100
+"""Objects and arrays in each other."""
+
+FAULTS_MAX: Final = 10
+QUOTED_MAX: Final = 60
+SUSPECT: Final = re.compile(rb"\\u[dD][89a-fA-F]|NaN|Infinity")
+"""What could be a lone surrogate or no number; what matches is looked through."""
+
+
+async def read_bytes(receive: Receive, headers: Headers, limit: int) -> bytes:
+    """The whole body, counted as it comes; `limit` in bytes.
+
+    Raises:
+        RefusedError: payload_too_large · ClientGoneError: the client left before the end.
+    """
+    lengths = headers.content_length
+    if lengths and lengths[0].isdigit() and int(lengths[0]) > limit:
+        raise _too_large(limit)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
+    parts, size = [body], len(body)
+    while message["type"] == "http.request" and message.get("more_body", False):
+        if size > limit:
+            raise _too_large(limit)
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+    if message["type"] != "http.request":
+        raise ClientGoneError
+    if size > limit:
+        raise _too_large(limit)
+    return b"".join(parts)
+
+
+def _too_large(limit: int) -> RefusedError:
+    refusal = refused(
+        "payload_too_large",
+        f"the body has more than {limit} bytes",
+        field="body",
+        expected=f"at most {limit} bytes",
+    )
+    refusal.answer.headers["connection"] = "close"
+    return refusal
+
+
+def read_strictly(raw: bytes) -> Any:
+    """The JSON value of a body.
+
+    Raises:
+        RefusedError: malformed_json.
+    """
+    try:
+        value = read_json(raw)
+    except DuplicateKeyError as error:
+        raise refused(
+            "malformed_json",
+            str(error),
+            field=legible(error.key, QUOTED_MAX),
+            expected="each key once",
+        ) from None
+    except JsonError as error:
+        raise _malformed(error.message.removeprefix("the request is not JSON: ")) from None
+    if raw.count(b"{") + raw.count(b"[") > DEPTH_MAX or SUSPECT.search(raw):
+        why = _fault(value)
+        if why:
+            raise _malformed(why)
+    return value
+
+
+def _malformed(why: str) -> RefusedError:
+    return refused("malformed_json", why, field="body", expected="one JSON value in UTF-8")
+
+
+def _fault(value: Any) -> str | None:
+    """Why a value that parsed is no JSON of ours, one level of nesting after another."""
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > DEPTH_MAX + 1:
+            return f"it is nested more than {DEPTH_MAX} deep"
+        below: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                below.extend(one)
+                below.extend(one.values())
+            elif isinstance(one, list):
+                below.extend(one)
+            elif isinstance(one, float):
+                return "NaN and Infinity are no numbers of JSON"
+            elif isinstance(one, str) and not one.isascii() and _is_torn(one):
+                return "a text holds half of a surrogate pair"
+        level = below
+    return None
+
+
+def _is_torn(text: str) -> bool:
+    return any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def checked(model: type[BaseModel], value: Any, place: str) -> dict[str, Any]:
+    """The value as the model has it, defaults filled in; `place` is `body` or `query`.
+
+    Raises:
+        RefusedError: invalid_body, every fault named, the first in `field` and `expected`.
+    """
+    try:
+        return model.model_validate(value).model_dump(by_alias=True)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False)[:FAULTS_MAX]
+        named = [(_field(one["loc"], place), _expected(one["type"], one["msg"])) for one in faults]
+        detail = " · ".join(f"`{field}`: {expected}" for field, expected in named)
+        raise refused("invalid_body", detail, field=named[0][0], expected=named[0][1]) from None
+
+
+def _field(loc: tuple[int | str, ...], place: str) -> str:
+    words = [str(one) for one in loc if "[" not in str(one) and one != "constrained-str"]
+    return legible(".".join(words), QUOTED_MAX) or place
+
+
+def _expected(kind: str, message: str) -> str:
+    match kind:
+        case "missing":
+            return "it must be there"
+        case "extra_forbidden":
+            return "there is no such member"
+        case _:
+            return message.removeprefix("Input should be ").removeprefix("Input should have ")
+
+
+def read_query(model: type[BaseModel] | None, query: bytes) -> dict[str, Any]:
+    """The parameters of a query; none where the route takes none.
+
+    Raises:
+        RefusedError: invalid_body, a parameter is unknown, given twice, or of another kind.
+    """
+    if not query:
+        return checked(model, {}, "query") if model else {}
+    pairs = parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True)
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        raise refused(
+            "invalid_body", "a parameter is given twice", field="query", expected="each once"
+        )
+    known = model.model_fields if model else {}
+    for name in given:
+        if name not in known and not any(one.alias == name for one in known.values()):
+            field = legible(name, QUOTED_MAX)
+            raise refused(
+                "invalid_body", f"`{field}`: no such parameter", field=field, expected=_names(known)
+            )
+    return checked(model, given, "query") if model else {}
+
+
+def _names(known: Mapping[str, Any]) -> str:
+    names = ", ".join(f"`{info.alias or name}`" for name, info in known.items())
+    return names or "no parameter"

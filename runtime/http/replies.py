@@ -1,0 +1,304 @@
+"""The bodies of the answers, closed like those of the questions; the OpenAPI document and the tests hold them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from govlang.runtime.control.answer import PROBLEMS
+from govlang.runtime.http.bodies import RoleName
+from govlang.runtime.http.values import (
+    Agent,
+    ApprovalId,
+    Closed,
+    Count,
+    Fields,
+    Hash,
+    JobId,
+    Json,
+    JsonObject,
+    LeaseId,
+    Millis,
+    Name,
+    TokenId,
+)
+
+State = Literal[
+    "pending",
+    "approval_required",
+    "scheduled",
+    "dispatched",
+    "running",
+    "retrying",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "timed_out",
+    "denied",
+    "quarantined",
+]
+
+
+class Decision(Closed):
+    """A decision as `gov decide --format json` prints it."""
+
+    decision: Literal["allow", "limit", "throttle", "require_human", "deny"]
+    rule_id: str | None
+    reason: str | None
+    obligations: list[JsonObject]
+    matched: list[str]
+    policy_snapshot: str
+    params_hash: str
+
+
+class Submitted(Closed):
+    """A job that was stored."""
+
+    job_id: JobId
+    run_id: Name
+    state: State
+    decision: Decision
+    approval_id: ApprovalId | None
+
+
+class Job(Closed):
+    """A job as it stands; times in ms since 1970."""
+
+    job_id: JobId
+    run_id: Name
+    step: Name
+    attempt: Count
+    state: State
+    agent: Agent
+    pool: Name
+    topic: str
+    created_ms: Millis
+    updated_ms: Millis
+    delegation: list[JsonObject | str]
+    parent_job_id: JobId | None
+    approval_id: ApprovalId | None
+    tries: Count
+    due_ms: Millis | None
+    decision: Decision | None
+    reason: str | None
+    output: Json
+
+
+class Recorded(Closed):
+    """The number of the ledger's record."""
+
+    seq: Count
+
+
+class Records(Closed):
+    """Records of the ledger, as they stand in it."""
+
+    records: list[JsonObject]
+
+
+class Timeline(Closed):
+    """What happened in a run, in order."""
+
+    run_id: Name
+    records: list[JsonObject]
+
+
+class Approval(Closed):
+    """A job that waits, or waited, for people."""
+
+    approval_id: ApprovalId
+    job_id: JobId
+    agent: Agent
+    roles: list[str]
+    granted: list[str]
+    expires_ms: Millis
+    state: str
+    reason: str | None
+    request: Fields
+    job_hash: Hash
+
+
+class Approvals(Closed):
+    """Approvals, oldest first."""
+
+    approvals: list[Approval]
+
+
+class Granted(Closed):
+    """An approval after somebody spoke."""
+
+    approval_id: ApprovalId
+    job_id: JobId
+    state: str
+    granted: list[str]
+    missing: list[str]
+
+
+class Letter(Closed):
+    """A job that will not run any more."""
+
+    job_id: JobId
+    state: State
+    reason: str | None
+    at_ms: Millis
+
+
+class Letters(Closed):
+    """The dead-letter queue."""
+
+    letters: list[Letter]
+
+
+class Decisions(Closed):
+    """One decision a request, in order."""
+
+    decisions: list[Decision]
+
+
+class Explained(Decision):
+    """A decision with the smallest change of the request that would be allowed."""
+
+    nearest: JsonObject | None
+
+
+class Policy(Closed):
+    """The active policy; `previous` is what a roll-back returns to, `fields` those of a request."""
+
+    policy: str
+    version: str
+    snapshot: Hash
+    params_hash: str
+    proof_hash: str | None
+    published_ms: Millis
+    previous: Hash | None
+    fields: list[JsonObject]
+
+
+class Published(Policy):
+    """A policy that was just made active; `anew`: the cells that start anew."""
+
+    anew: list[str]
+
+
+class Observed(Closed):
+    """What a step did; `next_deadline_ms`: when something changes by itself."""
+
+    seq: Count
+    next_deadline_ms: Millis | None
+    cancelled: list[JobId]
+
+
+class Leased(Closed):
+    """A job that the worker now holds, for `lease_s` seconds unless it says it lives."""
+
+    job_id: JobId
+    lease_id: LeaseId
+    lease_s: float = Field(strict=False)
+    agent: Agent
+    request: Fields
+    payload: Json
+    obligations: list[JsonObject]
+    limits: JsonObject
+    delegation: list[JsonObject | str]
+
+
+class Leases(Closed):
+    """The jobs that were there; none when the wait was over."""
+
+    jobs: list[Leased]
+
+
+class Alive(Closed):
+    """What holds for the lease; `cancel`: stop the work."""
+
+    state: State
+    cancel: bool
+    lease_s: float = Field(strict=False)
+
+
+class Ended(Closed):
+    """The job after its result."""
+
+    job_id: JobId
+    state: State
+
+
+class Suspended(Closed):
+    """An agent after an operator spoke, and the jobs that were cancelled."""
+
+    agent: Agent
+    suspended: bool
+    cancelled: list[JobId]
+
+
+class Breaker(Closed):
+    """A breaker after an operator spoke."""
+
+    dependency: Name
+    state: str
+
+
+class NewToken(Closed):
+    """A token; its text is shown here and never again."""
+
+    token: str
+    id: TokenId
+    expires_ms: Millis
+
+
+class Token(Closed):
+    """A token without its secret."""
+
+    id: TokenId
+    roles: list[RoleName]
+    agent: Agent | None
+    approves: list[str]
+    pools: list[Name]
+    created_ms: Millis
+    expires_ms: Millis
+    revoked_ms: Millis | None
+
+
+class Tokens(Closed):
+    """Every token."""
+
+    tokens: list[Token]
+
+
+class Proved(Closed):
+    """A proof of RFC 6962, hashes in hex: `seq` and `size`, or `from` and `to`."""
+
+    seq: Count | None = None
+    size: Count | None = None
+    from_: Count | None = Field(None, alias="from")
+    to: Count | None = None
+    leaf: str | None = None
+    root: str | None = None
+    path: list[str]
+
+
+class Health(Closed):
+    """Whether the process, or the service, can do its work; `checks`: what was looked at."""
+
+    status: Literal["ok"]
+    checks: dict[str, str] = Field(default_factory=dict)
+
+
+class Problem(Closed):
+    """A refusal (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: Literal[tuple(PROBLEMS)]  # type: ignore[valid-type]  # the table is the one source of the codes
+    field: str | None = None
+    expected: str | None = None
+    rule_id: str | None = None
+    reason: str | None = None
+    remedy: str | None = None
+    retry_after_s: float | None = Field(None, strict=False)
+    job_id: str | None = None
+    approval_id: str | None = None
+    decision: Decision | None = None

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from asgi_call import Reply, call
+from fake_service import bearer, fake_app
+from http_samples import ALL, ROUTES, SAMPLES, Sample, sent, target
+from jsonschema import Draft202012Validator, ValidationError
+
+from govlang.runtime.control.answer import PROBLEMS
+from govlang.runtime.http.openapi import document
+from govlang.runtime.http.page import page
+from govlang.runtime.http.route import Route
+
+DOCUMENT = document(ALL)
+OPEN_OBJECTS = {"AnyJson", "FieldValue"}
+"""What the members of somebody else's objects are."""
+
+
+def name_of(value: object) -> str:
+    return value.name if isinstance(value, Route) else str(value)
+
+
+def parts(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema in the document, with its place."""
+    if isinstance(schema, dict):
+        yield path, schema
+        for name, one in schema.items():
+            yield from parts(one, f"{path}/{name}")
+    elif isinstance(schema, list):
+        for index, one in enumerate(schema):
+            yield from parts(one, f"{path}/{index}")
+
+
+def validator(ref: dict[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator({**ref, "components": DOCUMENT["components"]})
+
+
+def conforms(route: Route, reply: Reply) -> None:
+    """The reply's status is listed for the route, and its body is what the document says."""
+    responses = DOCUMENT["paths"][route.path][route.method.lower()]["responses"]
+    assert str(reply.status) in responses, reply.body
+    content = responses[str(reply.status)]["content"]
+    kind = reply.headers["content-type"].partition(";")[0]
+    assert kind in content
+    if kind.endswith("json"):
+        validator(content[kind]["schema"]).validate(reply.json)
+
+
+def test_the_document_is_served_as_it_is_made() -> None:
+    reply = call(fake_app(metrics_open=True), "GET", "/openapi.json")
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.json == DOCUMENT
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
+    for path, part in parts(DOCUMENT):
+        if "$ref" in part:
+            assert (
+                part["$ref"].removeprefix("#/components/schemas/")
+                in DOCUMENT["components"]["schemas"]
+            )
+        assert not any(name.startswith("x-") for name in part), path
+    for schema in DOCUMENT["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_object_is_closed() -> None:
+    for path, part in parts(DOCUMENT["components"]["schemas"]):
+        if part.get("type") == "object":
+            rest = part.get("additionalProperties")
+            named = isinstance(rest, dict) and rest
+            assert rest is False or named, path
+            if "properties" in part:
+                assert rest is False, path
+
+
+@pytest.mark.parametrize("route", ALL, ids=name_of)
+def test_every_status_stands_there_with_its_codes(route: Route) -> None:
+    responses = DOCUMENT["paths"][route.path][route.method.lower()]["responses"]
+    assert set(responses) == {str(route.status), *(str(PROBLEMS[c].status) for c in route.codes())}
+    for code in route.codes():
+        response = responses[str(PROBLEMS[code].status)]
+        assert f"`{code}`" in response["description"]
+        assert f"Problem_{code}" in json.dumps(response["content"]["application/problem+json"])
+
+
+@pytest.mark.parametrize("route", ALL, ids=name_of)
+def test_the_samples_and_their_answers_are_what_the_document_says(route: Route) -> None:
+    request = sent(route)
+    request["headers"] += bearer("every").items()
+    operation = DOCUMENT["paths"][route.path][route.method.lower()]
+    body = SAMPLES.get(route.name, Sample()).body
+    if route.body is not None:
+        validator(operation["requestBody"]["content"]["application/json"]["schema"]).validate(body)
+    reply = call(fake_app(), route.method, target(route), **request)
+    assert reply.status == route.status
+    conforms(route, reply)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=name_of)
+def test_refusals_are_what_the_document_says(route: Route) -> None:
+    app = fake_app(body_limit_bytes=1024)
+    for token in ({}, bearer("agent"), bearer("worker"), bearer("every")):
+        for body in (b"", b"{", b"{}", b" " * 2000):
+            for kind in ("application/json", "application/octet-stream", "text/plain"):
+                headers = [*token.items(), ("content-type", kind)]
+                reply = call(
+                    app,
+                    route.method,
+                    target(route),
+                    headers=headers,
+                    body=body,
+                )
+                conforms(route, reply)
+
+
+def test_a_problem_of_another_status_does_not_pass_for_one() -> None:
+    refusal = {
+        "type": "urn:govlang:problem:denied",
+        "title": PROBLEMS["denied"].title,
+        "status": 403,
+        "detail": "x",
+        "code": "denied",
+    }
+    check = validator({"$ref": "#/components/schemas/Problem_denied"})
+    check.validate(refusal)
+    for change in ({"status": 404}, {"code": "forbidden"}, {"surprise": 1}):
+        with pytest.raises(ValidationError):
+            check.validate(refusal | change)
+
+
+def test_the_page_shows_every_route_and_asks_no_other_host() -> None:
+    reply = call(fake_app(), "GET", "/docs")
+    text = reply.body.decode()
+    assert reply.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+    for route in ALL:
+        assert f"{route.method} {route.path}</h2>" in text
+    for foreign in ("http://", "https://", "<script", "src=", "@import", "url("):
+        assert foreign not in text
+
+
+def test_the_page_escapes_what_it_shows() -> None:
+    hostile = json.loads(
+        json.dumps(DOCUMENT).replace("Jobs that will not run", "<script>alert(1)</script>")
+    )
+    assert "<script>" in json.dumps(hostile)
+    assert "<script>" not in page(hostile)
