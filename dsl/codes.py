@@ -8,6 +8,7 @@ command line and tests.
 
 from __future__ import annotations
 
+from govlang.dsl.codes_client import CLIENT
 from govlang.dsl.codes_findings import FINDINGS
 from govlang.dsl.codes_meaning import MEANING
 from govlang.dsl.codes_tools import TOOLS
@@ -118,5 +119,5 @@ SYNTAX: dict[str, Page] = {
     ),
 }
 
-CODES: dict[str, Page] = {**SYNTAX, **MEANING, **FINDINGS, **TOOLS}
+CODES: dict[str, Page] = {**SYNTAX, **MEANING, **FINDINGS, **TOOLS, **CLIENT}
 """Code to page; the tables of the stages are merged here."""
