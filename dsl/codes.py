@@ -9,6 +9,7 @@ verifier; GOV4xx: bundles, tables, loading; GOV5xx: evidence; GOV6xx: settings (
 
 from __future__ import annotations
 
+from govlang.dsl.codes_client import CLIENT
 from govlang.dsl.codes_control import CONTROL
 from govlang.dsl.codes_evidence import TREE
 from govlang.dsl.codes_findings import FINDINGS
@@ -132,5 +133,6 @@ CODES: dict[str, Page] = {
     **CONTROL,
     **STORE,
     **TREE,
+    **CLIENT,
 }
 """Code to page; the tables of the stages are merged here."""

@@ -52,6 +52,21 @@ def test_a_stage_imports_only_the_stages_before_it(root: Path, part: str) -> Non
                 assert match.group(1) in ALLOWED[part], f"{path} imports {name}"
 
 
+def test_a_client_needs_httpx_and_nothing_of_the_service(root: Path) -> None:
+    ours = re.compile(r"govlang\.(client|native)\b")
+    for path in sources(root / "src/govlang/client"):
+        for name in imported(path):
+            assert not name.startswith("govlang.") or ours.match(name), f"{path} imports {name}"
+            assert name.split(".")[0] not in {"starlette", "uvicorn", "structlog", "pydantic"}
+
+
+def test_only_the_worker_is_a_client(root: Path) -> None:
+    for path in sources(root / "runtime"):
+        for name in imported(path):
+            if path.parent != root / "runtime/worker":
+                assert not name.startswith("govlang.client"), f"{path} imports {name}"
+
+
 def test_nothing_imports_a_folder_by_its_bare_name(root: Path) -> None:
     for part in (*PARTS, "src"):
         for path in sources(root / part):

@@ -1,0 +1,340 @@
+"""`AsyncGovClient`: every route of a gateway, for asyncio; the same methods as `GovClient`.
+
+What always holds: see `client.py`; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import httpx
+
+from govlang.client import calls
+from govlang.client.answers import (
+    Answered,
+    Approval,
+    Beat,
+    Job,
+    Lease,
+    Letter,
+    NewToken,
+    Observed,
+    PolicyInfo,
+    Reported,
+    Ruling,
+    Submitted,
+    Suspension,
+)
+from govlang.client.errors import GovError
+from govlang.client.sending import (
+    Patience,
+    answer_of,
+    arguments,
+    base_url,
+    headers_of,
+    pause_s,
+    unanswered,
+)
+from govlang.client.wire import Call
+
+T = TypeVar("T")
+
+TIMEOUT_S: Final = 30.0
+WAIT_PAUSE_S: Final = 0.5
+
+
+class AsyncGovClient:
+    """A gateway, by its URL; `token` (`gov_…`) is not needed by one that runs with `--dev`.
+
+    `timeout_s`: how long an answer may take; `patience`: how often and how long is tried again.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        patience: Patience | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.url: Final = base_url(url)
+        self.timeout_s: Final = timeout_s
+        self.patience: Final = Patience() if patience is None else patience
+        self._http: Final = httpx.AsyncClient(
+            base_url=self.url, headers=headers_of(token), transport=transport
+        )
+
+    def __repr__(self) -> str:
+        return f"AsyncGovClient({self.url!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def send(
+        self, call: Call[T], *, timeout_s: float | None = None, patience: Patience | None = None
+    ) -> T:
+        """Send a call (`calls.py`), again while that is safe and there is patience.
+
+        Raises:
+            GovError: it was refused, or nothing came of it.
+        """
+        within = self.timeout_s if timeout_s is None else timeout_s
+        bound = self.patience if patience is None else patience
+        sent, waited = 1, 0.0
+        while True:
+            try:
+                return await self._sent_once(call, within)
+            except GovError as error:
+                pause = pause_s(call, error, sent, waited, bound)
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
+            sent, waited = sent + 1, waited + pause
+
+    async def _sent_once(self, call: Call[T], timeout_s: float) -> T:
+        try:
+            response = await self._http.request(**arguments(call, timeout_s))
+        except httpx.HTTPError as error:
+            raise unanswered(error) from error
+        return answer_of(call, response)
+
+    async def wait(self, job_id: str, timeout_s: float) -> Job:
+        """The job when it is over, or as it stands after so many seconds."""
+        until = time.monotonic() + timeout_s
+        while True:
+            found = await self.job(job_id)
+            left = until - time.monotonic()
+            if found.is_over or left <= 0:
+                return found
+            await asyncio.sleep(min(WAIT_PAUSE_S, left))
+
+    # --- agents -----------------------------------------------------------------------------------
+
+    async def submit(
+        self,
+        request: Mapping[str, Any],
+        *,
+        pool: str,
+        payload: Any = None,
+        run_id: str | None = None,
+        step: str | None = None,
+        parent_job_id: str | None = None,
+        undo: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> Submitted:
+        """Ask for a job; Denied, Throttled, Unavailable and Invalid say why there is none.
+
+        `key`: the Idempotency-Key, where the caller repeats a call beyond this one; made up otherwise.
+        """
+        return await self.send(
+            calls.submit(
+                request,
+                pool=pool,
+                payload=payload,
+                run_id=run_id,
+                step=step,
+                parent_job_id=parent_job_id,
+                undo=undo,
+                key=key,
+            )
+        )
+
+    async def job(self, job_id: str) -> Job:
+        """How a job stands."""
+        return await self.send(calls.job(job_id))
+
+    async def cancel(self, job_id: str, reason: str) -> Job:
+        """Call a job off."""
+        return await self.send(calls.cancel(job_id, reason))
+
+    async def enter_phase(
+        self, run_id: str, phase: str, *, evidence: Mapping[str, Any], justification: str
+    ) -> int:
+        """Record that a run enters a phase, with what the agent gave for it; the number of the record."""
+        return await self.send(calls.enter_phase(run_id, phase, evidence, justification))
+
+    async def timeline(self, run_id: str) -> tuple[dict[str, Any], ...]:
+        """The records of a run, in order."""
+        return await self.send(calls.timeline(run_id))
+
+    # --- approvers --------------------------------------------------------------------------------
+
+    async def approvals(self, state: str | None = "open") -> tuple[Approval, ...]:
+        """What waits for a person."""
+        return await self.send(calls.approvals(state))
+
+    async def approve(
+        self, approval_id: str, job_hash: str, *, role: str | None = None, reason: str | None = None
+    ) -> Answered:
+        """Approve exactly the job of this hash."""
+        return await self.send(calls.approve(approval_id, job_hash, role, reason))
+
+    async def reject(
+        self, approval_id: str, job_hash: str, *, role: str | None = None, reason: str | None = None
+    ) -> Answered:
+        """Reject it."""
+        return await self.send(calls.reject(approval_id, job_hash, role, reason))
+
+    # --- workers ----------------------------------------------------------------------------------
+
+    async def lease(
+        self, pool: str, worker: str, *, most: int = 1, wait_s: int = 0, actions: Iterable[str] = ()
+    ) -> tuple[Lease, ...]:
+        """Jobs of a pool to start, up to `most`; waits for one up to `wait_s` seconds (30 at most).
+
+        `actions`: the obligations `do` that the worker can carry out.
+        """
+        return await self.send(calls.lease(pool, worker, most=most, wait_s=wait_s, actions=actions))
+
+    async def heartbeat(self, lease_id: str, *, started: bool = False) -> Beat:
+        """Say that the work goes on, or with `started` that it begins: only then may it."""
+        return await self.send(calls.heartbeat(lease_id, started=started))
+
+    async def result(
+        self,
+        lease_id: str,
+        outcome: str,
+        *,
+        output: Any = None,
+        error: str | None = None,
+        used: Mapping[str, Any] | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> Reported:
+        """Say how it ended: `succeeded`, `failed`, or `again` if nothing was done."""
+        return await self.send(
+            calls.result(lease_id, outcome, output=output, error=error, used=used, fields=fields)
+        )
+
+    # --- operators --------------------------------------------------------------------------------
+
+    async def observe(self, step: Mapping[str, Any]) -> Observed:
+        """Report an event or a signal, a step of a trace."""
+        return await self.send(calls.observe(step))
+
+    async def letters(self) -> tuple[Letter, ...]:
+        """The dead letters."""
+        return await self.send(calls.letters())
+
+    async def retry_letter(self, job_id: str) -> Submitted:
+        """Ask for a dead letter's work anew, as a new job."""
+        return await self.send(calls.retry_letter(job_id))
+
+    async def evaluate(
+        self,
+        request: Mapping[str, Any],
+        *,
+        runtime: Mapping[str, Any] | None = None,
+        now_ms: int | None = None,
+        record: bool = False,
+    ) -> Ruling:
+        """What the policy would decide: a question, nothing may be done on it."""
+        return await self.send(calls.evaluate(request, runtime, now_ms, record=record))
+
+    async def simulate(self, requests: Iterable[Mapping[str, Any]]) -> tuple[Ruling, ...]:
+        """What it would decide on each of up to 1 000 (`{"request": …, "runtime"?: …}`)."""
+        return await self.send(calls.simulate(requests))
+
+    async def explain(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Why, and the smallest change that would be allowed."""
+        return await self.send(calls.explain(request))
+
+    async def policy(self) -> PolicyInfo:
+        """The active policy."""
+        return await self.send(calls.policy())
+
+    async def publish(
+        self, bundle: bytes, *, allow_looser: bool = False, reason: str | None = None
+    ) -> PolicyInfo:
+        """Put another bundle in force."""
+        return await self.send(calls.publish(bundle, allow_looser=allow_looser, reason=reason))
+
+    async def rollback(self, reason: str) -> PolicyInfo:
+        """Bring the previous bundle back."""
+        return await self.send(calls.rollback(reason))
+
+    async def suspend(self, agent: str, reason: str) -> Suspension:
+        """Deny an agent everything, and call off what it has running."""
+        return await self.send(calls.suspend(agent, reason))
+
+    async def reinstate(self, agent: str, reason: str) -> Suspension:
+        """Lift that."""
+        return await self.send(calls.reinstate(agent, reason))
+
+    async def force_open(self, dependency: str, reason: str) -> dict[str, Any]:
+        """Hold a breaker open."""
+        return await self.send(calls.force_open(dependency, reason))
+
+    async def release(self, dependency: str, reason: str) -> dict[str, Any]:
+        """Let it go."""
+        return await self.send(calls.release(dependency, reason))
+
+    async def tokens(self) -> tuple[dict[str, Any], ...]:
+        """The tokens that there are, without their secrets."""
+        return await self.send(calls.tokens())
+
+    async def create_token(
+        self,
+        roles: Iterable[str],
+        *,
+        ttl_s: int,
+        agent: str | None = None,
+        approves: Iterable[str] = (),
+        pools: Iterable[str] = (),
+    ) -> NewToken:
+        """Make a token; it is shown this once."""
+        return await self.send(
+            calls.create_token(roles, agent=agent, approves=approves, pools=pools, ttl_s=ttl_s)
+        )
+
+    async def revoke_token(self, token_id: str) -> dict[str, Any]:
+        """End a token."""
+        return await self.send(calls.revoke_token(token_id))
+
+    # --- auditors and probes ----------------------------------------------------------------------
+
+    async def checkpoint(self) -> str:
+        """The newest signed checkpoint of the ledger."""
+        return await self.send(calls.checkpoint())
+
+    async def records(
+        self, first: int | None = None, last: int | None = None
+    ) -> tuple[dict[str, Any], ...]:
+        """Records of the ledger, up to 1 000."""
+        return await self.send(calls.records(first, last))
+
+    async def inclusion(self, seq: int, size: int) -> dict[str, Any]:
+        """The proof that a record is in the tree of a size."""
+        return await self.send(calls.inclusion(seq, size))
+
+    async def consistency(self, first: int, second: int) -> dict[str, Any]:
+        """The proof that one tree is the beginning of another."""
+        return await self.send(calls.consistency(first, second))
+
+    async def health(self) -> dict[str, Any]:
+        """Whether the gateway lives."""
+        return await self.send(calls.health())
+
+    async def ready(self) -> dict[str, Any]:
+        """Whether it would serve."""
+        return await self.send(calls.ready())
+
+    async def metrics(self) -> str:
+        """Its metrics, in the text form of Prometheus."""
+        return await self.send(calls.metrics())
