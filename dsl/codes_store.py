@@ -1,4 +1,4 @@
-"""The pages of the policy check, the store and what the service remembers (GOV614 to GOV629)."""
+"""The pages of the policy check, the store and what the service remembers (GOV614 to GOV629), and of `gov token`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,34 @@ STORE: dict[str, Page] = {
         "them. Asked elsewhere, it would count nothing.",
         "POLICY_CHECK_URL=http://policy.internal/ gov serve control_plane.govb",
         "Unset `POLICY_CHECK_URL`, or ask a policy over single requests there.",
+    ),
+    "GOV616": Page(
+        "a bundle that does not follow the active policy",
+        "The data directory has an active policy, and the bundle that was named is looser, not signed by the "
+        "demanded key, "
+        "or does not add up. What is active goes on being active.",
+        "gov serve looser.govb --data state",
+        "Leave the bundle out, or take the responsibility with `--allow-looser REASON`, which is recorded.",
+    ),
+    "GOV617": Page(
+        "an address that cannot be listened at",
+        "Another program listens there, or the address is none of this machine.",
+        "gov serve policy.govb --port 80",
+        "Give another `--port` or `--host`.",
+    ),
+    "GOV618": Page(
+        "`--dev` on an address that others can reach",
+        "With `--dev` nobody is asked for a token: it listens on loopback only.",
+        "gov serve policy.govb --dev --host 0.0.0.0",
+        "Leave `--host` out, or `--dev` and make tokens.",
+    ),
+    "GOV619": Page(
+        "a context that cannot be called",
+        "`--context MODULE:FUNCTION` names a Python function that is called with the agent and the request, and "
+        "gives the values "
+        "of the policy's fields `from runtime`.",
+        "gov serve policy.govb --context nowhere:nothing",
+        "Write `module:function`, of a module that can be imported.",
     ),
     "GOV620": Page(
         "a data directory that cannot be used",
@@ -92,5 +120,17 @@ STORE: dict[str, Page] = {
         "A record of the ledger has at most 65 535 bytes, so that it fits an entry of a tile.",
         "a request of 100 000 bytes",
         "Put large values into the payload: of it the ledger holds the hash.",
+    ),
+    "GOV690": Page(
+        "the service refuses, or cannot be reached",
+        "`gov token` asks the running service, with the token of an operator in GOV_TOKEN or `--token-file`.",
+        "gov token list --url http://127.0.0.1:1",
+        "Start it with `gov serve`; its first start prints the first operator's token.",
+    ),
+    "GOV691": Page(
+        "no length of time",
+        "A time to live is a whole number with its unit: s, min, h or d.",
+        "gov token create --role agent --agent a1 --ttl forever",
+        "Write `30 d`.",
     ),
 }

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from govlang.cli.building import build
 from govlang.runtime.control.answer import Answer
@@ -106,7 +106,7 @@ class Plane:
     service: Service = field(init=False)
     keys: int = 0
 
-    async def __aenter__(self) -> Plane:
+    async def __aenter__(self) -> Self:
         parts = Parts(clock=self.clock, **self.parts)
         self.service = Service(self.folder, Settings(**self.settings), self.bundle, parts=parts)
         await self.service.start()

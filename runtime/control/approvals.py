@@ -49,6 +49,7 @@ def request_approval(turn: Turn, job: Job, verdict: Verdict) -> tuple[Approval, 
     )
     turn.has_written = True
     turn.session.put_approval(approval)
+    turn.metrics.approval_requested(verdict.rule_id)
     return approval, token
 
 
@@ -136,13 +137,14 @@ def _grant(turn: Turn, caller: Caller, approval: Approval, role: str, reason: st
     details = {"approval_id": approval.approval_id, "role": role, "reason": reason}
     turn.chronicle.tell(turn, "approved", job, approver=caller.subject, details=details)
     if given.state == "granted":
-        turn.metrics.approved(_rule(job), (turn.now_ms - approval.created_ms) / 1000)
+        _ended(turn, job, approval, "approved")
         turn.offer(turn.move(job, Move.APPROVE, Gate.APPROVED, due_ms=turn.now_ms))
     return _answer(turn, given)
 
 
-def _rule(job: Job) -> str:
-    return str((job.decision or {}).get("rule_id", ""))
+def _ended(turn: Turn, job: Job, approval: Approval, outcome: str) -> None:
+    rule = str((job.decision or {}).get("rule_id", ""))
+    turn.metrics.approval_ended(rule, outcome, (turn.now_ms - approval.created_ms) / 1000)
 
 
 def _answer(turn: Turn, approval: Approval) -> Answer:
@@ -177,7 +179,7 @@ def reject(turn: Turn, caller: Caller, approval_id: str, body: Mapping[str, Any]
     closed = approval.with_(state="rejected")
     turn.has_written = True
     turn.session.put_approval(closed)
-    turn.metrics.rejected(_rule(job))
+    _ended(turn, job, approval, "rejected")
     _close(turn, job, Move.REFUSE, Gate.REJECTED, "rejected", reason, caller.subject)
     return _answer(turn, closed)
 
@@ -193,6 +195,7 @@ def expire(turn: Turn, approval: Approval) -> None:
         and job.approval_id == approval.approval_id
     ):
         why = "nobody approved it in time"
+        _ended(turn, job, approval, "expired")
         _close(turn, job, Move.TIME_OUT, Gate.NONE, "approval_expired", why, "")
 
 

@@ -68,7 +68,7 @@ def let_go(turn: Turn, job: Job) -> None:
     """The worker of a cancelled job has let go of it: how long that took is kept, and the undo runs."""
     if job.revoked_ms is not None:
         took_ms = turn.now_ms - job.revoked_ms
-        turn.metrics.let_go(took_ms / 1000)
+        turn.metrics.revocation_done(took_ms / 1000)
         turn.chronicle.tell(turn, "released", job, details={"revoked_after_ms": took_ms})
         job = turn.keep(job, revoked_ms=None)
     if job.undo_owed:

@@ -177,8 +177,7 @@ def _hand(
         worker=worker,
         worker_agent=caller.subject,
     )
-    rule = verdict.rule_id if verdict else "undo"
-    turn.metrics.dispatched(rule, (turn.now_ms - job.created_ms) / 1000)
+    turn.metrics.dispatched((turn.now_ms - job.created_ms) / 1000)
     obligations = verdict.obligations if verdict else ()
     fields = turn.judge.policy.fields
     request, outputs = limited(revive(fields, job.intent.request), obligations)

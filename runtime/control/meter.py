@@ -1,40 +1,52 @@
 """What the control plane tells of itself, as plain calls; `runtime/http/metrics.py` counts them for Prometheus.
 
-This one counts nothing.  Times are in seconds.
+This one counts nothing.  Times are in seconds; nothing here raises.
 """
 
 from __future__ import annotations
 
 
 class Meter:
-    """Hears of what happens; never raises."""
+    """Hears of what happens."""
 
-    def decided(self, gate: str, effect: str, rule_id: str) -> None:
-        """A gate (`submit`, `dispatch`) decided; the effect before approvals count."""
+    def decided(self, gate: str, effect: str, rule: str | None) -> None:
+        """A gate decided: `gate` is submit, dispatch or evaluate; the effect before approvals count."""
 
-    def moved(self, before: str, after: str) -> None:
-        """A job went from one state to another."""
+    def approval_requested(self, rule: str | None) -> None:
+        """A job waits for people."""
 
-    def approved(self, rule_id: str, waited_s: float) -> None:
-        """All that a rule asks for was approved, so long after it was asked."""
+    def approval_ended(self, rule: str | None, outcome: str, queue_s: float) -> None:
+        """It waits no more: approved, rejected or expired."""
 
-    def rejected(self, rule_id: str) -> None:
-        """What a rule asked a person about was rejected."""
+    def moved(self, before: str | None, after: str, *, ended: bool = False) -> None:
+        """A job moved; `before` None: it is new; `ended`: `after` is where jobs end."""
 
-    def dispatched(self, rule_id: str, waited_s: float) -> None:
+    def restored(self, states: dict[str, int]) -> None:
+        """How many live jobs there are by state, after a start."""
+
+    def dispatched(self, waited_s: float) -> None:
         """A job went to a worker, so long after it was submitted."""
 
-    def lost(self) -> None:
-        """A lease ran out before the worker began."""
+    def revocation_detected(self, cause: str, seconds: float) -> None:
+        """Authority was revoked by `event`, `operator` or `expiry`, so long after the fact."""
 
-    def revoked(self, jobs: int, detected_s: float) -> None:
-        """An event revoked work in flight, and reached us so long after it happened."""
-
-    def let_go(self, took_s: float) -> None:
+    def revocation_done(self, seconds: float) -> None:
         """A worker let go of revoked work, so long after it was revoked."""
 
-    def committed(self, operations: int, took_s: float) -> None:
-        """A group of operations is on the disk."""
+    def dead_letters(self, count: int) -> None:
+        """So many jobs will not run any more."""
+
+    def outbox(self, depth: int) -> None:
+        """So many stored jobs are not yet published."""
 
     def breaker(self, dependency: str, state: str) -> None:
-        """The state of a circuit breaker."""
+        """The breaker of a dependency is in that state."""
+
+    def committed(self, operations: int, seconds: float) -> None:
+        """A group of operations is on the disk."""
+
+    def ledger(self, records: int) -> None:
+        """So many records there are."""
+
+    def checkpointed(self, records: int) -> None:
+        """A checkpoint of so many records was signed, now."""

@@ -84,6 +84,7 @@ class Office(Workshop):
                     "restore the data directory from a copy; docs/operations.md says how",
                 )
         self.machine = machine
+        self.metrics.restored(session.live_counts())
 
     def _check_head(self) -> None:
         """Refuse a ledger that was cut or exchanged: its head lies beside it."""
@@ -129,6 +130,7 @@ class Office(Workshop):
             write_whole(self._head_path, self.chronicle.head.to_bytes())
             self._committed_count = self.chronicle.head.count
             self.grown(self._committed_count)
+            self.metrics.ledger(self._committed_count)
         if turn.woken:
             self.woken(frozenset(turn.woken))
 

@@ -55,7 +55,7 @@ class Operations(Desk):
                         turn, job, f"`{agent}` was suspended: {reason}", is_revoked=True
                     )
             if turn.cancelled:
-                turn.metrics.revoked(len(turn.cancelled), 0)
+                turn.metrics.revocation_detected("operator", 0)
             return Answer(
                 200, {"agent": agent, "suspended": True, "cancelled": list(turn.cancelled)}
             )

@@ -174,7 +174,6 @@ def end_steps(
 def lapse(turn: Turn, job: Job) -> None:
     """End a lease that ran out: what had not begun goes back, what may have run has timed out."""
     if job.state is JobState.DISPATCHED:
-        turn.metrics.lost()
         _again(turn, job)
         return
     reason = "the worker was not heard of any more"

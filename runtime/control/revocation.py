@@ -85,7 +85,7 @@ def observe(turn: Turn, by: str, step: Mapping[str, Any], happened_ms: int | Non
             "invalid_request", error.message, field=_field(error, step), expected=error.help
         )
     if turn.cancelled:
-        turn.metrics.revoked(len(turn.cancelled), late / 1000)
+        turn.metrics.revocation_detected("event", late / 1000)
     return Answer(
         202, {"seq": seq, "next_deadline_ms": deadline, "cancelled": list(turn.cancelled)}
     )
@@ -112,7 +112,10 @@ def tick(turn: Turn) -> int:
     for key in due:
         step = turn.judge.tick(key, turn.now_ms)
         turn.has_written = True
+        before = len(turn.cancelled)
         with watch(turn, key or None):
             turn.judge.observe(step)
             turn.chronicle.tell(turn, "tick", agent=key, steps=[step])
+        if len(turn.cancelled) > before:
+            turn.metrics.revocation_detected("expiry", 0)
     return len(due)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from govlang.native.errors import CodedError
+from govlang.runtime.bundle import read_bundle
 from govlang.runtime.control import reconciler
 from govlang.runtime.control.answer import Answer, problem
 from govlang.runtime.control.archive import Archive
@@ -89,7 +90,7 @@ class Service(Jobs, Decisions, Operations):
             )
             self.is_new = office.judge is None
             if office.judge is None:
-                office.begin(_given(bundle, folder), params or {}, "the first start")
+                office.begin(_given(bundle, folder, settings), params or {}, "the first start")
             self.breaker = Breaker()
             check = None
             if settings.policy_check_url is not None:
@@ -213,9 +214,11 @@ def _soon(
         loop.call_soon_threadsafe(call, pools)
 
 
-def _given(bundle: bytes | None, folder: Path) -> bytes:
+def _given(bundle: bytes | None, folder: Path, settings: Settings) -> bytes:
     if bundle is None:
         raise CodedError("GOV627", f"`{folder}` holds no policy", "give `gov serve` a bundle")
+    key = settings.require_signature
+    read_bundle(bundle, public_key=key.read_bytes() if key else None)
     return bundle
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from govlang.runtime.control.job import Job
-from govlang.runtime.control.job_machine import Gate, Move
+from govlang.runtime.control.job_machine import Gate, JobState, Move
 from govlang.runtime.control.store import Letter
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ class Turn:
         moved = job.with_(state=state, updated_ms=self.now_ms, **changes)
         self.session.add_move(job.job_id, move, gate, self.now_ms)
         self.session.put_job(moved, job.state)
-        self.metrics.moved(job.state.value, state.value)
+        before = None if job.state is JobState.PENDING else job.state.value
+        self.metrics.moved(before, state.value, ended=moved.has_ended)
         if moved.has_ended:
             self.machine.forget(job.job_id)
         return moved

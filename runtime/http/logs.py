@@ -85,3 +85,28 @@ def service_log(
         ],
     )
     return log
+
+
+class Bridge(logging.Handler):
+    """Writes what the standard library's loggers say (ours below control, uvicorn's) to the service's log."""
+
+    def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record; what its logger is called stands in `logger`."""
+        level = record.levelname.lower()
+        say = getattr(self._log, level if level in LEVELS else "error")
+        say(record.getMessage(), logger=record.name, **_cause(record))
+
+
+def _cause(record: logging.LogRecord) -> dict[str, Any]:
+    return {"exc_info": record.exc_info} if record.exc_info else {}
+
+
+def bridge(log: structlog.typing.FilteringBoundLogger, level: str = "info") -> None:
+    """Have every logger of the standard library write to `log`, and nowhere else."""
+    logging.basicConfig(handlers=[Bridge(log)], level=LEVELS[level], force=True)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)

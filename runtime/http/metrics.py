@@ -12,6 +12,8 @@ from typing import Any, Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from govlang.runtime.control.meter import Meter
+
 QUICK: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Buckets in seconds for what a machine does at once."""
 
@@ -25,7 +27,7 @@ BREAKER_STATES: Final = ("closed", "open", "half_open", "forced")
 M = TypeVar("M", Counter, Gauge, Histogram)
 
 
-class Metrics:
+class Metrics(Meter):
     """What is counted and timed.  Labels hold names of rules, routes, states: never ids, never what a caller sent."""
 
     def __init__(self, now_s: Callable[[], float] = time) -> None:
@@ -64,8 +66,7 @@ class Metrics:
         self._revoke = self._made(
             Histogram,
             "revocation_revoke_seconds",
-            "From the report until nothing runs under the revoked authority.",
-            ("cause",),
+            "From the report until a worker let go of what it revoked.",
             buckets=SLOW,
         )
 
@@ -125,10 +126,13 @@ class Metrics:
         self._child(self._approvals, rule or "", outcome).inc()
         self._child(self._approval_queue, rule or "").observe(queue_s)
 
-    def revoked(self, cause: str, detect_s: float, revoke_s: float) -> None:
-        """An authority was revoked: by `event`, `operator` or `expiry`."""
-        self._child(self._detect, cause).observe(detect_s)
-        self._child(self._revoke, cause).observe(revoke_s)
+    def revocation_detected(self, cause: str, seconds: float) -> None:
+        """Authority was revoked by `event`, `operator` or `expiry`, so long after the fact."""
+        self._child(self._detect, cause).observe(seconds)
+
+    def revocation_done(self, seconds: float) -> None:
+        """A worker let go of revoked work, so long after it was revoked."""
+        self._revoke.observe(seconds)
 
     # --- jobs ---
 

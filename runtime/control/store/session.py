@@ -102,6 +102,10 @@ class SqliteSession:
     def live(self) -> Iterator[Job]:
         return iter(self._jobs(f"WHERE {_LIVE}"))
 
+    def live_counts(self) -> dict[str, int]:
+        rows = self._ask(f"SELECT state, count(*) FROM jobs WHERE {_LIVE} GROUP BY state")  # noqa: S608  # no value stands in it
+        return dict(rows.fetchall())
+
     def counts(self) -> dict[str, int]:
         return dict(self._ask("SELECT state, count(*) FROM jobs GROUP BY state").fetchall())
 

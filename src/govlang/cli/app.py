@@ -27,7 +27,9 @@ VERBS: Final = {
     "help": "say what a code means",
     "import": "turn the policy of another tool into .gov",
     "new": "start a policy project",
+    "serve": "run the control plane: gates, approvals, workers, evidence",
     "test": "run the tests inside policies on the compiled table",
+    "token": "make, list and revoke API tokens of the control plane",
     "verify": "prove that a policy makes sense, or show a request on which it does not",
 }
 """Each verb and what it does; the verb's module is `govlang.cli.VERB` (`import_` for `import`)."""

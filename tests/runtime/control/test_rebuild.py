@@ -1,4 +1,4 @@
-"""What the policy remembers lives with the jobs: it survives restarts, and is made again from the ledger to the same bytes."""
+"""What the policy remembers lives with the jobs, survives restarts, and is made again from the ledger to the same bytes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,5 @@
+"""`python -m govlang.cli` is `gov`."""
+
+from govlang.cli import main
+
+main()

@@ -1,0 +1,247 @@
+"""`gov serve BUNDLE`: the control plane, with nothing else to install or start."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import ipaddress
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from govlang.cli.guard import Exit, guarded
+from govlang.native.errors import CodedError
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from govlang.runtime.control.service import Service
+    from govlang.runtime.control.settings import Settings
+
+PORT: Final = 8420
+DATA: Final = Path("gov-data")
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What the command line asks for."""
+
+    bundle: bytes | None
+    host: str
+    port: int
+    data: Path | None
+    dev: bool
+    params: dict[str, str]
+    context: str | None
+    allow_looser: str | None
+    plugin: str | None
+
+
+@click.command(name="serve")
+@click.argument("bundle", required=False, type=click.Path(path_type=Path), metavar="[BUNDLE]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="the address to listen at")
+@click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65_535))
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help=f"where jobs and evidence are kept  [default: {DATA}; with --dev a directory that goes away]",
+)
+@click.option("--dev", is_flag=True, help="on loopback, without tokens, with a worker of its own")
+@click.option(
+    "--plugin", help="with --dev: what the worker runs, as `exec:./work.sh`", metavar="SPEC"
+)
+@click.option("--param", "params", multiple=True, metavar="N=V", help="a parameter of the policy")
+@click.option(
+    "--context",
+    metavar="MODULE:FUNCTION",
+    help="what else the host knows: called with agent and request, gives the fields `from runtime`",
+)
+@click.option(
+    "--allow-looser",
+    metavar="REASON",
+    help="take BUNDLE though it is looser than the active policy, and record why",
+)
+@guarded
+def command(
+    bundle: Path | None, params: tuple[str, ...], allow_looser: str | None, **options: Any
+) -> int:
+    """Run the control plane: gates, approvals, workers, evidence.
+
+    The settings come from the environment (docs/operations.md lists them).  A data directory remembers its policy:
+    BUNDLE
+    is needed at its first start, and to publish another.
+    """
+    raw = _read(bundle) if bundle is not None else None
+    given = dict(_parameter(one) for one in params)
+    asyncio.run(serve(Serving(raw, params=given, allow_looser=allow_looser, **options)))
+    return Exit.OK
+
+
+def _read(path: Path) -> bytes:
+    from govlang.native.container import BUNDLE_BYTES_MAX
+    from govlang.native.files import read_at_most
+
+    return read_at_most(path, BUNDLE_BYTES_MAX)
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"`--param {text}`: write `NAME=VALUE`")
+    return name, value
+
+
+async def serve(asked: Serving) -> None:
+    """Serve until a signal ends it.
+
+    Raises:
+        CodedError: settings, data directory or bundle cannot be used.
+    """
+    from govlang.runtime.control.settings import read_settings
+    from govlang.runtime.http.logs import bridge, service_log
+
+    settings = read_settings(os.environ)
+    _check_place(asked)
+    log = service_log(settings.log_level.value, settings.log_format.value)
+    bridge(log, settings.log_level.value)
+    with ExitStack() as stack:
+        folder = asked.data or (
+            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gov-dev-")))
+            if asked.dev
+            else DATA
+        )
+        await _serve(asked, settings, folder, log)
+
+
+async def _serve(asked: Serving, settings: Settings, folder: Path, log: Any) -> None:
+    from govlang.runtime.control.service import Parts, Service
+    from govlang.runtime.http.app import build_app
+    from govlang.runtime.http.metrics import Metrics
+
+    metrics = Metrics()
+    parts = Parts(context=_context(asked.context), meter=metrics)
+    service = Service(folder, settings, asked.bundle, asked.params, parts)
+    token = service.first_token() if service.is_new and not asked.dev else None
+    await service.start()
+    try:
+        await _adopt(service, asked)
+        app = build_app(service, settings, service.book, metrics=metrics, log=log, dev=asked.dev)
+        await _listen(app, service, asked, folder, token)
+    finally:
+        await service.stop()
+
+
+async def _adopt(service: Service, asked: Serving) -> None:
+    """Publish the bundle that was named, if another policy is active."""
+    from govlang.runtime.bundle import read_bundle
+    from govlang.runtime.control.tokens import EVERY_ROLE, Caller
+
+    active = service.judge.policy.snapshot
+    if asked.bundle is None or read_bundle(asked.bundle).snapshot == active:
+        return
+    operator = Caller("the command line", EVERY_ROLE, None, None, "")
+    answer = await service.publish(
+        operator,
+        asked.bundle,
+        allow_looser=asked.allow_looser is not None,
+        reason=asked.allow_looser or "given at the start",
+    )
+    if answer.status != 200:
+        assert isinstance(answer.body, dict)
+        raise CodedError(
+            "GOV616",
+            f"the bundle does not follow the active policy: {answer.body['detail']}",
+            "leave it out to serve the active policy, or say why with `--allow-looser REASON`",
+        )
+
+
+async def _listen(
+    app: Starlette, service: Service, asked: Serving, folder: Path, token: str | None
+) -> None:
+    from govlang.runtime.http.server import server
+
+    drain_s = 0.0 if asked.dev else 1.0
+    running = server(app, asked.host, asked.port, drain_s=drain_s)
+    serving = asyncio.ensure_future(running.serve())
+    while not running.started and not serving.done():
+        await asyncio.sleep(0.01)
+    if serving.done():
+        await serving
+        raise CodedError(
+            "GOV617",
+            f"`{asked.host}:{asked.port}` cannot be listened at",
+            "give another `--port`, or end what listens there",
+        )
+    port = running.servers[0].sockets[0].getsockname()[1]
+    url = f"http://{asked.host}:{port}"
+    _say(service, url, folder, token, asked)
+    helper = await _worker(asked, url)
+    try:
+        await serving
+    finally:
+        if helper is not None:
+            await helper()
+
+
+async def _worker(asked: Serving, url: str) -> Callable[[], Any] | None:
+    """With --dev: a worker of the pool `default`; what ends it."""
+    if not asked.dev:
+        return None
+    from govlang.cli.worker import dev_worker
+
+    return await dev_worker(url, asked.plugin)
+
+
+def _say(service: Service, url: str, folder: Path, token: str | None, asked: Serving) -> None:
+    policy = service.judge.policy
+    click.echo(f"policy     {policy.name} {policy.version}  {policy.snapshot}")
+    click.echo(f"listening  {url}  (the interface: {url}/docs)")
+    click.echo(
+        f"data       {folder}" + ("  (goes away)" if asked.dev and asked.data is None else "")
+    )
+    if asked.dev:
+        click.echo("dev        no tokens; whoever reaches it may do everything")
+    if token is not None:
+        click.echo(f"token      {token}\n           the operator's; it is shown this once")
+
+
+def _check_place(asked: Serving) -> None:
+    """Without tokens on loopback only; a plugin for the worker that --dev has."""
+    if asked.dev and not _is_loopback(asked.host):
+        raise CodedError(
+            "GOV618",
+            f"`--dev` asks nobody for a token, and `{asked.host}` can be reached from elsewhere",
+            "leave `--host` out, or `--dev`",
+        )
+    if asked.plugin and not asked.dev:
+        raise click.UsageError("`--plugin` is for the worker of `--dev`; start `gov worker` beside")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _context(named: str | None) -> Callable[[str, Mapping[str, Any]], Mapping[str, Any]]:
+    from govlang.runtime.control.judge import no_context
+
+    if named is None:
+        return no_context
+    module, colon, function = named.partition(":")
+    try:
+        found: Any = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        found, why = None, str(error)
+    else:
+        why = "it cannot be called"
+    if not colon or not callable(found):
+        raise CodedError("GOV619", f"`--context {named}`: {why}", "write `module:function`")
+    return found  # type: ignore[no-any-return]
