@@ -57,4 +57,17 @@ TREE: Final[dict[str, Page]] = {
         "rm data/tile/0/000",
         "Restore it from a copy, or delete `tile` and run `gov evidence checkpoint`, which makes the tiles anew.",
     ),
+    "GOV667": Page(
+        "records that cannot be exported",
+        "The choice of records holds none that is a decision, or a record is not what the ledger writes.",
+        "gov evidence export data --job no-such-job --key key.pem",
+        "Look for the job with `gov evidence show data`.",
+    ),
+    "GOV668": Page(
+        "private values that cannot be forgotten",
+        "Salts and private values lie apart from the records, in LEDGER.salts or in a table of the service. They could "
+        "not be deleted, or another program is writing.",
+        "gov evidence forget-private data --before 2031-01-01, while the service holds the database",
+        "Stop the writer, or try again.",
+    ),
 }

@@ -14,7 +14,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -25,9 +26,12 @@ from govlang.native.digest import digest
 from govlang.native.errors import CodedError
 from govlang.native.files import sync_folder, write_whole
 from govlang.runtime.evidence.canonical import canonical
+from govlang.runtime.evidence.record import fitted
 
 GENESIS: Final = "sha256:" + "0" * 64
 """`prev` of the first record."""
+RECORD_MAX: Final = 2**16 - 1
+"""The longest record, since tiles say the length of an entry with 16 bits."""
 
 
 class EvidenceError(CodedError):
@@ -86,6 +90,27 @@ def _bad_head(path: Path) -> EvidenceError:
     return EvidenceError("GOV503", f"`{path}` is no ledger head", "restore it from a copy")
 
 
+def chain_line(body: Mapping[str, Any], head: Head) -> tuple[bytes, Head]:
+    """The line of the record that follows `head`, without its line end, and the head that it makes.
+
+    Raises:
+        EvidenceError: GOV660 it is longer than 65 535 bytes, even with long texts cut (`fitted`).
+    """
+    links = {"seq": head.count + 1, "prev": head.hash}
+    line = canonical({**body, **links})
+    if len(line) > RECORD_MAX:
+        line = canonical({**fitted(body), **links})
+    if len(line) > RECORD_MAX:
+        raise too_long(len(line))
+    return line, Head(head.count + 1, digest(line))
+
+
+def too_long(length: int) -> EvidenceError:
+    """The refusal of a record that has no place in a tile."""
+    why = f"a record of {length} bytes is longer than {RECORD_MAX}"
+    return EvidenceError("GOV660", why, "keep large values out of the record: record their hash")
+
+
 class Ledger:
     """A ledger open for writing; a context manager, and safe to share between threads."""
 
@@ -128,20 +153,20 @@ class Ledger:
 
         Raises:
             EvidenceError: GOV501 the disk refused; nothing counts as written · GOV508 the ledger is closed,
-                by `close` or by an append that failed.
+                by `close` or by an append that failed · GOV660 the record is too long; nothing was written.
         """
         with self._lock:
             if self._file.closed:
                 raise self._shut()
             seq = self.head.count + 1
-            line = canonical({**body, "seq": seq, "prev": self.head.hash})
+            line, head = chain_line(body, self.head)
             try:
                 if salt is not None:
                     self._keep_salt(seq, salt)
                 self._file.write(line + b"\n")
                 self._file.flush()
                 os.fsync(self._file.fileno())
-                self.head = self._write_head(Head(seq, digest(line)))
+                self.head = self._write_head(head)
             except BaseException as error:
                 self._failed = True
                 self.close()  # what reached the disk is unknown: the next writer settles it
@@ -225,6 +250,17 @@ def _open_exclusively(path: Path) -> BinaryIO:
         ) from None
     file.seek(0)
     return file
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Be the one writer of a ledger's records for a while.
+
+    Raises:
+        EvidenceError: GOV501 they cannot be written · GOV502 another program writes.
+    """
+    with closing(_open_exclusively(path)):
+        yield
 
 
 def _unwritable(path: Path, error: OSError) -> EvidenceError:

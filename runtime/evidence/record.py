@@ -22,6 +22,10 @@ TOPIC: Final = "topic"
 AGENT: Final = "agent"
 APPROVED: Final = "approved"
 CARRIED: Final = frozenset({TOPIC, AGENT, APPROVED})
+INPUTS: Final = frozenset({"input", "runtime"})
+INVALID: Final = "invalid_request"
+TEXT_MAX: Final = 1_024
+"""The longest text, in bytes of UTF-8, that a record too long keeps as it is."""
 LABELLED: Final = frozenset({"bool", "enum", "text", "path", "key"})
 
 
@@ -175,6 +179,32 @@ def _add(body: dict[str, Any], more: More, shown: dict[str, Any], host: dict[str
         body["enforcement"] = more.enforcement
     if more.details is not None:
         body["details"] = _json(more.details)
+
+
+def fitted(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with less in it, for one that is too long to be kept.
+
+    What the request carried is left out unless the policy must be told of it again (it was committed, and valid), and
+    each text over 1 024 bytes that nobody decides by is its SHA-256.
+    """
+    again = body.get("committed") and body.get("rule_id") != INVALID
+    return {
+        name: value if name in INPUTS or name == "steps" else _cut(value)
+        for name, value in body.items()
+        if again or name not in INPUTS
+    }
+
+
+def _cut(value: Any) -> Any:
+    match value:
+        case str() if len(value) > TEXT_MAX or len(value.encode()) > TEXT_MAX:
+            return digest(value.encode())
+        case dict():
+            return {_cut(name): _cut(item) for name, item in value.items()}
+        case list():
+            return [_cut(item) for item in value]
+        case _:
+            return value
 
 
 def _counted(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from govlang.native.files import read_at_most, sync_folder, write_whole
-from govlang.runtime.evidence.ledger import EvidenceError
+from govlang.runtime.evidence.ledger import RECORD_MAX, EvidenceError, too_long
 from govlang.runtime.evidence.merkle import (
     HASH_BYTES,
     complete,
@@ -30,7 +30,7 @@ from govlang.runtime.evidence.merkle import (
 
 WIDTH: Final = 256
 HEIGHT: Final = 8
-ENTRY_MAX: Final = 2**16 - 1
+ENTRY_MAX: Final = RECORD_MAX
 BUNDLE_MAX: Final = WIDTH * (2 + ENTRY_MAX)
 ENTRIES: Final = "entries"
 FOLDER: Final = "tile"
@@ -80,12 +80,6 @@ def bundle(entries: Iterable[bytes]) -> bytes:
             raise too_long(len(entry))
         parts += [len(entry).to_bytes(2, "big"), entry]
     return b"".join(parts)
-
-
-def too_long(length: int) -> EvidenceError:
-    """The refusal of a record that has no place in a tile."""
-    why = f"a record of {length} bytes is longer than {ENTRY_MAX}"
-    return EvidenceError("GOV660", why, "keep large values out of the record: record their hash")
 
 
 def unbundle(content: bytes) -> list[bytes] | None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from govlang.native.digest import digest
 from govlang.native.files import write_whole
 from govlang.runtime.evidence.audit import audit, records
 from govlang.runtime.evidence.ledger import (
@@ -239,4 +240,58 @@ def test_a_writer_that_was_interrupted_writes_no_more(
         ledger.append({"i": 3})
     with Ledger(tmp_path) as again:
         assert again.append({"i": 3}).count == 3
+    assert audit(tmp_path).intact
+
+
+LONG = "x" * 70_000
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ({"job_id": LONG, "labels": {"a": LONG, "b": "short"}}, {"labels"}),
+        ({"details": {"deep": [LONG, 3]}, "topic": LONG}, {"details"}),
+        ({"input": {"a": LONG}, "runtime": {}}, set()),
+        ({"input": {"a": LONG}, "committed": True, "rule_id": "invalid_request"}, set()),
+    ],
+)
+def test_long_texts_that_nobody_decides_by_are_cut_to_their_hash(
+    tmp_path: Path, body: dict[str, object], kept: set[str]
+) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.append(body)
+    (record,) = records(tmp_path)
+    assert LONG not in json.dumps(record)
+    assert kept <= set(record)
+    assert "input" not in record
+    assert (tmp_path / "LEDGER.jsonl").stat().st_size < 2_000
+    for name in {"job_id", "topic"} & set(body):
+        assert record[name] == digest(LONG.encode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"input": {"a": LONG}, "committed": True, "rule_id": "r"},
+        {"steps": [{"at_ms": 1, "event": LONG}]},
+        {"labels": {str(i): "x" * 1_000 for i in range(100)}},
+    ],
+)
+def test_a_record_that_cannot_be_cut_is_refused_and_costs_nothing(
+    tmp_path: Path, body: dict[str, object]
+) -> None:
+    with Ledger(tmp_path) as ledger:
+        with pytest.raises(EvidenceError, match="GOV660"):
+            ledger.append(body)
+        ledger.append({"n": 1})
+    assert audit(tmp_path).intact
+    assert len(list(records(tmp_path))) == 1
+
+
+def test_a_record_of_the_longest_length_is_kept(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.append({"input": {"a": ""}, "committed": True})
+        left = 65_535 - (tmp_path / "LEDGER.jsonl").stat().st_size + 1
+        ledger.append({"input": {"a": "y" * left}, "committed": True})
+    assert len((tmp_path / "LEDGER.jsonl").read_bytes().splitlines()[1]) == 65_535
     assert audit(tmp_path).intact

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from ledgers import database
 
 from govlang.runtime.evidence.keys import signed_by
 from govlang.runtime.evidence.ledger import EvidenceError, Head, Ledger
@@ -24,19 +25,6 @@ def fill(place: Path, count: int) -> list[bytes]:
             ledger.append({"job_id": f"job{i}"})
     path = place if place.suffix == ".jsonl" else place / "LEDGER.jsonl"
     return path.read_bytes().splitlines()
-
-
-def database(place: Path, lines: list[bytes | str], first: int = 1) -> Path:
-    place.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(place / "gov.db")) as made:
-        made.execute("PRAGMA journal_mode=WAL")
-        made.execute(
-            "CREATE TABLE ledger(seq INTEGER PRIMARY KEY, line BLOB, run_id TEXT, job_id TEXT)"
-        )
-        rows = [(seq, line) for seq, line in enumerate(lines, first)]
-        made.executemany("INSERT INTO ledger(seq, line) VALUES (?, ?)", rows)
-        made.commit()
-    return place
 
 
 def test_each_kind_of_ledger_gives_the_same_lines(tmp_path: Path) -> None:
