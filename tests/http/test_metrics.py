@@ -40,10 +40,10 @@ TOLD: list[tuple[Callable[[Metrics], None], dict[str, float]]] = [
         },
     ),
     (
-        lambda m: m.revoked("operator", 0.5, 2.0),
+        lambda m: (m.revocation_detected("operator", 0.5), m.revocation_done(2.0))[0],
         {
             "gov_revocation_detect_seconds_sum{cause=operator}": 0.5,
-            "gov_revocation_revoke_seconds_sum{cause=operator}": 2.0,
+            "gov_revocation_revoke_seconds_sum": 2.0,
         },
     ),
     (lambda m: m.moved(None, "pending"), {"gov_jobs{state=pending}": 1}),

@@ -170,7 +170,7 @@ async def _listen(
     running = server(app, asked.host, asked.port, drain_s=drain_s)
     serving = asyncio.ensure_future(running.serve())
     while not running.started and not serving.done():
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # noqa: ASYNC110  # uvicorn has no event for it
     if serving.done():
         await serving
         raise CodedError(

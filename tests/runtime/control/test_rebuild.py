@@ -1,4 +1,4 @@
-"""What the policy remembers lives with the jobs, survives restarts, and is made again from the ledger to the same bytes."""
+"""What the policy remembers lives with the jobs, survives restarts, and is made again from the ledger to the byte."""
 
 from __future__ import annotations
 
