@@ -153,19 +153,22 @@ class Words(Conditions):
         return self.word(width, joined)
 
     def _masked(self, op: Op, a: Tree, b: Tree) -> Tree:
-        """A number or 0, or its low bits: what is left of it modulo a power of two."""
-        for one, other in ((a, b), (b, a)):
+        """A number or 0, or its low bits, of which a flag keeps the lowest."""
+        for one, other in ((a, b), (b, a)) if op is Op.AND else ():
             lo, hi = self.span(one)
-            if op is Op.AND and lo >= -1 and hi <= 0:
+            if lo >= -1 and hi <= 0:
                 return self.chosen(self.within(one, ((0, 0),)), ZERO, other)
-            if (
-                op is Op.AND
-                and other[0] == "const"
-                and other[1] >= 0
-                and not other[1] & other[1] + 1
-            ):
-                return one if lo >= 0 and hi <= other[1] else self._modulo(one, other[1] + 1)
+            if lo >= 0 and hi <= 1:
+                both = [self.truth(one), self.truth(self._low_bits(other, 1))]
+                return self.number(self.domain.conj(both))
+            if other[0] == "const" and other[1] >= 0 and not other[1] & other[1] + 1:
+                return self._low_bits(one, other[1])
         raise OddCodeError("bits of a number")
+
+    def _low_bits(self, tree: Tree, mask: int) -> Tree:
+        """What is left of a number modulo a power of two, be it below 0 or not, for floor division rounds down."""
+        lo, hi = self.span(tree)
+        return tree if lo >= 0 and hi <= mask else self._modulo(tree, mask + 1)
 
     def window(
         self, width: int, mask: int, count: Tree, near: Span, *, exact: bool
