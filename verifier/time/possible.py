@@ -6,8 +6,9 @@ never holds; or that it is open.
 
 What always holds: a proof covers every state that satisfies what is known of states, by explicit samples
 whose effect was computed on symbolic cells; a refutation rests on a set of machine states that was proved
-closed and free of P.  A state is that of one key with what is shared, behind a sample of that key: from every
-other moment a tick with the key leads to such a one.
+closed and free of P.  A state is that of one key, of one value of each other field that cells are kept by, and
+what is shared, behind a sample that carries all of them: from every other moment a request leads to such a one,
+for one is valid whatever the parameters (`assumptions.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Final
 import z3
 
 from govlang.compiler import ir
-from govlang.compiler.step import Instance, State
+from govlang.compiler.step import Instance, State, addresses
 from govlang.verifier.columns import Point
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.findings import PROPERTY, Finding, Proved, Severity, undecided
@@ -41,7 +42,7 @@ SHAPES: Final = ((1,), (1, 1), (1, 1, 1))
 """Continuations that are tried first."""
 
 KEY: Final = "k"
-"""The key of the instance that is looked at; no rule tests it, else the question stays open."""
+"""The key of the instances that are looked at; nothing tests it, else the question stays open."""
 
 
 def find_impossible(context: TimeContext) -> None:
@@ -97,12 +98,12 @@ class _Possible:
         context = self.context
         if not context.known.ranges_hold:
             return "it is not proved that the cells stay in their ranges"
-        if not cell_scopes(context.time) <= {ir.SHARED, context.time.key}:
-            return "the policy keeps cells by another field than its key"
         columns = context.judge.columns
         for scope in own_scopes(context.time):
-            tested = [n for n in columns.classes.get(scope, ()) if columns.domain(n) != ((0, 0),)]
-            if tested or any(scope in pair for pair in columns.equal):
+            names = {scope, *(f"${one.name}.{scope}" for one in context.time.samples)}
+            held = [n for name in names for n in columns.classes.get(name, ())]
+            tested = any(columns.domain(number) != ((0, 0),) for number in held)
+            if tested or any(names & {*pair} for pair in columns.equal):
                 return f"what is possible may depend on the text of `{scope}`"
         return None
 
@@ -124,7 +125,7 @@ class _Possible:
             if self._continued(model):
                 continue
             why = self._closed(model, finding)
-            if why is not None:
+            if why is not None and not (why and self._lead_on(self._left(), self._goal)):
                 return why
         return "not every kind of state was settled in the time for it"
 
@@ -147,12 +148,15 @@ class _Possible:
         If none is known, other states from which a covered one can be reached are added.
         """
         here = [term == model.eval(term, model_completion=True) for term in self._state()]
-        left = [*self.context.known.of(self._named()), *(z3.Not(one) for one in self.covered)]
         return (
             self._lead_on(here, self._goal)
             or self._lead_on(here, self._further)
-            or self._lead_on(left, self._further)
+            or self._lead_on(self._left(), self._further)
         )
+
+    def _left(self) -> list[Term]:
+        """The states that are not covered."""
+        return [*self.context.known.of(self._named()), *(z3.Not(one) for one in self.covered)]
 
     def _lead_on(
         self, from_: Sequence[Term], goal: Callable[[Moment, Taken], Sequence[Term]]
@@ -188,13 +192,16 @@ class _Possible:
                 self._anywhere(),
                 pattern=context.pattern,
             )
-            same = [key == 0 for moment in history.moments for key in moment.keys.values()]
-            history.laws += same
+            history.laws += [
+                moment.keys[scope] == number
+                for moment in history.moments
+                for scope, number in history.texts
+            ]
             self._histories[counts] = history, self._solver(history.laws)
         return self._histories[counts]
 
     def _anywhere(self) -> State:
-        """Any state of the instances of one key."""
+        """Any state of one instance of each scope."""
         instances = {}
         for scope in {ir.SHARED, *own_scopes(self.context.time)}:
             own = {c.name: self.cells[c.name] for c in self.context.time.cells
@@ -268,15 +275,15 @@ class _Possible:
         def shows(point: Point) -> bool:
             if not isinstance(point, Reached):
                 return False
-            cells = {n: v for one in point.after.instances.values() for n, v in one.cells.items()}
-            known = {n: z3.IntVal(v) for n, v in cells.items()}
-            term = inside(known) if known.keys() >= self.cells.keys() else z3.BoolVal(False)
+            known = self._behind_last(point)
+            if known is None:
+                return False
             columns = self.context.judge.columns
             params = [
                 (encoder.variables[n], z3.IntVal(point.params[name]))
                 for name, n in columns.param.items()
             ]
-            return len(_keys(point)) < 2 and z3.is_true(z3.simplify(z3.substitute(term, *params)))
+            return bool(z3.is_true(z3.simplify(z3.substitute(inside(known), *params))))
 
         answer = self.context.search.find(asked, shows)
         if isinstance(answer, Found):
@@ -287,7 +294,15 @@ class _Possible:
             return None
         return lost
 
-
-def _keys(reached: Reached) -> set[str]:
-    """The keys of a history."""
-    return {key for scope, key in reached.after.instances if scope != ir.SHARED}
+    def _behind_last(self, reached: Reached) -> Terms | None:
+        """The cells of what the last sample carries the keys of; None if it does not carry all."""
+        time = self.context.time
+        addressed = addresses(time, reached.samples[-1])
+        if not cell_scopes(time) <= addressed.keys():
+            return None
+        found = {}
+        for cell in time.cells:
+            if not cell.brief:
+                instance = reached.after.instances[cell.scope, addressed[cell.scope]]
+                found[cell.name] = z3.IntVal(instance.cells[cell.name])
+        return found

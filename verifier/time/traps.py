@@ -9,8 +9,9 @@ all states in it that satisfy what is known of states.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Final
 
 import z3
@@ -105,15 +106,12 @@ class Traps:
         )
         solver = self._solver([*relation.laws, *self.params])
         goal = z3.And(self.goal(relation.moments[0], relation.taken[0]))
-        moved: list[Sequence[ir.Cell]] = [machines]
-        if len(cell_scopes(context.time)) > 1:  # samples of other keys, and those of all
-            moved.append([c for c in machines if c.scope == ir.SHARED])
         while left:
             stands = dict(zip((c.name for c in machines), left.pop(), strict=True))
             here = [relation.cells[name] == value for name, value in stands.items()]
             if self._ask(solver, _named(solver, [*here, goal])) != z3.unsat:
                 return None
-            for some in moved:
+            for some in _moved(machines):
                 rows = self._behind(solver, relation, some, stands)
                 if rows is None or len(found) > SETS_MAX:
                     return None
@@ -144,6 +142,14 @@ class Traps:
 
     def _ask(self, solver: Any, literals: Sequence[Term] = ()) -> Any:
         return self.context.search.solvers.ask(solver, literals)
+
+
+def _moved(machines: Sequence[ir.Cell]) -> Iterator[Sequence[ir.Cell]]:
+    """What a sample may move: what is shared, and what is kept by those of its keys that are ours."""
+    own = sorted({c.scope for c in machines} - {ir.SHARED})
+    for count in range(len(own) + 1):
+        for some in combinations(own, count):
+            yield [c for c in machines if c.scope in {ir.SHARED, *some}]
 
 
 def _named(solver: Any, terms: Sequence[Term]) -> list[Term]:
