@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from c_mutation import constant, sign, without
 from edge_time import written_board
-from over_time import POOL
+from over_time import AT_ONCE, POOL
 from time_c_mutation import Texts, fates, prove_c, texts
 from time_ir_policies import BOARDS, random_time_policy
 from time_machine_mutation import some_state
@@ -62,6 +62,10 @@ def test_c_over_time_is_proved(seed: int) -> None:
 
 def test_c_of_what_an_author_wrote_is_proved() -> None:
     assert is_proved(pool()) == []
+
+
+def test_c_of_ages_that_are_flags_is_proved_where_they_are_not_addressed() -> None:
+    assert is_proved(texts(compile_source(Source("at_once.gov", AT_ONCE)).policy)) == []
 
 
 ENDS = ((1, 255), (-128, 127), (-20, -5), (4500, 5500), (1, 1 << 40))

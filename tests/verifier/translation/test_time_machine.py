@@ -9,11 +9,14 @@ from dataclasses import replace
 import pytest
 from edge_time import written_board
 from machine_mutation import SNAPSHOT
+from over_time import AT_ONCE
 from time_ir_policies import BOARDS, random_time_policy
 from time_machine_mutation import Timed, fates, mutants, prove_module, timed
 
 from govlang.cli.engines import wasm_engine
 from govlang.compiler import ir
+from govlang.compiler.frontend import compile_source
+from govlang.dsl.source import Source
 from govlang.native.errors import ArtefactError
 from govlang.verifier.translation.edge_time import NoBoardError, scopes_of
 from govlang.verifier.translation.machine_proof import artefact_interface, prove_artefact
@@ -62,6 +65,10 @@ def test_modules_over_time_are_proved(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_modules_of_written_policies_are_proved(seed: int) -> None:
     assert is_proved(timed(written_board(random.Random(seed), 0)[0].policy)) == []
+
+
+def test_a_module_of_ages_that_are_flags_is_proved_where_they_are_not_addressed() -> None:
+    assert is_proved(timed(compile_source(Source("at_once.gov", AT_ONCE)).policy)) == []
 
 
 @pytest.mark.long
