@@ -89,6 +89,13 @@ def test_no_mutant_of_a_module_over_time_slips(seed: int) -> None:
     assert found.count["refused"] + found.count["refuted by a sample"] > 0
 
 
+def test_no_mutant_slips_where_ages_are_flags() -> None:
+    one = timed(compile_source(Source("at_once.gov", AT_ONCE)).policy)
+    found = fates(one, random.Random(5), 12)
+    assert found.wrong == []
+    assert found.count["refuted by a sample"] > 0
+
+
 def asked_witness(one: Timed, data: bytes) -> EdgeRefutation | None:
     """A state of which a module tells what is not so, run in wasmtime too."""
     artefact = read_wasm(data)
