@@ -304,6 +304,10 @@ class Values:
                 held = [value for condition, value in tree[1] if self.holds(condition)]
                 assert len(held) <= 1
                 return int(held[0] if held else tree[2])
+            case "union":
+                return self.integer(tree[1]) | self.integer(tree[2])
+            case "common":
+                return self.integer(tree[1]) & self.integer(tree[2])
             case "wrap":
                 return signed(self.integer(tree[2]), tree[1])
             case "window":

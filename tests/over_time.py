@@ -49,3 +49,24 @@ test "of four requests in ten seconds three are allowed" {
   at 3 s request { agent "b", tool "rm", load 1 } expect allow
 }
 """
+
+AT_ONCE = """language 1
+policy at_once version "1.0.0"
+default deny
+input {
+  agent : key
+  size  : number in 0..9
+}
+event e
+event f
+event g
+shared event storm
+let both = elapsed(e) > 0 ms and elapsed(f) > 0 ms
+machine m {
+  start calm
+  calm -> busy when size > 3 or both
+  busy -> calm on g
+}
+rule fine when m is calm and both for 5 ms allow
+"""
+"""Ages of 0 or 1 beside each other, and samples of what is shared, which do not address them."""

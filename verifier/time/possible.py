@@ -6,13 +6,14 @@ never holds; or that it is open.
 
 What always holds: a proof covers every state that satisfies what is known of states, by explicit samples
 whose effect was computed on symbolic cells; a refutation rests on a set of machine states that was proved
-closed and free of P.  A state is that of one key with what is shared, behind a sample of that key: from every
-other moment a tick with the key leads to such a one.
+closed and free of P.  A state is that of one key, of one value of each other field that cells are kept by, and
+what is shared, behind a sample that carries all of them: from every other moment a request leads to such a one,
+for one is valid whatever the parameters (`assumptions.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
@@ -20,7 +21,7 @@ from typing import Any, Final
 import z3
 
 from govlang.compiler import ir
-from govlang.compiler.step import Instance, State
+from govlang.compiler.step import Instance, State, addresses
 from govlang.verifier.columns import Point
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.findings import PROPERTY, Finding, Proved, Severity, undecided
@@ -29,21 +30,19 @@ from govlang.verifier.properties import ms_since, with_decision
 from govlang.verifier.solve import Absent, Found
 from govlang.verifier.time.context import TimeContext
 from govlang.verifier.time.moment import Moment, Taken, Terms, own_scopes
-from govlang.verifier.time.relation import Relation, cell_scopes
+from govlang.verifier.time.relation import cell_scopes
 from govlang.verifier.time.traces import Reached, samples_of
+from govlang.verifier.time.traps import Traps
 from govlang.verifier.time.unroll import History
 
 ROUNDS_MAX: Final = 60
 """Kinds of states for which a continuation is looked for."""
 
-SETS_MAX: Final = 64
-"""Combinations of machine states in a closed set."""
-
 SHAPES: Final = ((1,), (1, 1), (1, 1, 1))
 """Continuations that are tried first."""
 
 KEY: Final = "k"
-"""The key of the instance that is looked at; no rule tests it, else the question stays open."""
+"""The key of the instances that are looked at; nothing tests it, else the question stays open."""
 
 
 def find_impossible(context: TimeContext) -> None:
@@ -58,6 +57,7 @@ class _Possible:
     context: TimeContext
     one: ir.Property
     cells: dict[str, Term] = field(init=False)
+    _traps: Traps = field(init=False)
     covered: list[Term] = field(default_factory=list)
     """The states from which P can be reached, or which cannot be reached themselves."""
     _told: int = 0
@@ -68,6 +68,7 @@ class _Possible:
     def __post_init__(self) -> None:
         cells = self.context.time.cells
         self.cells = {c.name: z3.Int(f"any:{i}") for i, c in enumerate(cells) if not c.brief}
+        self._traps = Traps(self.context, self.cells, self._goal, self._params())
 
     def settle(self) -> None:
         """Prove, refute, or leave it open."""
@@ -97,12 +98,12 @@ class _Possible:
         context = self.context
         if not context.known.ranges_hold:
             return "it is not proved that the cells stay in their ranges"
-        if not cell_scopes(context.time) <= {ir.SHARED, context.time.key}:
-            return "the policy keeps cells by another field than its key"
         columns = context.judge.columns
         for scope in own_scopes(context.time):
-            tested = [n for n in columns.classes.get(scope, ()) if columns.domain(n) != ((0, 0),)]
-            if tested or any(scope in pair for pair in columns.equal):
+            names = {scope, *(f"${one.name}.{scope}" for one in context.time.samples)}
+            held = [n for name in names for n in columns.classes.get(name, ())]
+            tested = any(columns.domain(number) != ((0, 0),) for number in held)
+            if tested or any(names & {*pair} for pair in columns.equal):
                 return f"what is possible may depend on the text of `{scope}`"
         return None
 
@@ -124,7 +125,7 @@ class _Possible:
             if self._continued(model):
                 continue
             why = self._closed(model, finding)
-            if why is not None:
+            if why is not None and not (why and self._lead_on(self._left(), self._goal)):
                 return why
         return "not every kind of state was settled in the time for it"
 
@@ -147,12 +148,15 @@ class _Possible:
         If none is known, other states from which a covered one can be reached are added.
         """
         here = [term == model.eval(term, model_completion=True) for term in self._state()]
-        left = [*self.context.known.of(self._named()), *(z3.Not(one) for one in self.covered)]
         return (
             self._lead_on(here, self._goal)
             or self._lead_on(here, self._further)
-            or self._lead_on(left, self._further)
+            or self._lead_on(self._left(), self._further)
         )
+
+    def _left(self) -> list[Term]:
+        """The states that are not covered."""
+        return [*self.context.known.of(self._named()), *(z3.Not(one) for one in self.covered)]
 
     def _lead_on(
         self, from_: Sequence[Term], goal: Callable[[Moment, Taken], Sequence[Term]]
@@ -188,13 +192,16 @@ class _Possible:
                 self._anywhere(),
                 pattern=context.pattern,
             )
-            same = [key == 0 for moment in history.moments for key in moment.keys.values()]
-            history.laws += same
+            history.laws += [
+                moment.keys[scope] == number
+                for moment in history.moments
+                for scope, number in history.texts
+            ]
             self._histories[counts] = history, self._solver(history.laws)
         return self._histories[counts]
 
     def _anywhere(self) -> State:
-        """Any state of the instances of one key."""
+        """Any state of one instance of each scope."""
         instances = {}
         for scope in {ir.SHARED, *own_scopes(self.context.time)}:
             own = {c.name: self.cells[c.name] for c in self.context.time.cells
@@ -256,7 +263,7 @@ class _Possible:
     def _closed(self, model: Any, finding: Finding) -> str | None:
         """Show that nothing leads out of a state; None if it turns out that nothing leads there."""
         lost = "a state was found from which no short continuation leads there"
-        inside = self._trap(model)
+        inside = self._traps.around(model)
         if inside is None:
             return lost
         scopes = cell_scopes(self.context.time)
@@ -268,15 +275,15 @@ class _Possible:
         def shows(point: Point) -> bool:
             if not isinstance(point, Reached):
                 return False
-            cells = {n: v for one in point.after.instances.values() for n, v in one.cells.items()}
-            known = {n: z3.IntVal(v) for n, v in cells.items()}
-            term = inside(known) if known.keys() >= self.cells.keys() else z3.BoolVal(False)
+            known = self._behind_last(point)
+            if known is None:
+                return False
             columns = self.context.judge.columns
             params = [
                 (encoder.variables[n], z3.IntVal(point.params[name]))
                 for name, n in columns.param.items()
             ]
-            return len(_keys(point)) < 2 and z3.is_true(z3.simplify(z3.substitute(term, *params)))
+            return bool(z3.is_true(z3.simplify(z3.substitute(inside(known), *params))))
 
         answer = self.context.search.find(asked, shows)
         if isinstance(answer, Found):
@@ -287,115 +294,15 @@ class _Possible:
             return None
         return lost
 
-    def _trap(self, model: Any) -> Callable[[Terms], Term] | None:
-        """A set of states with a given one in it that no sample leaves, and in which P never holds."""
-        machines = [c for c in self.context.time.cells if c.field.members and c.cap is None]
-        first = tuple(int(model.eval(self.cells[c.name]).as_long()) for c in machines)
-        found = self._closure(machines, first)
-        if found is None:
-            return self._cube(model)
-
-        def inside(cells: Terms) -> Term:
-            rows = [
-                z3.And([cells[c.name] == v for c, v in zip(machines, row, strict=True)])
-                for row in found
-            ]
-            return z3.Or(rows)
-
-        return inside
-
-    def _cube(self, model: Any) -> Callable[[Terms], Term] | None:
-        """What is true of a state and stays true whatever comes, if P is false while it is."""
-        context = self.context
-        if len(cell_scopes(context.time)) > 1:
-            return None  # samples of other keys would change a part of it
-        encoder = Encoder(context.judge.columns, "!c")
-        relation = Relation(
-            context.policy, context.time, (encoder,), context.known.of, context.pattern
-        )
-        atoms = [goal for goal in context.search.goals() if ir.fields_read(goal) <= set(self.cells)]
-
-        def literal(atom: ir.BoolExpr, cells: Terms) -> Term:
-            return encoder.over(cells).condition(atom)
-
-        signed = [
-            atom
-            if z3.is_true(model.eval(literal(atom, self.cells), model_completion=True))
-            else ir.negation(atom)
-            for atom in atoms
-        ]
-        solver = self._solver([*relation.laws, *self._params()])
-        while signed:
-            before = [literal(atom, relation.cells) for atom in signed]
-            after = [literal(atom, relation.taken[0].after) for atom in signed]
-            verdict = self._ask(solver, [*_named(solver, before), z3.Not(z3.And(after))])
-            if verdict != z3.sat:
-                break
-            step = solver.model()
-            kept = [z3.is_true(step.eval(t, model_completion=True)) for t in after]
-            signed = [atom for atom, keeps in zip(signed, kept, strict=True) if keeps]
-        else:
+    def _behind_last(self, reached: Reached) -> Terms | None:
+        """The cells of what the last sample carries the keys of; None if it does not carry all."""
+        time = self.context.time
+        addressed = addresses(time, reached.samples[-1])
+        if not cell_scopes(time) <= addressed.keys():
             return None
-        goal = self._goal(relation.moments[0], relation.taken[0])
-        before = [literal(atom, relation.cells) for atom in signed]
-        if verdict != z3.unsat or self._ask(solver, _named(solver, [*before, *goal])) != z3.unsat:
-            return None
-        return lambda cells: z3.And([literal(atom, cells) for atom in signed])
-
-    def _closure(
-        self, machines: Sequence[ir.Cell], first: tuple[int, ...]
-    ) -> set[tuple[int, ...]] | None:
-        """The machine states that samples lead to from some; None if P holds in one, or it is open."""
-        found, left = {first}, [first]
-        context = self.context
-        encoder = Encoder(context.judge.columns, "!!")
-        relation = Relation(
-            context.policy, context.time, (encoder,), context.known.of, context.pattern
-        )
-        solver = self._solver([*relation.laws, *self._params()])
-        goal = z3.And(self._goal(relation.moments[0], relation.taken[0]))
-        moved: list[Sequence[ir.Cell]] = [machines]
-        if len(cell_scopes(context.time)) > 1:  # samples of other keys, and those of all
-            moved.append([c for c in machines if c.scope == ir.SHARED])
-        while left:
-            stands = dict(zip((c.name for c in machines), left.pop(), strict=True))
-            here = [relation.cells[name] == value for name, value in stands.items()]
-            if self._ask(solver, _named(solver, [*here, goal])) != z3.unsat:
-                return None
-            for some in moved:
-                rows = self._behind(solver, relation, some, stands)
-                if rows is None or len(found) > SETS_MAX:
-                    return None
-                left += rows - found
-                found |= rows
+        found = {}
+        for cell in time.cells:
+            if not cell.brief:
+                instance = reached.after.instances[cell.scope, addressed[cell.scope]]
+                found[cell.name] = z3.IntVal(instance.cells[cell.name])
         return found
-
-    def _behind(
-        self, solver: Any, relation: Relation, moved: Sequence[ir.Cell], stands: Mapping[str, int]
-    ) -> set[tuple[int, ...]] | None:
-        """The states that a sample leads to which moves some of the machines; None if that is open."""
-        after = [relation.taken[0].after[c.name] for c in moved]
-        found: set[tuple[int, ...]] = set()
-        solver.push()
-        solver.add(*(relation.cells[c.name] == stands[c.name] for c in moved))
-        solver.add(*(relation.moments[0].addresses(c.scope) for c in moved))
-        while moved and (verdict := self._ask(solver)) == z3.sat and len(found) <= SETS_MAX:
-            model = solver.model()
-            values = [int(model.eval(t, model_completion=True).as_long()) for t in after]
-            to = dict(zip((c.name for c in moved), values, strict=True))
-            found.add(tuple({**stands, **to}.values()))
-            solver.add(z3.Or([t != v for t, v in zip(after, values, strict=True)]))
-        solver.pop()
-        return found if not moved or verdict == z3.unsat else None
-
-
-def _named(solver: Any, terms: Sequence[Term]) -> list[Term]:
-    """Literals that stand for terms."""
-    names = [z3.FreshBool("t") for _ in terms]
-    solver.add(*(z3.Implies(n, t) for n, t in zip(names, terms, strict=True)))
-    return names
-
-
-def _keys(reached: Reached) -> set[str]:
-    """The keys of a history."""
-    return {key for scope, key in reached.after.instances if scope != ir.SHARED}

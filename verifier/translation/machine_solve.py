@@ -140,8 +140,8 @@ class MachineSolver(Solver):
                 return term - tree[2] * _truncated(term, tree[2])
             case "gathered":
                 return self._gathered(tree)
-            case "union":
-                return self._union(tree)
+            case "union" | "common":
+                return self._of_bits(tree)
             case "window":
                 return self._window(tree)
             case "unset":
@@ -162,12 +162,16 @@ class MachineSolver(Solver):
         self.solver.add(found == best)
         return found
 
-    def _union(self, tree: Tree) -> Any:
-        """The bits of two numbers together: anything in its span that is 0 exactly where both are."""
+    def _of_bits(self, tree: Tree) -> Any:
+        """The bits that one of two numbers has, or both: anything in its span unless one is 0, or they are the same."""
         lo, hi = self.guards.words.span(tree)
-        found = z3.FreshInt("union")
-        none = z3.And(*(self.integer(part) == 0 for part in tree[1:]))
-        self.solver.add(lo <= found, found <= hi, (found == 0) == none)
+        found, (a, b) = z3.FreshInt(tree[0]), map(self.integer, tree[1:])
+        self.solver.add(lo <= found, found <= hi, z3.Implies(a == b, found == a))
+        if tree[0] == "common":
+            self.solver.add(z3.Implies(z3.Or(a == 0, b == 0), found == 0))
+        else:
+            self.solver.add((found == 0) == z3.And(a == 0, b == 0))
+            self.solver.add(z3.Implies(a == 0, found == b), z3.Implies(b == 0, found == a))
         return found
 
     def _window(self, tree: Tree) -> Any:

@@ -67,6 +67,11 @@ class Ranges:
                 (a, b), (c, d) = self.span(tree[1]), self.span(tree[2])
                 size = (1 << max(x.bit_length() for x in (a, b, c, d))) - 1
                 return (max(a, c), size) if a >= 0 and c >= 0 else (-size - 1, size)
+            case "common":
+                (a, b), (c, d) = self.span(tree[1]), self.span(tree[2])
+                if a < 0 and c < 0:
+                    return -(1 << max(a.bit_length(), c.bit_length())), max(b, d)
+                return 0, min(end for start, end in ((a, b), (c, d)) if start >= 0)
             case "cases":
                 values = [tree[2], *(value for _, value in tree[1])]
                 return min(values), max(values)

@@ -3,8 +3,9 @@
 In: the operations and tests of `machine.py` on trees.  Out: trees, and beside them the condition under
 which the operation is undefined, which must be proved never to hold.  Further integers: `("wrap",
 width, a)`, which is a modulo 2^width with a sign; `("trunc" | "rem", a, divisor)`, rounded towards 0;
-`("window", width, mask, a, near)`, a mask that is shifted right by a, which lies near; `("union", a, b)`,
-their bits together, of which is only told whether it is 0.
+`("window", width, mask, a, near)`, a mask that is shifted right by a, which lies near; `("union", a, b)` and
+`("common", a, b)`, the bits that one of them has and those that both have, of which is only told what they are
+where one of them is 0 or both are the same: all that there is to say of flags.
 """
 
 from __future__ import annotations
@@ -153,19 +154,24 @@ class Words(Conditions):
         return self.word(width, joined)
 
     def _masked(self, op: Op, a: Tree, b: Tree) -> Tree:
-        """A number or 0, or its low bits: what is left of it modulo a power of two."""
-        for one, other in ((a, b), (b, a)):
+        """A number or 0, or its low bits, of which a flag keeps the lowest."""
+        for one, other in ((a, b), (b, a)) if op is Op.AND else ():
             lo, hi = self.span(one)
-            if op is Op.AND and lo >= -1 and hi <= 0:
+            if lo >= -1 and hi <= 0:
                 return self.chosen(self.within(one, ((0, 0),)), ZERO, other)
-            if (
-                op is Op.AND
-                and other[0] == "const"
-                and other[1] >= 0
-                and not other[1] & other[1] + 1
-            ):
-                return one if lo >= 0 and hi <= other[1] else self._modulo(one, other[1] + 1)
-        raise OddCodeError("bits of a number")
+            if lo >= 0 and hi <= 1:
+                both = [self.truth(one), self.truth(self._low_bits(other, 1))]
+                return self.number(self.domain.conj(both))
+            if other[0] == "const" and other[1] >= 0 and not other[1] & other[1] + 1:
+                return self._low_bits(one, other[1])
+        if op is Op.XOR:
+            raise OddCodeError("bits of a number")
+        return self.domain.node("common", a, b)
+
+    def _low_bits(self, tree: Tree, mask: int) -> Tree:
+        """What is left of a number modulo a power of two, be it below 0 or not, for floor division rounds down."""
+        lo, hi = self.span(tree)
+        return tree if lo >= 0 and hi <= mask else self._modulo(tree, mask + 1)
 
     def window(
         self, width: int, mask: int, count: Tree, near: Span, *, exact: bool

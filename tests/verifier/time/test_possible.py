@@ -21,10 +21,24 @@ event bad
 """
 
 
-PER_TOOL = """event del { tool : key }
+PER_TOOL = """event down { tool : key }
+event up { tool : key }
 input { tool : key }
-rule a when count(del per tool) in 1 min < 2 allow
+machine tooled per tool {
+  start good
+  good -> broken on down
+  broken -> BEHIND on up
+}
+machine own {
+  start calm
+  calm -> hot on bad
+  hot -> calm WHEN
+}
 """
+NAMED_TOOL = """input { tool : key }
+rule a when tool == "x" or count(allowed per tool) in 1 s < 1 allow
+"""
+BACK = "prove back: always possible (decision is allow)\n"
 
 
 def verified(source: str) -> Report:
@@ -69,7 +83,7 @@ def test_what_never_happens_is_refuted_without_a_machine_to_blame() -> None:
     ("source", "why"),
     [
         ('rule a when agent == "x" and bad within 1 s allow\n', "the text of `agent`"),
-        (PER_TOOL, "another field than its key"),
+        (NAMED_TOOL, "the text of `tool`"),
     ],
 )
 def test_what_is_beyond_the_method_is_undecided(source: str, why: str) -> None:
@@ -145,5 +159,47 @@ def test_a_pause_that_somebody_can_make_is_possible() -> None:
     report = verified(
         "rule a when gap > 1 s and bad within 1 min allow\n"
         "prove back: always possible (decision is allow)\n"
+    )
+    assert "back" in {p.property for p in report.proved}
+
+
+def per_tool(behind: str, when: str) -> Report:
+    """A machine of a tool and one of an agent, of which one may get stuck."""
+    rules = "rule a when tooled is good and own is calm and size > 1 allow\n"
+    text = PER_TOOL.replace("BEHIND", behind).replace("WHEN", when)
+    return verified(
+        f"{text}{rules}{BACK}prove none: always possible (tooled is broken and own is hot)\n"
+    )
+
+
+def test_what_is_kept_by_another_field_is_proved_for_each_of_its_values() -> None:
+    report = per_tool("good", "after 30 s")
+    assert {p.property for p in report.proved if p.kind == "property"} == {"back", "none"}
+    report = verified(
+        f"input {{ tool : key }}\nrule a when count(allowed per tool) in 1 min < 3 allow\n{BACK}"
+    )
+    assert "back" in {p.property for p in report.proved}
+
+
+@pytest.mark.parametrize(
+    ("behind", "when", "last"),
+    [("worse", "after 30 s", "down"), ("good", "on ok when size > 9", "bad")],
+)
+def test_what_gets_stuck_for_one_value_of_another_field_is_shown(
+    behind: str, when: str, last: str
+) -> None:
+    report = per_tool(behind, when)
+    (found,) = [one for one in report.findings if one.property == "back"]
+    assert found.code == "GOV306"
+    assert isinstance(found.witness, Trace)
+    assert last in [step.get("event") for step in found.witness.steps]
+
+
+def test_a_state_that_takes_many_samples_of_several_kinds_is_proved_from_the_end() -> None:
+    """Four samples, none of them the same, lead from the beginning to the first request that is allowed."""
+    report = verified(
+        "machine a {\n  start low\n  low -> mid on bad\n  mid -> high on ok\n  high -> low on bad\n}\n"
+        "machine b {\n  start off\n  off -> slow on ok\n  slow -> fast after 1 s\n  fast -> off after 1 min\n}\n"
+        f"rule r when a is high and b is fast and size > 1 allow\n{BACK}"
     )
     assert "back" in {p.property for p in report.proved}

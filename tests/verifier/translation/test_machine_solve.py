@@ -21,6 +21,7 @@ from govlang.verifier.translation.wasm_read import read_wasm
 A: Tree = ("load", 0)
 B: Tree = ("load", 1)
 UNION: Tree = ("union", A, B)
+COMMON: Tree = ("common", A, B)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,24 @@ def test_the_bits_of_two_numbers_together_are_0_where_both_are(solver: MachineSo
     assert answer(solver, some, ("eq", A, nothing), ("eq", B, nothing)) is Answer.NONE
     assert answer(solver, some, ("eq", A, const(3)), ("eq", B, nothing)) is Answer.SOME
     assert answer(solver, ("le", const(16), UNION)) is Answer.NONE
+
+
+@pytest.mark.parametrize(("a", "b"), [(0, 0), (0, 1), (1, 0), (1, 1), (0, 6), (6, 0), (6, 6)])
+def test_the_bits_of_two_numbers_are_known_where_one_is_0_or_they_are_the_same(
+    solver: MachineSolver, a: int, b: int
+) -> None:
+    here = ("eq", A, const(a)), ("eq", B, const(b))
+    for tree, value in ((UNION, a | b), (COMMON, a & b)):
+        assert answer(solver, *here, ("eq", tree, const(value))) is Answer.SOME
+        assert answer(solver, *here, ("lt", tree, const(value))) is Answer.NONE
+        assert answer(solver, *here, ("lt", const(value), tree)) is Answer.NONE
+
+
+def test_the_bits_of_other_numbers_may_be_anything_near(solver: MachineSolver) -> None:
+    here = ("eq", A, const(6)), ("eq", B, const(3))
+    for tree in (UNION, COMMON):
+        for value in (1, 2, 7):
+            assert answer(solver, *here, ("eq", tree, const(value))) is Answer.SOME
 
 
 @pytest.mark.parametrize("width", [32, 64])

@@ -59,6 +59,10 @@ def test_bits_together_and_either_way_stay_in_their_interval(a: Span, b: Span) -
     found = [x | y for x in values(a) for y in values(b)]
     assert lo <= min(found)
     assert max(found) <= hi
+    lo, hi = ranges(a, b).span(("common", X, Y))
+    both = [x & y for x in values(a) for y in values(b)]
+    assert lo <= min(both)
+    assert max(both) <= hi
     assert ranges(a, b).span(("if", TRUE, X, Y)) == (min(a[0], b[0]), max(a[1], b[1]))
 
 
@@ -117,6 +121,19 @@ def test_a_comparison_with_a_constant_is_the_span_where_it_holds(op: str, flippe
 )
 def test_bits_together_reach_as_far_as_the_longer(x: Span, y: Span, span: Span) -> None:
     assert ranges(x, y).span(("union", X, Y)) == span
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "span"),
+    [
+        ((1, 4), (2, 3), (0, 3)),
+        ((-3, 2), (0, 4), (0, 4)),
+        ((0, 4), (-3, 9), (0, 4)),
+        ((-3, 2), (-1, 5), (-4, 5)),
+    ],
+)
+def test_bits_in_common_reach_as_far_as_the_shorter(x: Span, y: Span, span: Span) -> None:
+    assert ranges(x, y).span(("common", X, Y)) == span
 
 
 @pytest.mark.parametrize(
