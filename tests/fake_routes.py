@@ -119,10 +119,14 @@ class Routes:
 
     async def lease(self, request: Request, body: Any) -> Any:
         assert set(body) == {"worker", "max", "wait_s", "actions"}
-        until = time.monotonic() + body["wait_s"]
+        until, gateway = time.monotonic() + body["wait_s"], self.gateway
         while True:
-            found = self.gateway.leases(request.path_params["id"], body["max"])
-            if found or time.monotonic() >= until or await request.is_disconnected():
+            found = (
+                []
+                if await request.is_disconnected()
+                else gateway.leases(request.path_params["id"], body["max"])
+            )
+            if found or time.monotonic() >= until or gateway is not self.gateway:
                 return {"jobs": found}
             await asyncio.sleep(0.01)
 

@@ -10,7 +10,15 @@ from govlang.dsl.codes import CODES
 if TYPE_CHECKING:
     from pathlib import Path
 
-FOLDERS = ("dsl", "compiler", "verifier", "runtime", "native", "src/govlang/cli", "src/govlang/client")
+FOLDERS = (
+    "dsl",
+    "compiler",
+    "verifier",
+    "runtime",
+    "native",
+    "src/govlang/cli",
+    "src/govlang/client",
+)
 
 
 def used_codes(root: Path) -> dict[str, set[str]]:

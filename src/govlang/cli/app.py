@@ -31,6 +31,7 @@ VERBS: Final = {
     "test": "run the tests inside policies on the compiled table",
     "token": "make, list and revoke API tokens of the control plane",
     "verify": "prove that a policy makes sense, or show a request on which it does not",
+    "worker": "run the jobs of a pool through a plugin",
 }
 """Each verb and what it does; the verb's module is `govlang.cli.VERB` (`import_` for `import`)."""
 

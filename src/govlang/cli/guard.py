@@ -26,7 +26,14 @@ INPUT_FAULTS = (GovError, CodedError, OSError, UnicodeDecodeError, RecursionErro
 """What an input can make a verb raise; everything else is a fault of ours."""
 
 
-EXTRAS = {"z3": "verify", "numpy": "batch", "pyarrow": "batch", "cvc5": "cross-check"}
+EXTRAS = {
+    "z3": "verify",
+    "numpy": "batch",
+    "pyarrow": "batch",
+    "cvc5": "cross-check",
+    "httpx": "serve",
+    "structlog": "serve",
+}
 """Libraries that not every installation has, and the extra that brings them."""
 
 UNHEARD: Final = 141
