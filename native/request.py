@@ -296,9 +296,11 @@ def _nearest_step(column: Column, raw: float) -> int | None:
 
 
 def _rounded(column: Column, raw: float | Decimal) -> int:
+    top, bottom = raw.as_integer_ratio()
+    whole, rest = divmod(top * column.step_den, bottom * column.step_num)
+    if rest == 0:
+        return whole
     scaled = Fraction(raw) * column.step_den / column.step_num
-    if scaled.denominator == 1:
-        return scaled.numerator
     match column.rounding:
         case "up":
             return math.ceil(scaled)

@@ -99,6 +99,7 @@ class Schema:
     def __init__(self, data: bytes) -> None:
         self._sections = {section: layout.section_bytes(data, section) for section in Section}
         self._policy = self._row(Section.POLICY, 0)
+        self._rules: dict[int, Rule] = {}
 
     def _row(self, section: Section, index: int) -> Row:
         record = RECORDS[section]
@@ -216,7 +217,13 @@ class Schema:
         return self.string(self._row(Section.ASSUMPTIONS, index)["text"])
 
     def rule(self, index: int) -> Rule:
-        """One rule."""
+        """One rule; it is read once, since every outcome asks for those that fired."""
+        found = self._rules.get(index)
+        if found is None:
+            found = self._rules[index] = self._read_rule(index)
+        return found
+
+    def _read_rule(self, index: int) -> Rule:
         row = self._row(Section.RULES, index)
         limits = range(row["first_limit"], row["first_limit"] + row["limits"])
         dos = range(row["first_do"], row["first_do"] + row["dos"])

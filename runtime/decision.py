@@ -86,12 +86,13 @@ class Outcome(Decided):
 
     def to_dict(self) -> dict[str, Any]:
         """The outcome in the order and the names of `gov decide --format json`."""
+        obligations, matched = self.gathered()
         return {
             "decision": self.decision.value,
             "rule_id": self.rule_id,
             "reason": self.reason,
-            "obligations": [as_json(one) for one in self.obligations],
-            "matched": list(self.matched),
+            "obligations": [as_json(one) for one in obligations],
+            "matched": list(matched),
             "policy_snapshot": self.policy_snapshot,
             "params_hash": self.params_hash,
         }

@@ -70,7 +70,7 @@ class Nothing:
         return ""
 
 
-OPEN = open_routes(Nothing(), Nothing(), metrics_open=True)
+OPEN = open_routes(Nothing(), Nothing(), ROUTES, metrics_open=True)
 ALL = (*ROUTES, *OPEN)
 
 

@@ -83,7 +83,6 @@ class Gate:
     auth: Auth
     rates: Rates
     body_limit: int
-    dev: bool
     watch: Watch
     log: Log
     traces: Traces
@@ -157,13 +156,6 @@ class Gate:
 
     def _check_members(self, route: Route, body: Mapping[str, Any], caller: Caller) -> None:
         """Members that only some may give."""
-        if route.only_dev and not self.dev and body.get(route.only_dev) is not None:
-            raise refused(
-                "invalid_body",
-                "the service reads its own clock",
-                field=route.only_dev,
-                expected="left out, but in --dev",
-            )
         name = route.only_operator
         if name and body.get(name) and Role.OPERATOR not in caller.roles:
             raise refused(
@@ -272,13 +264,14 @@ def build_app(
         Auth(book, clock_ms, dev),
         Rates(settings.rate_per_s, settings.rate_burst),
         settings.body_limit_bytes,
-        dev,
         metrics,
         log or service_log(),
         traces,
         Stop(service),
     )
-    routes = (*ROUTES, *open_routes(gate.stop, metrics, metrics_open=settings.metrics_open))
+    asked = tuple(route.in_dev() if dev else route for route in ROUTES)
+    shown = open_routes(gate.stop, metrics, asked, metrics_open=settings.metrics_open)
+    routes = (*asked, *shown)
     by_path: dict[str, list[Route]] = {}
     for route in routes:
         by_path.setdefault(route.path, []).append(route)

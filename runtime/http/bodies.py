@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from govlang.runtime.http.values import (
+    INTEGRAL,
     Agent,
     Closed,
     Count,
@@ -103,20 +104,30 @@ Key = Agent | Annotated[dict[Word, Agent], Field(max_length=10)]
 
 
 class Event(Closed):
-    """POST /v1/events: a step of a trace; `at_ms` only in --dev."""
+    """POST /v1/events: a step of a trace, of now."""
 
     event: Word
     fields: Fields = Field(default_factory=dict)
     key: Key | None = None
+
+
+class TimedEvent(Event):
+    """The same in --dev, where the caller may say the time."""
+
     at_ms: Millis | None = None
 
 
 class Signal(Closed):
-    """POST /v1/signals: a step of a trace; `at_ms` only in --dev."""
+    """POST /v1/signals: a step of a trace, of now."""
 
     signal: Word
     value: Scalar
     key: Key | None = None
+
+
+class TimedSignal(Signal):
+    """The same in --dev, where the caller may say the time."""
+
     at_ms: Millis | None = None
 
 
@@ -124,7 +135,7 @@ class Lease(Closed):
     """POST /v1/pools/{p}/lease: waits up to `wait_s` for a job; `actions` that the worker can do, empty: all."""
 
     worker: Name
-    max: Annotated[int, Field(ge=1, le=100)] = 1
+    max: Annotated[int, Field(ge=1, le=100), INTEGRAL] = 1
     wait_s: WaitS = 0.0
     actions: Annotated[list[Word], Field(max_length=100)] = Field(default_factory=list)
 
@@ -160,7 +171,7 @@ class CreateToken(Closed):
     agent: Agent | None = None
     approves: Annotated[list[Word], Field(max_length=100)] = Field(default_factory=list)
     pools: Annotated[list[Name], Field(max_length=100)] = Field(default_factory=list)
-    ttl_s: Annotated[int, Field(ge=1, le=315_360_000)]
+    ttl_s: Annotated[int, Field(ge=1, le=315_360_000), INTEGRAL]
 
     @model_validator(mode="after")
     def _agents_are_named(self) -> Self:

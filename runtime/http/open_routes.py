@@ -12,7 +12,6 @@ from govlang.runtime.http import replies
 from govlang.runtime.http.openapi import document
 from govlang.runtime.http.page import page
 from govlang.runtime.http.route import NOBODY, Ask, Load, Route
-from govlang.runtime.http.routes import ROUTES
 from govlang.runtime.http.service import Service
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -31,8 +30,10 @@ class Exposed(Protocol):
     def exposition(self) -> str: ...
 
 
-def open_routes(stop: Stopping, metrics: Exposed, *, metrics_open: bool) -> tuple[Route, ...]:
-    """The routes; /metrics asks for a role unless it is open."""
+def open_routes(
+    stop: Stopping, metrics: Exposed, others: tuple[Route, ...], *, metrics_open: bool
+) -> tuple[Route, ...]:
+    """The routes, which describe the `others` too; /metrics asks for a role unless it is open."""
 
     def ready(service: Service, _: Ask) -> Answer:
         if stop.began:
@@ -41,7 +42,7 @@ def open_routes(stop: Stopping, metrics: Exposed, *, metrics_open: bool) -> tupl
 
     @cache
     def described() -> dict[str, Any]:
-        return document((*ROUTES, *own))
+        return document((*others, *own))
 
     @cache
     def described_text() -> str:

@@ -214,7 +214,7 @@ WORK: Final = (
         replies.Observed,
         ("invalid_request",),
         body=bodies.Event,
-        only_dev="at_ms",
+        dev_body=bodies.TimedEvent,
     ),
     Route(
         "POST",
@@ -228,7 +228,7 @@ WORK: Final = (
         replies.Observed,
         ("invalid_request",),
         body=bodies.Signal,
-        only_dev="at_ms",
+        dev_body=bodies.TimedSignal,
     ),
 )
 

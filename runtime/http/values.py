@@ -52,6 +52,13 @@ def _plain(value: Any) -> Any:
             raise PydanticCustomError("json_value", "it is no JSON value")
 
 
+def _integral(value: Any) -> Any:
+    """`12.0` is an integer in JSON Schema."""
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        return int(value) if abs(value) <= JSON_NUMBER_MAX else value
+    return value
+
+
 def _exact(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
         raise PydanticCustomError("number", "Input should be a number")
@@ -80,8 +87,11 @@ Word = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=TEXT_PATTERN)]
 Text = Annotated[str, StringConstraints(max_length=10_000, pattern=TEXT_PATTERN)]
 Hash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-Millis = Annotated[int, Field(ge=0, le=2**53 - 1)]
-Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+INTEGRAL: Final = BeforeValidator(_integral)
+"""Stands after the bounds, so that they stand in the schema."""
+
+Millis = Annotated[int, Field(ge=0, le=JSON_NUMBER_MAX), INTEGRAL]
+Count = Annotated[int, Field(ge=0, le=JSON_NUMBER_MAX), INTEGRAL]
 
 Json = Annotated[Any, AfterValidator(_plain), WithJsonSchema({"x-any-json": True})]
 JsonObject = Annotated[

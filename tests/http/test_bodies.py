@@ -67,7 +67,8 @@ def test_what_is_left_out_has_its_default() -> None:
         "parent_job_id": None,
         "undo": None,
     }
-    _, seen = asked("/v1/pools/ops/lease", b'{"worker": "w"}')
+    _, seen = asked("/v1/pools/ops/lease", b'{"worker": "w", "max": 1.0}')
+    assert type(seen["max"]) is int
     assert seen == {"worker": "w", "max": 1, "wait_s": 0.0, "actions": []}
 
 
@@ -84,7 +85,7 @@ def test_what_is_left_out_has_its_default() -> None:
         ("/v1/jobs", b'{"request": {}, "pool": "p", "undo": {"request": {}}}', "undo.pool"),
         ("/v1/jobs", b'{"request": {}, "pool": "p", "approval_granted": true}', "approval_granted"),
         ("/v1/pools/p/lease", b'{"worker": "w", "max": 0}', "max"),
-        ("/v1/pools/p/lease", b'{"worker": "w", "max": 1.0}', "max"),
+        ("/v1/pools/p/lease", b'{"worker": "w", "max": 1.5}', "max"),
         ("/v1/pools/p/lease", b'{"worker": "w", "max": "1"}', "max"),
         ("/v1/pools/p/lease", b'{"worker": "w", "wait_s": 30.5}', "wait_s"),
         ("/v1/pools/p/lease", b'{"worker": "w", "wait_s": true}', "wait_s"),

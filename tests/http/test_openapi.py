@@ -68,6 +68,12 @@ def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
         Draft202012Validator.check_schema(schema)
 
 
+def test_every_bound_is_written_as_json_schema_has_it() -> None:
+    assert not [path for path, part in parts(DOCUMENT) if {"ge", "le", "gt", "lt"} & set(part)]
+    lease = DOCUMENT["components"]["schemas"]["Lease"]["properties"]["max"]
+    assert (lease["minimum"], lease["maximum"]) == (1, 100)
+
+
 def test_every_object_is_closed() -> None:
     for path, part in parts(DOCUMENT["components"]["schemas"]):
         if part.get("type") == "object":

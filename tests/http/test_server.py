@@ -131,8 +131,8 @@ def test_a_stop_before_a_poll_is_seen_by_readiness() -> None:
 def test_a_socket_that_listens_already_is_taken() -> None:
     async def run() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            made = server(fake_app(), "127.0.0.1", 0, fd=listening.fileno(), drain_s=0.0)
-            serving = asyncio.create_task(made.serve())
+            made = server(fake_app(), "127.0.0.1", 0, drain_s=0.0)
+            serving = asyncio.create_task(made.serve([listening]))
             await seen(lambda: made.started)
             assert (await send(listening.getsockname()[1], "GET", "/healthz"))[0] == 200
             made.drain()
