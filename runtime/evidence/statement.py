@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from govlang.runtime.evidence.canonical import canonical
@@ -90,7 +91,8 @@ def exports(
         if not isinstance(record, dict) or record.get("seq") != number:
             why = f"line {number} of `{source.place}` is no record"
             raise EvidenceError("GOV667", why, "run `gov evidence verify`")
-        if _is_wanted(record, job, run):
+        whole = job is not None or run is not None
+        if is_of(record, job, run) and (whole or record.get("decision") is not None):
             yield envelope(_stated(line, record, signer.name), signer)
 
 
@@ -102,13 +104,18 @@ def _stated(line: bytes, record: dict[str, Any], origin: str) -> bytes:
         raise EvidenceError("GOV667", why, "run `gov evidence verify --canonical`") from None
 
 
-def _is_wanted(record: dict[str, Any], job: str | None, run: str | None) -> bool:
+def is_of(record: dict[str, Any], job: str | None, run: str | None) -> bool:
+    """Whether a record is of a job, or of a run; every record is, where neither is asked for."""
     name = record.get("job_id")
     if job is not None:
         return name == job
-    if run is not None:
-        return isinstance(name, str) and (name == run or name.startswith(f"{run}:"))
-    return record.get("decision") is not None
+    return run is None or (isinstance(name, str) and (name == run or name.startswith(f"{run}:")))
+
+
+def nothing_to_export(place: Path) -> EvidenceError:
+    """The refusal of a choice that no record is of."""
+    way = "see what there is with `gov evidence show`"
+    return EvidenceError("GOV667", f"no such record in `{place}`", way)
 
 
 def _authenticated(payload: bytes) -> bytes:

@@ -49,6 +49,10 @@ VERBS: dict[str, tuple[str, ...]] = {
     "schema": ("import", "jsonlogic", "LOGIC", "--schema", "FILE"),
     "ledger": ("evidence", "verify", "FILE"),
     "records": ("evidence", "show", "FILE"),
+    "statements": ("evidence", "export", "FILE", "--key", "GOOD"),
+    "ledger's key": ("evidence", "verify", "GOOD", "--key", "FILE"),
+    "kept checkpoint": ("evidence", "verify", "GOOD", "--checkpoint", "FILE"),
+    "private": ("evidence", "forget-private", "FILE", "--before", "2031-01-01"),
 }
 
 

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ledgers import chained, database, fill, put, sign
+
+from govlang.runtime.evidence.keys import read_public
+from govlang.runtime.evidence.ledger import Ledger
+from govlang.runtime.evidence.note import Signer
+from govlang.runtime.evidence.source import open_source
+from govlang.runtime.evidence.statement import open_envelope
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    place = tmp_path / "data"
+    jobs = (("run_1:a@1", "ALLOW"), ("run_1:a@1", None), ("run_2:b@1", "DENY"))
+    bodies = [{"job_id": job, "decision": decision, "at_ms": 5} for job, decision in jobs]
+    place.mkdir()
+    put(place, *chained(bodies))
+    return place
+
+
+def test_a_ledger_is_signed_and_verified_with_the_key(
+    gov, fits, ledger: Path, tmp_path: Path
+) -> None:
+    made = gov("evidence", "checkpoint", ledger, "--origin", "log")
+    assert made.code == 0
+    assert made.out.startswith("log\n3\n")
+    assert made.out.encode() == (ledger / "checkpoint").read_bytes()
+    (tmp_path / "kept").write_text(made.out)
+    asked = ("--key", ledger / "ledger.pub", "--checkpoint", tmp_path / "kept", "--canonical")
+    ran = gov("evidence", "verify", ledger, *asked, "--format", "json")
+    assert ran.code == 0
+    fits("evidence-verify", ran.json)
+    assert (ran.json["covered"], ran.json["origin"]) == (3, "log")
+    assert ran.json["signed_by"] == [str(read_public(ledger)[0].verifier)]
+    bodies = [{"job_id": "other", "decision": "ALLOW"}] * 3
+    put(ledger, *chained(bodies))
+    ran = gov("evidence", "verify", ledger, *asked, "--format", "json")
+    assert ran.code == 1
+    fits("evidence-verify", ran.json)
+    assert {fault["code"] for fault in ran.json["faults"]} == {"GOV661", "GOV666"}
+    assert gov("evidence", "checkpoint", ledger).code == 2
+
+
+def test_a_checkpoint_can_be_signed_with_a_key_of_one_s_own(
+    gov, ledger: Path, tmp_path: Path
+) -> None:
+    pem = tmp_path / "key.pem"
+    signer = Signer.new("mine")
+    pem.write_bytes(signer.to_pem())
+    assert gov("evidence", "checkpoint", ledger, "--key", pem).code == 2
+    assert gov("evidence", "checkpoint", ledger, "--key", pem, "--origin", "mine").code == 0
+    assert not (ledger / "ledger.key").exists()
+    verified = gov("evidence", "verify", ledger, "--key", str(signer.verifier))
+    assert verified.code == 0
+    assert "signed  3 records, as `mine`" in verified.out
+
+
+def test_a_rotation_keeps_the_old_key_s_trust(gov, ledger: Path) -> None:
+    gov("evidence", "checkpoint", ledger, "--origin", "log")
+    old = str(read_public(ledger)[0].verifier)
+    assert gov("evidence", "checkpoint", ledger, "--rotate").out.count("— log ") == 2
+    fill(ledger, 2)
+    assert gov("evidence", "checkpoint", ledger).out.startswith("log\n5\n")
+    assert gov("evidence", "verify", ledger, "--key", old).code == 0
+    assert gov("evidence", "checkpoint", ledger, "--rotate", "--key", "x").code == 2
+
+
+def test_of_a_service_the_newest_checkpoint_is_told(gov, ledger: Path, tmp_path: Path) -> None:
+    place = database(tmp_path / "service", [*open_source(ledger).lines()])
+    assert gov("evidence", "checkpoint", place).code == 2
+    assert not (place / "ledger.key").exists()
+    _, note = sign(place)
+    assert gov("evidence", "checkpoint", place).out.encode() == note
+    shown = gov("evidence", "show", place, "--run", "run_1", "--format", "json").lines
+    assert [record["seq"] for record in shown] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("choice", "numbers"),
+    [((), [1, 3]), (("--job", "run_1:a@1"), [1, 2]), (("--run", "run_2"), [3])],
+)
+def test_records_are_exported_signed(
+    gov, ledger: Path, tmp_path: Path, choice: tuple[str, ...], numbers: list[int]
+) -> None:
+    pem = tmp_path / "key.pem"
+    signer = Signer.new("log")
+    pem.write_bytes(signer.to_pem())
+    ran = gov("evidence", "export", ledger, "--key", pem, "--origin", "log", *choice)
+    assert ran.code == 0
+    found = [open_envelope(line.encode(), signer.verifier) for line in ran.out.splitlines()]
+    assert [statement["predicate"]["seq"] for statement in found] == numbers
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--job", "none"),
+        ("--job", "a", "--run", "b"),
+        ("--key", "nothing.pem"),
+        ("--origin", "other"),
+    ],
+)
+def test_an_export_that_cannot_be_is_exit_2(gov, ledger: Path, arguments: tuple[str, ...]) -> None:
+    assert gov("evidence", "export", ledger).code == 2
+    sign(ledger)
+    ran = gov("evidence", "export", ledger, *arguments)
+    assert ran.code == 2
+    assert "GOV700" not in ran.err
+    assert not ran.out
+
+
+def test_the_auditor_is_written_beside_an_export(gov, ledger: Path, tmp_path: Path) -> None:
+    sign(ledger)
+    assert gov("evidence", "export", ledger, "--auditor", tmp_path / "auditor.py").code == 0
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", tmp_path / "auditor.py", ledger],
+        check=False,
+        capture_output=True,
+        env={},
+    )
+    assert done.returncode == 0
+
+
+def test_private_values_are_forgotten(gov, tmp_path: Path) -> None:
+    with Ledger(tmp_path) as made:
+        for at in (0, 86_400_000):
+            made.append({"at_ms": at}, salt=b"s" * 16)
+    ran = gov("evidence", "forget-private", tmp_path, "--before", "1970-01-02", "--format", "json")
+    assert ran.json == {"ledger": str(tmp_path), "forgotten": 1}
+    assert len((tmp_path / "LEDGER.salts").read_bytes().splitlines()) == 1
+    assert gov("evidence", "forget-private", tmp_path, "--before", "soon").code == 2
+    assert gov("evidence", "verify", tmp_path).code == 0
+
+
+def test_only_the_last_records_are_shown(gov, ledger: Path) -> None:
+    shown = gov("evidence", "show", ledger, "--last", "2", "--format", "json").lines
+    assert [record["seq"] for record in shown] == [2, 3]
+    text = gov("evidence", "show", ledger).out
+    assert "run_2:b@1" in text
+    assert json.loads(gov("evidence", "verify", ledger, "--format", "json").out)["covered"] == 0
