@@ -123,7 +123,9 @@ class Plane:
         body = {"request": request, "payload": None, "pool": "p", **more}
         return await self.service.submit(agent(who), body, key or f"k{self.keys}")
 
-    async def lease(self, most: int = 1, *actions: str, who: str = "w1", pool: str = "p") -> list[dict[str, Any]]:
+    async def lease(
+        self, most: int = 1, *actions: str, who: str = "w1", pool: str = "p"
+    ) -> list[dict[str, Any]]:
         body = {"worker": who, "max": most, "wait_s": 0, "actions": list(actions)}
         answer = await self.service.lease(worker(who), pool, body)
         assert answer.status == 200, answer
@@ -134,7 +136,9 @@ class Plane:
     async def begin(self, job: dict[str, Any], who: str = "w1") -> Answer:
         return await self.service.heartbeat(worker(who), job["lease_id"], {"started": True})
 
-    async def end(self, job: dict[str, Any], outcome: str = "succeeded", who: str = "w1", **more: Any) -> Answer:
+    async def end(
+        self, job: dict[str, Any], outcome: str = "succeeded", who: str = "w1", **more: Any
+    ) -> Answer:
         return await self.service.result(worker(who), job["lease_id"], {"outcome": outcome, **more})
 
     async def reconcile(self) -> None:
@@ -154,7 +158,11 @@ class Plane:
 
         lines = self.service.rows.lines(1)
         records = [json.loads(one) for one in lines]
-        return [r["run_timeline_event"] for r in records if run_id is None or r["job_id"].startswith(run_id)]
+        return [
+            r["run_timeline_event"]
+            for r in records
+            if run_id is None or r["job_id"].startswith(run_id)
+        ]
 
 
 def run(scenario: Callable[[], Awaitable[Any]]) -> Any:

@@ -7,7 +7,7 @@ import importlib
 import ipaddress
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,8 +169,8 @@ async def _listen(
     drain_s = 0.0 if asked.dev else 1.0
     running = server(app, asked.host, asked.port, drain_s=drain_s)
     serving = asyncio.ensure_future(running.serve())
-    while not running.started and not serving.done():
-        await asyncio.sleep(0.01)  # noqa: ASYNC110  # uvicorn has no event for it
+    while not running.started and not serving.done():  # noqa: ASYNC110  # uvicorn has no event for it
+        await asyncio.sleep(0.01)
     if serving.done():
         await serving
         raise CodedError(
@@ -189,7 +189,7 @@ async def _listen(
             await helper()
 
 
-async def _worker(asked: Serving, url: str) -> Callable[[], Any] | None:
+async def _worker(asked: Serving, url: str) -> Callable[[], Awaitable[None]] | None:
     """With --dev: a worker of the pool `default`; what ends it."""
     if not asked.dev:
         return None

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from govlang.runtime.worker.plugins import Plugin
 
 TOKEN_MAX: Final = 4096
+DEV_POOL: Final = "default"
+"""The pool of the worker that `gov serve --dev` has."""
 
 
 @click.command(name="worker")
@@ -153,3 +156,30 @@ def _log() -> Any:
         wrapper_class=structlog.make_filtering_bound_logger(20),
         component="worker",
     )
+
+
+async def dev_worker(url: str, spec: str | None) -> Callable[[], Awaitable[None]]:
+    """A worker of the pool `default` beside a service of `--dev`; what ends it.
+
+    Without a plugin it runs nothing: it answers each job with the payload that the job has.
+
+    Raises:
+        CodedError: GOV681, there is no such plugin.
+    """
+    from govlang.client.async_client import AsyncGovClient
+    from govlang.runtime.worker.loop import Worker
+    from govlang.runtime.worker.plugins import load_plugin
+
+    plugin = load_plugin(spec or "entry:govlang.runtime.worker.echo:echo")
+    client = AsyncGovClient(url, None)
+    worker = Worker(client, DEV_POOL, plugin, _log())
+    working = asyncio.ensure_future(worker.run())
+
+    async def end() -> None:
+        worker.stop()
+        worker.stop()
+        await asyncio.gather(working, return_exceptions=True)
+        await plugin.close()
+        await client.close()
+
+    return end
