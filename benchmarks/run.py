@@ -22,6 +22,7 @@ from benchmarks import (  # noqa: E402
     both_times,
     edge,
     edge_many,
+    evidence,
     machine,
     ours,
     over_time,
@@ -95,6 +96,7 @@ def all_rows(*, quick: bool) -> Iterator[Row]:
     yield from board_rows()
     yield from over_time.time_rows(over_time.Case())
     yield from both_times.both_rows()
+    yield from evidence.evidence_rows(2_000 if quick else evidence.RECORDS)
     yield from rows.peer_rows(small, budget_s)
     for kind in KINDS:
         for size in QUICK_SIZES if quick else OWN_SIZES:

@@ -33,6 +33,9 @@ OVER_TIME = "over_time"
 TIME_APART, TIME_OVERLAP = "time", "time_overlap"
 TIME_C = "C engine, a sample of any kind"
 TIME_PYTHON = "Python, commit, dict in"
+EVIDENCE = "evidence"
+RECORDED = "a record, from the decision to its line"
+CHECKED = "verify: chain, head, tree, tiles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,13 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
             )
             for kind in (TIME_APART, TIME_OVERLAP)
         ),
+        most("a record of evidence", figures.ours(EVIDENCE, 0, RECORDED), 40_000, "ns"),
+        least(
+            "`gov evidence verify`, a core",
+            figures.ours(EVIDENCE, 0, CHECKED),
+            100_000,
+            "records/s",
+        ),
     ]
 
 
@@ -153,14 +163,14 @@ def most(what: str, value: float | None, limit: float, unit: str) -> Verdict:
     )
 
 
-def least(what: str, value: float | None, limit: float) -> Verdict:
-    """At least `limit` million decisions a second."""
+def least(what: str, value: float | None, limit: float, unit: str = "M/s") -> Verdict:
+    """At least `limit`, million decisions a second unless told otherwise."""
     met = value is not None and value >= limit
     return judged(
         what,
-        f"≥ {limit:g} M/s",
+        f"≥ {limit:g} {unit}",
         value,
-        lambda v: shown(v, "M/s") + missed(limit / v, met=met),
+        lambda v: shown(v, unit) + missed(limit / v, met=met),
         met=met,
     )
 

@@ -244,8 +244,8 @@ class _Check:
 
     def _end(self, count: int, *, kept_seen: bool) -> None:
         """What can only be said when every line was seen."""
-        if self._source.torn():
-            self._fault("GOV505", count + 1, f"line {count + 1} is cut off")
+        if (why := self._source.torn()) is not None:
+            self._fault("GOV505", count + 1, f"after record {count}: {why}")
         head, kept = self._head, self._kept.head
         if head is not None and head.count > count:
             why = f"the head counts {head.count} records, the ledger has {count}"

@@ -37,8 +37,8 @@ def sign_ledger(
             raise unreadable(source.place, "has no checkpoint, and its records are not here")
         return stored
     with _alone(source):
-        if source.torn():
-            raise no_extension("would be over a ledger whose last line is cut off")
+        if (why := source.torn()) is not None:
+            raise no_extension(f"would be over a broken ledger: {why}")
         return _signed(source, signer, origin, rotate=rotate)
 
 

@@ -50,8 +50,8 @@ class LedgerSource(Protocol):
         """The lines from `first` to `last`, without their line ends."""
         ...
 
-    def torn(self) -> bool:
-        """Whether something stands behind the last whole line."""
+    def torn(self) -> str | None:
+        """What stands wrong behind the last whole line, or among their numbers; None: nothing does."""
         ...
 
     def head(self) -> Head | None:
@@ -99,14 +99,14 @@ class JsonlSource:
         except OSError as error:
             raise unreadable(path, (error.strerror or "cannot be read").lower()) from None
 
-    def torn(self) -> bool:
+    def torn(self) -> str | None:
         path = self._files.records
         try:
             with path.open("rb") as file:
                 if file.seek(0, 2) == 0:
-                    return False
+                    return None
                 file.seek(-1, 2)
-                return file.read(1) != b"\n"
+                return None if file.read(1) == b"\n" else "the last line is cut off"
         except OSError as error:
             raise unreadable(path, (error.strerror or "cannot be read").lower()) from None
 
@@ -155,8 +155,9 @@ class DatabaseSource:
         uri = f"file:{quote(str(self._path.absolute()))}?mode=ro"
         return sqlite3.connect(uri, uri=True)
 
-    def torn(self) -> bool:
-        return self._one("SELECT count(*) - coalesce(max(seq), 0) FROM ledger") != 0
+    def torn(self) -> str | None:
+        gaps = self._one("SELECT count(*) - coalesce(max(seq), 0) FROM ledger")
+        return "the rows are not numbered from 1 without a gap" if gaps else None
 
     def head(self) -> Head | None:
         return read_head(self.place / HEAD)
@@ -184,8 +185,8 @@ class TileSource:
         tiles = self._tiles()
         return tiles.entries(first - 1, tiles.size if last is None else min(last, tiles.size))
 
-    def torn(self) -> bool:
-        return False
+    def torn(self) -> str | None:
+        return None
 
     def head(self) -> Head | None:
         return read_head(self.place / HEAD)

@@ -128,11 +128,12 @@ def test_the_auditor_is_written_beside_an_export(gov, ledger: Path, tmp_path: Pa
     assert done.returncode == 0
 
 
-def test_private_values_are_forgotten(gov, tmp_path: Path) -> None:
+def test_private_values_are_forgotten(gov, fits, tmp_path: Path) -> None:
     with Ledger(tmp_path) as made:
         for at in (0, 86_400_000):
             made.append({"at_ms": at}, salt=b"s" * 16)
     ran = gov("evidence", "forget-private", tmp_path, "--before", "1970-01-02", "--format", "json")
+    fits("evidence-forget", ran.json)
     assert ran.json == {"ledger": str(tmp_path), "forgotten": 1}
     assert len((tmp_path / "LEDGER.salts").read_bytes().splitlines()) == 1
     assert gov("evidence", "forget-private", tmp_path, "--before", "soon").code == 2
@@ -145,3 +146,19 @@ def test_only_the_last_records_are_shown(gov, ledger: Path) -> None:
     text = gov("evidence", "show", ledger).out
     assert "run_2:b@1" in text
     assert json.loads(gov("evidence", "verify", ledger, "--format", "json").out)["covered"] == 0
+
+
+def test_an_export_of_a_decision_keeps_to_its_schema(gov, fits, policy: Path, tmp_path) -> None:
+    place = tmp_path / "decided"
+    asked = (
+        "--input",
+        '{"agent": "a", "load": 1, "zone": "rural", "urgent": false}',
+        "--evidence",
+        place,
+        "--job",
+        "run_1:a@1",
+    )
+    assert gov("decide", policy, *asked).code == 0
+    ring, _ = sign(place)
+    ran = gov("evidence", "export", place)
+    fits("evidence-statement", open_envelope(ran.out.encode(), ring.signer.verifier))

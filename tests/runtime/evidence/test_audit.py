@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import pytest
 from ledgers import chained, database, faults, fill, one_file_finds, put, sign
 
 from govlang.native.digest import digest
+from govlang.runtime.evidence import source
 from govlang.runtime.evidence.audit import Kept, audit
 from govlang.runtime.evidence.checkpoint import PublicKey, read_checkpoint, sign_checkpoint
 from govlang.runtime.evidence.keys import Keyring
@@ -273,3 +275,19 @@ def test_a_stranger_s_checkpoint_of_this_ledger_is_not_trusted(ledger: Attacked)
     forged = sign_checkpoint(read_checkpoint(ledger.note), (stranger,))
     (ledger.place / "checkpoint").write_bytes(forged)
     assert faults(ledger.place) == ({"GOV664"}, True)
+
+
+def test_memory_does_not_grow_with_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "CHUNK", 2**14)
+    peaks = []
+    for count in (800, 8_000):
+        place = tmp_path / str(count)
+        fill(place, count)
+        sign(place)
+        tracemalloc.start()
+        assert audit(place, exact=True).records == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0], "a tenth of the ledger alone would be as much again"
