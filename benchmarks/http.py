@@ -29,6 +29,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route as StarletteRoute
 
 from govlang.runtime.control.answer import Answer
+from govlang.runtime.control.service import Parts, Service
 from govlang.runtime.control.settings import Settings
 from govlang.runtime.control.tokens import (
     EVERY_ROLE,
@@ -94,7 +95,7 @@ async def empty(_: Request) -> JSONResponse:
 
 
 def targets(policy: Policy) -> dict[str, Starlette]:
-    """The applications that are compared."""
+    """The applications that are compared, but for the whole service."""
     book = TokenBook()
     far = now_ms() + 10**9
     book.put(
@@ -113,9 +114,22 @@ def listening() -> socket.socket:
     return socket.create_server(("127.0.0.1", 0), backlog=1024)
 
 
-def serve(table: bytes, name: str, listens: socket.socket) -> None:
+async def serve_service(bundle: bytes, listens: socket.socket) -> None:
+    """Serve the whole control plane, its data in a folder that goes away; without tokens, over the loopback."""
+    with tempfile.TemporaryDirectory() as folder:
+        limits = Settings(rate_per_s=1_000_000, rate_burst=1_000_000)
+        service = Service(Path(folder), limits, bundle, {}, Parts())
+        await service.start()
+        app = build_app(service, limits, service.book, dev=True)
+        await server(app, "127.0.0.1", 0).serve([listens])
+
+
+def serve(bundle: bytes, name: str, listens: socket.socket) -> None:
     """Serve one target until the process is ended."""
-    app = targets(Policy(table))[name]
+    if name == "service":
+        uvloop.run(serve_service(bundle, listens))
+        return
+    app = targets(Policy.load(bundle))[name]
     uvloop.run(server(app, "127.0.0.1", 0).serve([listens]))
 
 
@@ -124,10 +138,11 @@ def message(name: str) -> bytes:
     if name == "empty":
         return b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
     body = json.dumps({"request": REQUEST}).encode()
+    shown = () if name == "service" else (f"authorization: Bearer {token_text(TOKEN)}",)
     lines = (
         "POST /v1/policy/evaluate HTTP/1.1",
-        "host: x",
-        f"authorization: Bearer {token_text(TOKEN)}",
+        "host: localhost",
+        *shown,
         "content-type: application/json",
         f"content-length: {len(body)}",
     )
@@ -193,23 +208,23 @@ async def load(port: int, sent: bytes, seconds: float) -> float:
 
 
 def compiled() -> bytes:
-    """The table of the control plane's example policy."""
+    """The bundle of the control plane's example policy."""
     root = Path(__file__).resolve().parent.parent
     with tempfile.TemporaryDirectory() as folder:
         policy = root / "examples/control_plane.gov"
         arguments = [Path(sys.executable).with_name("gov"), "build", policy, "-o", folder]
-        subprocess.run([*arguments, "--emit", "table"], check=True, stdout=subprocess.DEVNULL)
-        return next(Path(folder).rglob("*.bin")).read_bytes()
+        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+        return next(Path(folder).glob("*.govb")).read_bytes()
 
 
 def measured(
-    names: tuple[str, ...], seconds: float, rounds: int, table: bytes
+    names: tuple[str, ...], seconds: float, rounds: int, bundle: bytes
 ) -> dict[str, list[float]]:
     """Requests a second of each target in each round, all of them in each."""
     context = multiprocessing.get_context("fork")
     sockets = {name: listening() for name in names}
     servers = [
-        context.Process(target=serve, args=(table, name, sockets[name]), daemon=True)
+        context.Process(target=serve, args=(bundle, name, sockets[name]), daemon=True)
         for name in names
     ]
     for one in servers:
@@ -227,9 +242,9 @@ def measured(
     return found
 
 
-def lookup_us(table: bytes) -> float:
+def lookup_us(bundle: bytes) -> float:
     """What the decision itself costs of it, in µs, dict in, outcome out."""
-    policy = Policy(table)
+    policy = Policy.load(bundle)
     times = 20_000
     began = time.perf_counter()
     for _ in range(times):
@@ -241,8 +256,8 @@ def main() -> None:
     """Print the table."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 2.0
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    table = compiled()
-    found = measured(("empty", "fixed", "policy"), seconds, rounds, table)
+    bundle = compiled()
+    found = measured(("empty", "fixed", "policy", "service"), seconds, rounds, bundle)
     shares = {
         name: [a / b for a, b in zip(found[name], found["empty"], strict=True)] for name in found
     }
@@ -252,7 +267,7 @@ def main() -> None:
     for name, rates in found.items():
         rate, share = statistics.median(rates), statistics.median(shares[name])
         print(f"{name:8} {rate:10,.0f} requests/s {share:6.0%} of the empty handler")
-    print(f"the decision itself: {lookup_us(table):.2f} µs")
+    print(f"the decision itself: {lookup_us(bundle):.2f} µs")
 
 
 if __name__ == "__main__":

@@ -200,7 +200,7 @@ class FakeService:
         return self.note(Answer(200, made), "simulate", caller, body)
 
     async def explain(self, caller, body) -> Answer:
-        return self.note(Answer(200, {**DECISION, "nearest": None}), "explain", caller, body)
+        return self.note(Answer(200, {"decision": DECISION, "explanation": None}), "explain", caller, body)
 
     async def publish(self, caller, bundle, *, allow_looser, reason) -> Answer:
         if not bundle.startswith(b"PK"):
@@ -254,7 +254,7 @@ class FakeService:
         return self.note(Answer(200, {"records": [{"seq": 1}]}), "records", caller, first, last)
 
     def proof(self, caller, query) -> Answer:
-        made = {**query, "leaf": None, "root": "00", "path": []}
+        made = {**query, "hashes": ["0" * 64]}
         return self.note(Answer(200, made), "proof", caller, dict(query))
 
     def health(self) -> Answer:

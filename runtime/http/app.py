@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from time import perf_counter, time_ns
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from starlette.applications import Starlette
@@ -224,6 +225,22 @@ class Path:
         return Answer(refusal.status, refusal.body, headers)
 
 
+class Application(Starlette):
+    """Starlette, but that a path without variables goes straight to its routes.
+
+    What it goes past are only the middleware that answers what nobody caught, which `Gate` does itself, and the search.
+    """
+
+    direct: Mapping[str, Path] = MappingProxyType({})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = self.direct.get(scope["path"]) if scope["type"] == "http" else None
+        if path is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await path(scope, receive, send)
+
+
 async def _not_found(request: Request, error: Exception) -> Response:
     """The answer to a path that no route has."""
     del error
@@ -275,10 +292,12 @@ def build_app(
     by_path: dict[str, list[Route]] = {}
     for route in routes:
         by_path.setdefault(route.path, []).append(route)
-    app = Starlette(
-        routes=[StarletteRoute(path, Path(gate, those)) for path, those in by_path.items()],
+    paths = {path: Path(gate, those) for path, those in by_path.items()}
+    app = Application(
+        routes=[StarletteRoute(path, one) for path, one in paths.items()],
         exception_handlers={404: _not_found},
     )
+    app.direct = {path: one for path, one in paths.items() if "{" not in path}
     app.router.redirect_slashes = False
     app.state.stop = gate.stop
     app.state.routes = routes

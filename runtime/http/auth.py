@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -70,8 +71,13 @@ class Auth:
 
 def is_loopback(client: Any) -> bool:
     """Whether a connection comes from this machine."""
+    return bool(client) and _is_loopback(client[0])
+
+
+@lru_cache(maxsize=256)
+def _is_loopback(host: str) -> bool:
     try:
-        return bool(client) and ip_address(client[0]).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
         return False
 

@@ -210,7 +210,7 @@ class Publish(Closed):
 class ApprovalsOf(Closed):
     """Which approvals; left out: all."""
 
-    state: Literal["open", "approved", "rejected", "expired", "consumed", "cancelled"] | None = None
+    state: Literal["open", "granted", "consumed", "rejected", "expired"] | None = None
 
 
 class Range(Closed):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -159,7 +160,7 @@ def read_query(model: type[BaseModel] | None, query: bytes) -> dict[str, Any]:
         RefusedError: invalid_body, a parameter is unknown, given twice, or of another kind.
     """
     if not query:
-        return checked(model, {}, "query") if model else {}
+        return dict(_defaults(model)) if model else {}
     pairs = parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True)
     given = dict(pairs)
     if len(given) < len(pairs):
@@ -174,6 +175,12 @@ def read_query(model: type[BaseModel] | None, query: bytes) -> dict[str, Any]:
                 "invalid_body", f"`{field}`: no such parameter", field=field, expected=_names(known)
             )
     return checked(model, given, "query") if model else {}
+
+
+@cache
+def _defaults(model: type[BaseModel]) -> dict[str, Any]:
+    """The parameters where none is given; what was refused is not kept."""
+    return checked(model, {}, "query")
 
 
 def _names(known: Mapping[str, Any]) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from govlang.runtime.control.answer import PROBLEMS
 from govlang.runtime.http.bodies import RoleName
@@ -156,10 +156,11 @@ class Decisions(Closed):
     decisions: list[Decision]
 
 
-class Explained(Decision):
-    """A decision with the smallest change of the request that would be allowed."""
+class Explained(Closed):
+    """A decision, and what `gov explain --format json` says of it."""
 
-    nearest: JsonObject | None
+    decision: Decision
+    explanation: JsonObject | None
 
 
 class Policy(Closed):
@@ -248,13 +249,13 @@ class NewToken(Closed):
 
 
 class Token(Closed):
-    """A token without its secret."""
+    """A token without its secret; `approves` and `pools` null: every one."""
 
     id: TokenId
     roles: list[RoleName]
     agent: Agent | None
-    approves: list[str]
-    pools: list[Name]
+    approves: list[str] | None
+    pools: list[Name] | None
     created_ms: Millis
     expires_ms: Millis
     revoked_ms: Millis | None
@@ -273,15 +274,14 @@ class Proved(Closed):
     size: Count | None = None
     from_: Count | None = Field(None, alias="from")
     to: Count | None = None
-    leaf: str | None = None
-    root: str | None = None
-    path: list[str]
+    hashes: list[Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]]
 
 
 class Health(Closed):
     """Whether the process, or the service, can do its work; `checks`: what was looked at."""
 
-    status: Literal["ok"]
+    status: Literal["ok", "ready"]
+    policy: Hash | None = None
     checks: dict[str, str] = Field(default_factory=dict)
 
 

@@ -5,17 +5,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from asgi_call import Reply, call
+from asgi_call import call
 from fake_service import bearer, fake_app
+from http_document import DOCUMENT, conforms, validator
 from http_samples import ALL, ROUTES, SAMPLES, Sample, sent, target
 from jsonschema import Draft202012Validator, ValidationError
 
 from govlang.runtime.control.answer import PROBLEMS
-from govlang.runtime.http.openapi import document
 from govlang.runtime.http.page import page
 from govlang.runtime.http.route import Route
 
-DOCUMENT = document(ALL)
 OPEN_OBJECTS = {"AnyJson", "FieldValue"}
 """What the members of somebody else's objects are."""
 
@@ -33,21 +32,6 @@ def parts(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     elif isinstance(schema, list):
         for index, one in enumerate(schema):
             yield from parts(one, f"{path}/{index}")
-
-
-def validator(ref: dict[str, Any]) -> Draft202012Validator:
-    return Draft202012Validator({**ref, "components": DOCUMENT["components"]})
-
-
-def conforms(route: Route, reply: Reply) -> None:
-    """The reply's status is listed for the route, and its body is what the document says."""
-    responses = DOCUMENT["paths"][route.path][route.method.lower()]["responses"]
-    assert str(reply.status) in responses, reply.body
-    content = responses[str(reply.status)]["content"]
-    kind = reply.headers["content-type"].partition(";")[0]
-    assert kind in content
-    if kind.endswith("json"):
-        validator(content[kind]["schema"]).validate(reply.json)
 
 
 def test_the_document_is_served_as_it_is_made() -> None:
