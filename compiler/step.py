@@ -148,14 +148,24 @@ class _Plan:
         self.policy, self.time = policy, time
         self.addressed = _scopes(time)
         self.scopes = {scope: _scope(time, scope) for scope in self.addressed | {ir.SHARED}}
+        self.kinds = {one.name: number for number, one in enumerate(time.samples, ir.FIRST_KIND)}
+        self._always: list[tuple[int, ir.Update]] = []
+        self._by_kind: dict[int, list[tuple[int, ir.Update]]] = {}
+        for place, one in enumerate(time.updates):
+            kinds = _kinds(one.condition)
+            for kind in kinds or ():
+                self._by_kind.setdefault(kind, []).append((place, one))
+            if kinds is None:
+                self._always.append((place, one))
         self._updates: dict[int, tuple[tuple[ir.Update, ...], ...]] = {}
 
     def updates(self, kind: int) -> tuple[tuple[ir.Update, ...], ...]:
-        """The updates in order, stage by stage, without those whose condition such a sample makes false."""
+        """The updates in order, stage by stage, without those whose condition asks for another kind of sample."""
         if kind not in self._updates:
-            due = [one for one in self.time.updates if _may_hold(one.condition, kind)]
-            due.sort(key=lambda one: one.stage)
-            self._updates[kind] = tuple(tuple(own) for _, own in groupby(due, lambda u: u.stage))
+            due = [*self._always, *self._by_kind.get(kind, ())]
+            due.sort(key=lambda one: (one[1].stage, one[0]))
+            stages = groupby((update for _, update in due), lambda update: update.stage)
+            self._updates[kind] = tuple(tuple(own) for _, own in stages)
         return self._updates[kind]
 
 
@@ -187,15 +197,16 @@ def _scope(time: ir.Time, scope: str) -> _Scope:
     )
 
 
-def _may_hold(condition: ir.BoolExpr, kind: int) -> bool:
-    """False if a part of a condition, without which it cannot hold, asks for another kind of sample."""
+def _kinds(condition: ir.BoolExpr) -> set[int] | None:
+    """The kinds of sample without which a condition cannot hold; None if it asks for none."""
     match condition:
         case ir.InRanges(name=ir.SAMPLE, ranges=ranges):
-            return any(lo <= kind <= hi for lo, hi in ranges)
+            return {kind for lo, hi in ranges for kind in range(lo, hi + 1)}
         case ir.And(operands=operands):
-            return all(_may_hold(one, kind) for one in operands)
+            asked = [kinds for one in operands if (kinds := _kinds(one)) is not None]
+            return set.intersection(*asked) if asked else None
         case _:
-            return True
+            return None
 
 
 def addresses(time: ir.Time, sample: Request | Tick | Report) -> dict[str, str]:
@@ -233,12 +244,14 @@ class _Step:
     params: Params
     sample: Request | Tick | Report
     addresses: Mapping[str, str] = field(init=False)
+    kind: int = field(init=False)
     values: dict[str, Value] = field(default_factory=dict)
     moving: Mapping[str, Value] = field(default_factory=dict)
     seen: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.addresses = _addresses(self.plan.time, self.plan.addressed, self.sample)
+        self.kind = self._kind()
 
     def run(self, state: State) -> tuple[State, Outcome | None]:
         self._grown(state)
@@ -285,14 +298,14 @@ class _Step:
         """An event that needs another before it, of which none is left."""
         if not isinstance(self.sample, Report):
             return False
-        permit = self.plan.time.sample(self.sample.name).permit
+        permit = self.plan.time.samples[self.kind - ir.FIRST_KIND].permit
         return permit is not None and self.values[permit] == 0
 
     # --- the sample ------------------------------------------------------------------------------
 
     def _columns(self, state: State) -> Iterator[tuple[str, Value]]:
         """The columns of the sample, and what the clock says of it."""
-        yield ir.SAMPLE, self._kind()
+        yield ir.SAMPLE, self.kind
         if not isinstance(self.sample, Tick):
             yield from self.sample.values.items()
         own = self.plan.time.key or ir.SHARED
@@ -315,11 +328,11 @@ class _Step:
             case Tick():
                 return ir.TICK
             case Report(name=name):
-                return self.plan.time.kind_of(name)
+                return self.plan.kinds[name]
 
     def _updated(self, first: int, last: int, decision: Effect | None = None) -> None:
         """The updates of some stages; those of one stage read what was before it."""
-        for updates in self.plan.updates(self._kind()):
+        for updates in self.plan.updates(self.kind):
             if not first <= updates[0].stage <= last:
                 continue
             env = Environment(self.plan.policy, self.params, dict(self.values), decision)
