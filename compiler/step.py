@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import groupby
-from typing import Final
+from typing import Final, cast
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import (
@@ -284,14 +284,15 @@ class _Step:
             passed = max(0, self.sample.at_ms - instance.at_ms)
             for name, cap in own.caps:
                 value = instance.cells[name]
-                if value >= 0:
+                if 0 <= value != cap:
                     self.values[name] = min(cap, value + passed)
 
     def _kept(self, state: State) -> State:
         instances = dict(state.instances)
         for scope, key in self.addresses.items():
-            values = {name: _number(self.values[name]) for name in self.plan.scopes[scope].kept}
-            instances[scope, key] = Instance(self.sample.at_ms, values)
+            kept = self.plan.scopes[scope].kept
+            values = dict(zip(kept, map(self.values.__getitem__, kept), strict=True))
+            instances[scope, key] = Instance(self.sample.at_ms, cast("dict[str, int]", values))
         return replace(state, instances=instances)
 
     def _is_refused(self) -> bool:
@@ -351,8 +352,3 @@ class _Step:
         if self.values[ir.CLOCK_FAULT] and not self.plan.time.rules_read_clock:
             return Outcome(Effect.DENY, CLOCK_FAULT_RULE, "the clock went back")
         return outcome
-
-
-def _number(value: Value) -> int:
-    assert isinstance(value, int)
-    return value
