@@ -44,10 +44,12 @@ def divided(policy: ir.Policy) -> list[Part] | None:
     for i, rule in enumerate(judge.rules):
         for other in (*judge.neighbours(i), *(judge.number[name] for name in rule.overrides)):
             groups.join(i, other)
+        if groups.count == 1:
+            return None
         if rule.kind is ir.RuleKind.ROW:
             table = rule.id.rpartition("#")[0]
             groups.join(i, tables.setdefault(table, i))
-    if len(list(groups.all())) == 1:
+    if groups.count == 1:
         return None
     asked: dict[int, list[ir.Property]] = {}
     apart: list[ir.Property] = []
@@ -155,6 +157,7 @@ class _Groups:
 
     def __init__(self, size: int) -> None:
         self._above = list(range(size))
+        self.count = size
 
     def root(self, one: int) -> int:
         """The number that stands for the group of one."""
@@ -166,6 +169,7 @@ class _Groups:
     def join(self, one: int, other: int) -> None:
         """Make one group of two."""
         first, second = sorted((self.root(one), self.root(other)))
+        self.count -= first != second
         self._above[second] = first
 
     def all(self) -> Iterator[tuple[int, list[int]]]:
