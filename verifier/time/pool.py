@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Final
 
 from govlang.compiler import ir
@@ -99,8 +100,11 @@ class Pool(Explorer):
         if rule is not None:
             self._judge_met()
             yield from (one.env for _, one in self._firing.get(rule, ())[:FIRING_MAX])
-        for one in self._random:
-            yield self.judge.environment(one)
+        yield from self._chance
+
+    @cached_property
+    def _chance(self) -> list[Environment]:
+        return [self.judge.environment(one) for one in self._random]
 
     def beside(self, rule: int) -> Iterator[Environment]:
         """Other requests in the place of one on which a rule fires, and that one behind other samples."""
