@@ -21,7 +21,6 @@ from govlang.compiler.obligations import argument
 from govlang.compiler.requests import columns_of, read_report, read_sample, write_request
 from govlang.compiler.step import Report, Request, Tick
 from govlang.verifier.columns import Columns, Point
-from govlang.verifier.encode import Encoder
 from govlang.verifier.explore import Explorer
 from govlang.verifier.findings import Finding, Proved, Trace, undecided
 from govlang.verifier.judge import Judge, Judged
@@ -81,7 +80,6 @@ class TimeContext(Context):
             outcomes = [one.outcomes[-1] for one in self.met]
             known = {one.rule_id for one in outcomes if one is not None and len(one.matched) == 1}
             self.met += decided_alone(self.remembering, self.take, columns, boxes, known, texts)
-        self.encoder = Encoder(columns)
         self.explorer = Pool(self.remembering, self.judge, self.reached, self.at_hand, self.take)
 
     @cached_property
