@@ -20,7 +20,7 @@ from govlang.compiler import ir
 from govlang.compiler.edge_fields import described, value_of
 from govlang.compiler.program import Home, Variable
 from govlang.compiler.refusal import listed
-from govlang.compiler.table_time import definition
+from govlang.compiler.table_time import definition, updates_by_cell
 
 BOARD_CODE: Final = "GOV716"
 
@@ -109,8 +109,13 @@ def state_bytes(policy: ir.Policy) -> int:
 def state_definition(policy: ir.Policy) -> str:
     """What the cells of a board mean, as 16 hexadecimal digits: a saved state is taken by an equal number only."""
     assert policy.time is not None
+    updates = updates_by_cell(policy.time)
     cells = [
-        [scope.name.value, cell.name, f"{definition(policy.time, cell):016x}"]
+        [
+            scope.name.value,
+            cell.name,
+            f"{definition(policy.time, cell, updates.get(cell.name, [])):016x}",
+        ]
         for scope in board_scopes(policy.time)
         for cell in scope.cells
     ]

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import groupby
-from typing import Final
+from typing import Final, cast
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import (
@@ -28,6 +29,9 @@ from govlang.compiler.ir import Effect, Stage
 from govlang.dsl.record import record
 
 CLOCK_FAULT_RULE: Final = "clock_fault"
+
+PLANS_MAX: Final = 8
+"""Policies of which what is the same for all samples is kept."""
 
 Address = tuple[str, str]
 """A scope and the key of one of its instances; the shared one has no key."""
@@ -99,7 +103,7 @@ def step(
         return state, invalid_outcome(sample.field, sample.why)
     if policy.time is None:
         return state, decide(policy, params, sample.values) if isinstance(sample, Request) else None
-    return _Step(policy, policy.time, params, sample, addresses(policy.time, sample)).run(state)
+    return _Step(_planned(_Same(policy)), params, sample).run(state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +125,102 @@ def watch(
     """As `step` of a policy over time, with what it went through."""
     if policy.time is None:
         raise ValueError("a policy without time has no history")
-    one = _Step(policy, policy.time, params, sample, addresses(policy.time, sample))
+    one = _Step(_planned(_Same(policy)), params, sample)
     after, outcome = one.run(state)
     return Watched(after, outcome, one.moving, one.seen)
 
 
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The cells of one scope: where they start, which of them an instance keeps, and how far those grow."""
+
+    initial: Mapping[str, int]
+    kept: tuple[str, ...]
+    caps: tuple[tuple[str, int], ...]
+
+
+class _Plan:
+    """What is the same for all samples of a policy; of each kind of sample worked out when it is first met."""
+
+    def __init__(self, policy: ir.Policy) -> None:
+        assert policy.time is not None
+        time = policy.time
+        self.policy, self.time = policy, time
+        self.addressed = _scopes(time)
+        self.scopes = {scope: _scope(time, scope) for scope in self.addressed | {ir.SHARED}}
+        self.kinds = {one.name: number for number, one in enumerate(time.samples, ir.FIRST_KIND)}
+        self._always: list[tuple[int, ir.Update]] = []
+        self._by_kind: dict[int, list[tuple[int, ir.Update]]] = {}
+        for place, one in enumerate(time.updates):
+            kinds = _kinds(one.condition)
+            for kind in kinds or ():
+                self._by_kind.setdefault(kind, []).append((place, one))
+            if kinds is None:
+                self._always.append((place, one))
+        self._updates: dict[int, tuple[tuple[ir.Update, ...], ...]] = {}
+
+    def updates(self, kind: int) -> tuple[tuple[ir.Update, ...], ...]:
+        """The updates in order, stage by stage, without those whose condition asks for another kind of sample."""
+        if kind not in self._updates:
+            due = [*self._always, *self._by_kind.get(kind, ())]
+            due.sort(key=lambda one: (one[1].stage, one[0]))
+            stages = groupby((update for _, update in due), lambda update: update.stage)
+            self._updates[kind] = tuple(tuple(own) for _, own in stages)
+        return self._updates[kind]
+
+
+class _Same:
+    """A policy that is equal to itself alone, so that it is found without being read."""
+
+    def __init__(self, policy: ir.Policy) -> None:
+        self.policy = policy
+
+    def __hash__(self) -> int:
+        return id(self.policy)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.policy is other.policy
+
+
+@lru_cache(maxsize=PLANS_MAX)
+def _planned(one: _Same) -> _Plan:
+    return _Plan(one.policy)
+
+
+def _scope(time: ir.Time, scope: str) -> _Scope:
+    cells = [cell for cell in time.cells if cell.scope == scope]
+    kept = [cell for cell in cells if not cell.brief]
+    return _Scope(
+        {cell.name: cell.initial for cell in cells},
+        tuple(cell.name for cell in kept),
+        tuple((cell.name, cell.cap) for cell in kept if cell.cap is not None),
+    )
+
+
+def _kinds(condition: ir.BoolExpr) -> set[int] | None:
+    """The kinds of sample without which a condition cannot hold; None if it asks for none."""
+    match condition:
+        case ir.InRanges(name=ir.SAMPLE, ranges=ranges):
+            return {kind for lo, hi in ranges for kind in range(lo, hi + 1)}
+        case ir.And(operands=operands):
+            asked = [kinds for one in operands if (kinds := _kinds(one)) is not None]
+            return set.intersection(*asked) if asked else None
+        case _:
+            return None
+
+
 def addresses(time: ir.Time, sample: Request | Tick | Report) -> dict[str, str]:
     """The scopes of which a sample carries the key, each with that key."""
-    scopes = {cell.scope for cell in time.cells} | {time.key or ir.SHARED}
+    return _addresses(time, _scopes(time), sample)
+
+
+def _scopes(time: ir.Time) -> frozenset[str]:
+    return frozenset({cell.scope for cell in time.cells} | {time.key or ir.SHARED})
+
+
+def _addresses(
+    time: ir.Time, scopes: frozenset[str], sample: Request | Tick | Report
+) -> dict[str, str]:
     found = {ir.SHARED: ""}
     match sample:
         case Request(values=values):
@@ -148,21 +240,25 @@ def addresses(time: ir.Time, sample: Request | Tick | Report) -> dict[str, str]:
 
 @dataclass(slots=True)
 class _Step:
-    policy: ir.Policy
-    time: ir.Time
+    plan: _Plan
     params: Params
     sample: Request | Tick | Report
-    addresses: Mapping[str, str]
+    addresses: Mapping[str, str] = field(init=False)
+    kind: int = field(init=False)
     values: dict[str, Value] = field(default_factory=dict)
     moving: Mapping[str, Value] = field(default_factory=dict)
     seen: Mapping[str, Value] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.addresses = _addresses(self.plan.time, self.plan.addressed, self.sample)
+        self.kind = self._kind()
 
     def run(self, state: State) -> tuple[State, Outcome | None]:
         self._grown(state)
         if self._is_refused():
             return state, None
         self.values |= self._columns(state)
-        broken = broken_assumption(self.policy, self.params, self.values)
+        broken = broken_assumption(self.plan.policy, self.params, self.values)
         if broken is not None and isinstance(self.sample, Request):
             return state, broken
         self._updated(Stage.TURN, Stage.MOVE - 1)
@@ -178,41 +274,42 @@ class _Step:
 
     def _grown(self, state: State) -> None:
         """The cells of the addressed instances, with the time since their last sample."""
-        for cell in self.time.cells:
-            if cell.scope not in self.addresses:
+        for scope, key in self.addresses.items():
+            own = self.plan.scopes[scope]
+            self.values |= own.initial
+            instance = state.instances.get((scope, key))
+            if instance is None:
                 continue
-            instance = state.instances.get((cell.scope, self.addresses[cell.scope]))
-            if instance is None or cell.brief:
-                self.values[cell.name] = cell.initial
-                continue
-            value = instance.cells[cell.name]
-            if cell.cap is not None and value >= 0:
-                value = min(cell.cap, value + max(0, self.sample.at_ms - instance.at_ms))
-            self.values[cell.name] = value
+            self.values |= instance.cells
+            passed = max(0, self.sample.at_ms - instance.at_ms)
+            for name, cap in own.caps:
+                value = instance.cells[name]
+                if 0 <= value != cap:
+                    self.values[name] = min(cap, value + passed)
 
     def _kept(self, state: State) -> State:
         instances = dict(state.instances)
         for scope, key in self.addresses.items():
-            cells = {c.name: c for c in self.time.cells if c.scope == scope and not c.brief}
-            values = {name: _number(self.values[name]) for name in cells}
-            instances[scope, key] = Instance(self.sample.at_ms, values)
+            kept = self.plan.scopes[scope].kept
+            values = dict(zip(kept, map(self.values.__getitem__, kept), strict=True))
+            instances[scope, key] = Instance(self.sample.at_ms, cast("dict[str, int]", values))
         return replace(state, instances=instances)
 
     def _is_refused(self) -> bool:
         """An event that needs another before it, of which none is left."""
         if not isinstance(self.sample, Report):
             return False
-        permit = self.time.sample(self.sample.name).permit
+        permit = self.plan.time.samples[self.kind - ir.FIRST_KIND].permit
         return permit is not None and self.values[permit] == 0
 
     # --- the sample ------------------------------------------------------------------------------
 
     def _columns(self, state: State) -> Iterator[tuple[str, Value]]:
         """The columns of the sample, and what the clock says of it."""
-        yield ir.SAMPLE, self._kind()
+        yield ir.SAMPLE, self.kind
         if not isinstance(self.sample, Tick):
             yield from self.sample.values.items()
-        own = self.time.key or ir.SHARED
+        own = self.plan.time.key or ir.SHARED
         before = self._instances(state, self.addresses)
         yield ir.CLOCK_FAULT, int(any(self.sample.at_ms < one.at_ms for one in before))
         key = [self.sample.at_ms - one.at_ms for one in self._instances(state, [own])]
@@ -232,13 +329,14 @@ class _Step:
             case Tick():
                 return ir.TICK
             case Report(name=name):
-                return self.time.kind_of(name)
+                return self.plan.kinds[name]
 
     def _updated(self, first: int, last: int, decision: Effect | None = None) -> None:
         """The updates of some stages; those of one stage read what was before it."""
-        due = [u for u in self.time.updates if first <= u.stage <= last]
-        for _, updates in groupby(sorted(due, key=lambda u: u.stage), lambda u: u.stage):
-            env = Environment(self.policy, self.params, dict(self.values), decision)
+        for updates in self.plan.updates(self.kind):
+            if not first <= updates[0].stage <= last:
+                continue
+            env = Environment(self.plan.policy, self.params, dict(self.values), decision)
             new: dict[str, int] = {}
             for update in updates:
                 if (
@@ -250,12 +348,7 @@ class _Step:
             self.values |= new
 
     def _decided(self) -> Outcome:
-        outcome = decide(self.policy, self.params, self.values)
-        if self.values[ir.CLOCK_FAULT] and not self.time.rules_read_clock:
+        outcome = decide(self.plan.policy, self.params, self.values)
+        if self.values[ir.CLOCK_FAULT] and not self.plan.time.rules_read_clock:
             return Outcome(Effect.DENY, CLOCK_FAULT_RULE, "the clock went back")
         return outcome
-
-
-def _number(value: Value) -> int:
-    assert isinstance(value, int)
-    return value

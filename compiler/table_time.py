@@ -9,7 +9,7 @@ stand by stage and cell, those of one cell in the order of the policy, of which 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -52,6 +52,16 @@ class _Memory:
     programs: Programs
     changes: Mapping[str, set[int]]
     points: list[Row] = field(default_factory=list)
+    own: Mapping[str, list[ir.Update]] = field(init=False)
+    signals: frozenset[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.own = updates_by_cell(self.time)
+        self.signals = frozenset(
+            ir.FIRST_KIND + i
+            for i, one in enumerate(self.time.samples)
+            if one.kind is ir.SampleKind.SIGNAL
+        )
 
     def sections(self) -> dict[Section, list[Row]]:
         memory = self._memory()
@@ -112,7 +122,7 @@ class _Memory:
                 "flags": flags,
                 "initial": cell.initial,
                 "cap": cell.cap or 0,
-                "definition": definition(self.time, cell),
+                "definition": definition(self.time, cell, self.own.get(cell.name, [])),
                 "first_point": first,
                 "points": points,
             }
@@ -120,14 +130,9 @@ class _Memory:
 
     def _is_freshness(self, cell: ir.Cell) -> bool:
         """Whether it is the age of the last sample of a signal."""
-        own = [u for u in self.time.updates if u.cell == cell.name]
-        kinds = {
-            ir.FIRST_KIND + i
-            for i, one in enumerate(self.time.samples)
-            if one.kind is ir.SampleKind.SIGNAL
-        }
+        own = self.own.get(cell.name, [])
         gates = [gate(u.condition) for u in own]
-        at_samples = all(kind in kinds and rest == ir.TRUE for kind, rest in gates)
+        at_samples = all(kind in self.signals and rest == ir.TRUE for kind, rest in gates)
         starts = all(u.value == ir.IntConst(0) for u in own)
         return cell.cap is not None and bool(own) and at_samples and starts
 
@@ -172,16 +177,20 @@ def gate(condition: ir.BoolExpr) -> tuple[int | None, ir.BoolExpr]:
 # --- definitions ---------------------------------------------------------------------------------
 
 
-def definition(time: ir.Time, cell: ir.Cell) -> int:
+def updates_by_cell(time: ir.Time) -> dict[str, list[ir.Update]]:
+    """The updates of each cell that has some, in their order."""
+    found: dict[str, list[ir.Update]] = {}
+    for one in time.updates:
+        found.setdefault(one.cell, []).append(one)
+    return found
+
+
+def definition(time: ir.Time, cell: ir.Cell, updates: Sequence[ir.Update]) -> int:
     """A number of 64 bits that follows from what a cell means: its range, where it starts, what moves it.
 
     Kinds of samples count by their names, so that a new event elsewhere leaves it as it was.
     """
-    own = [
-        [int(u.stage), plain(u.condition), plain(u.value)]
-        for u in time.updates
-        if u.cell == cell.name
-    ]
+    own = [[int(u.stage), plain(u.condition), plain(u.value)] for u in updates]
     written = rfc8785.dumps(_with_names(time, [plain(cell), own]))
     return int.from_bytes(hashlib.sha256(written).digest()[:8], "little")
 

@@ -39,6 +39,11 @@ class Explorer:
         del rule
         yield from ()
 
+    def beside(self, rule: int) -> Iterator[Environment]:
+        """Valid requests that differ from such on which a rule fires by one thing, as far as some are at hand."""
+        del rule
+        yield from ()
+
     # --- one request in a box ----------------------------------------------------------------------
 
     def point(self, box: Box) -> Point | None:

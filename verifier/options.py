@@ -70,8 +70,12 @@ class Context:
 
     def __post_init__(self) -> None:
         self.judge = Judge(self.policy)
-        self.encoder = Encoder(self.judge.columns)
         self.explorer: Explorer = Explorer(self.judge)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The variables of the columns, made when something is first put to the solver."""
+        return Encoder(self.judge.columns)
 
     @cached_property
     def session(self) -> Session:

@@ -65,6 +65,7 @@ class _Parts:
         self.context = context
         self.columns = context.judge.columns
         self.session: Session | None = None
+        self.beside: tuple[int, list[Environment], Iterator[Environment]] = -1, [], iter(())
         self.rules = [
             i
             for i, rule in enumerate(context.judge.rules)
@@ -217,7 +218,7 @@ class _Parts:
             if self._guards_reading(ir.negation(asked) if not value else asked):
                 continue
             changed = replaced(condition, path, ir.BoolConst(value))
-            if any(env.holds(condition) != env.holds(changed) for env in pool):
+            if any(env.holds(condition) != env.holds(changed) for env in self._at_hand(i, pool)):
                 continue
             differs = self._differ(condition, changed)
             if differs is False:
@@ -225,6 +226,17 @@ class _Parts:
             if isinstance(differs, Open):
                 self.open[i] = differs.why
         return None
+
+    def _at_hand(self, i: int, pool: Sequence[Environment]) -> Iterator[Environment]:
+        """The requests of a pool, and behind them, each made when first needed, those beside where a rule fires."""
+        yield from pool
+        if self.beside[0] != i:
+            self.beside = i, [], self.context.explorer.beside(i)
+        _, made, coming = self.beside
+        yield from made
+        for env in coming:
+            made.append(env)
+            yield env
 
     def _guards_reading(self, node: ir.BoolExpr) -> bool:
         """Whether a part is the `has` of a signal, without which its value could not be read."""

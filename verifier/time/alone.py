@@ -17,7 +17,7 @@ from typing import Final
 from govlang.compiler import ir
 from govlang.verifier.columns import Columns
 from govlang.verifier.shapes import Box
-from govlang.verifier.time.divide import part
+from govlang.verifier.time.divide import Sources, part
 from govlang.verifier.time.simulate import Simulation
 from govlang.verifier.time.traces import Reached, Sample, Taking, run, taking
 
@@ -37,9 +37,11 @@ def decided_alone(
     texts: Mapping[str, list[str]],
 ) -> Iterator[Reached]:
     """For each rule but those known to have done so, a request that it decides, if one is found."""
+    assert policy.time is not None
+    origins = Sources(policy.time)
     for rule, own in zip(policy.rules, boxes, strict=True):
         if rule.id not in known and own:
-            few = part(policy, [rule], ())
+            few = part(policy, [rule], (), origins=origins)
             found = _shown(
                 few, Simulation(few, columns, taking(few), [own], _seed(rule), texts=dict(texts))
             )

@@ -58,7 +58,7 @@ class PairContext(TimeContext):
         """None: a change is shown by as few samples as there can be, so chance comes last (`by_chance`)."""
         return ()
 
-    @property
+    @cached_property
     def take(self) -> Taking:
         """What a sample does to both."""
         return lambda params, state, sample: taken(self.pair, params, state, sample)

@@ -9,31 +9,30 @@ sample on and, where `rerun` is given, on the compiled table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from time import perf_counter
 from typing import Any, Final
 
 from govlang.compiler import ir
-from govlang.compiler.interpret import Environment, Outcome
+from govlang.compiler.interpret import Outcome
 from govlang.compiler.obligations import argument
 from govlang.compiler.requests import columns_of, read_report, read_sample, write_request
 from govlang.compiler.step import Report, Request, Tick
 from govlang.verifier.columns import Columns, Point
-from govlang.verifier.encode import Encoder
 from govlang.verifier.explore import Explorer
 from govlang.verifier.findings import Finding, Proved, Trace, undecided
 from govlang.verifier.judge import Judge, Judged
 from govlang.verifier.limits import Solvers
 from govlang.verifier.options import Context, ReplayError, Rerun, check_same
-from govlang.verifier.shapes import Box, contains
 from govlang.verifier.solve import Session
 from govlang.verifier.time.alone import decided_alone
 from govlang.verifier.time.flat import with_update_texts
 from govlang.verifier.time.invariants import Known, find_invariants
 from govlang.verifier.time.moment import Whose
 from govlang.verifier.time.pattern import Pattern
+from govlang.verifier.time.pool import Pool
 from govlang.verifier.time.reachable import Reachable
 from govlang.verifier.time.repetition import Repetition
 from govlang.verifier.time.search import SHORT, Search
@@ -41,87 +40,11 @@ from govlang.verifier.time.simulate import Simulation
 from govlang.verifier.time.suggestions import Fact
 from govlang.verifier.time.traces import Reached, Sample, Taking, run, shortened, taking
 
-RANDOM_MAX: Final = 400
-"""Requests of random histories that are looked at, beside one for each rule."""
-
 STATES_MAX: Final = 1_000
 """States of random histories that guesses about cells are held against."""
 
-
-FIRING_MAX: Final = 20
-"""Requests on which a rule fires that are looked at first."""
-
 RULES_MAX: Final = 50
 """Rules whose texts are tried."""
-
-
-class Pool(Explorer):
-    """Knows no requests but those that were reached before, and first ones."""
-
-    def __init__(
-        self,
-        policy: ir.Policy,
-        judge: Judge,
-        reached: Sequence[Reached],
-        met: Sequence[Reached],
-        take: Taking,
-    ) -> None:
-        super().__init__(judge)
-        self._take = take
-        self.reached = reached
-        self._known = 0
-        self._policy = policy
-        most = RANDOM_MAX + len(judge.rules)
-        self._random = [one for one in met if one.decision is not None][-most:]
-        self._met = self._random
-        self._firing: dict[int, list[Judged]] = {}
-
-    def point(self, box: Box) -> Point | None:
-        """A request in a box that is the first sample of all; None if none is at hand."""
-        made = super().point(box)
-        if made is None:
-            return None
-        names = {one.name for one in self._policy.fields}
-        request = Request({n: v for n, v in made.values.items() if n in names})
-        found = run(self._take, made.params, (request,))
-        if found is None or not contains(box, self.columns.row(found)):
-            return None
-        return found
-
-    def search(
-        self,
-        rule: int,
-        shows: Callable[[Judged], bool],
-        partners: Iterable[int] = (),
-        before: Callable[[int], bool] = lambda _: True,
-    ) -> Judged | None:
-        """A request that was reached before, on which a rule fires and `shows` holds."""
-        del partners, before
-        self._judge_met()
-        self._judge(self.reached[self._known :])
-        self._known = len(self.reached)
-        return next((one for one in self._firing.get(rule, ()) if shows(one)), None)
-
-    def environments(self, rule: int | None = None) -> Iterator[Environment]:
-        """Requests of random histories; first some on which a rule fires."""
-        if rule is not None:
-            self._judge_met()
-            yield from (one.env for one in self._firing.get(rule, ())[:FIRING_MAX])
-        for one in self._random:
-            yield self.judge.environment(one)
-
-    def _judge_met(self) -> None:
-        self._judge(self._met)
-        self._met = []
-
-    def _judge(self, new: Sequence[Reached]) -> None:
-        """What fires on some requests."""
-        for reached in new:
-            judged = None if reached.decision is None else self.judge.judge(reached)
-            if judged is None:
-                continue
-            for rule in judged.fired:
-                self._firing.setdefault(rule, []).append(judged)
 
 
 @dataclass
@@ -157,7 +80,6 @@ class TimeContext(Context):
             outcomes = [one.outcomes[-1] for one in self.met]
             known = {one.rule_id for one in outcomes if one is not None and len(one.matched) == 1}
             self.met += decided_alone(self.remembering, self.take, columns, boxes, known, texts)
-        self.encoder = Encoder(columns)
         self.explorer = Pool(self.remembering, self.judge, self.reached, self.at_hand, self.take)
 
     @cached_property
@@ -170,7 +92,7 @@ class TimeContext(Context):
         """The random histories that may be shown or gone on from."""
         return self.met
 
-    @property
+    @cached_property
     def take(self) -> Taking:
         """What a sample does, on the reference step."""
         return taking(self.remembering)

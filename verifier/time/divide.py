@@ -44,10 +44,12 @@ def divided(policy: ir.Policy) -> list[Part] | None:
     for i, rule in enumerate(judge.rules):
         for other in (*judge.neighbours(i), *(judge.number[name] for name in rule.overrides)):
             groups.join(i, other)
+        if groups.count == 1:
+            return None
         if rule.kind is ir.RuleKind.ROW:
             table = rule.id.rpartition("#")[0]
             groups.join(i, tables.setdefault(table, i))
-    if len(list(groups.all())) == 1:
+    if groups.count == 1:
         return None
     asked: dict[int, list[ir.Property]] = {}
     apart: list[ir.Property] = []
@@ -91,6 +93,7 @@ def part(
     rules: Iterable[ir.Rule],
     properties: Iterable[ir.Property],
     cells: Iterable[str] = (),
+    origins: Sources | None = None,
 ) -> ir.Policy:
     """Some rules and properties of a policy, and the cells that they, or `cells`, come from."""
     assert policy.time is not None
@@ -99,7 +102,7 @@ def part(
     for rule in some.rules:
         for expr in ir.rule_expressions(rule):
             wanted |= _names(expr)
-    kept = sources(policy.time, wanted)
+    kept = (origins or Sources(policy.time)).of(wanted)
     time = replace(
         policy.time,
         cells=tuple(c for c in policy.time.cells if c.name in kept),
@@ -108,24 +111,25 @@ def part(
     return replace(some, time=time)
 
 
-def sources(time: ir.Time, wanted: Iterable[str]) -> set[str]:
-    """The cells among these, with all that their updates read."""
-    updates: dict[str, list[ir.Update]] = {}
-    for one in time.updates:
-        updates.setdefault(one.cell, []).append(one)
-    names = {cell.name for cell in time.cells}
-    permits = {one.permit for one in time.samples if one.permit is not None}
-    found: set[str] = set()
-    stack = [name for name in {*wanted, *permits} if name in names]
-    while stack:
-        name = stack.pop()
-        if name in found:
-            continue
-        found.add(name)
-        for update in updates.get(name, ()):
-            read = ir.fields_read(update.condition) | _names(update.value)
-            stack += [other for other in read if other in names]
-    return found
+class Sources:
+    """Which cells the updates of each cell read."""
+
+    def __init__(self, time: ir.Time) -> None:
+        self._read: dict[str, set[str]] = {cell.name: set() for cell in time.cells}
+        for one in time.updates:
+            self._read[one.cell] |= ir.fields_read(one.condition) | _names(one.value)
+        self._permits = {one.permit for one in time.samples if one.permit is not None}
+
+    def of(self, wanted: Iterable[str]) -> set[str]:
+        """The cells among these, with all that their updates read, directly or not."""
+        found: set[str] = set()
+        stack = [*wanted, *self._permits]
+        while stack:
+            name = stack.pop()
+            if name in self._read and name not in found:
+                found.add(name)
+                stack += self._read[name]
+        return found
 
 
 def _names(expr: ir.IntExpr) -> set[str]:
@@ -153,6 +157,7 @@ class _Groups:
 
     def __init__(self, size: int) -> None:
         self._above = list(range(size))
+        self.count = size
 
     def root(self, one: int) -> int:
         """The number that stands for the group of one."""
@@ -164,6 +169,7 @@ class _Groups:
     def join(self, one: int, other: int) -> None:
         """Make one group of two."""
         first, second = sorted((self.root(one), self.root(other)))
+        self.count -= first != second
         self._above[second] = first
 
     def all(self) -> Iterator[tuple[int, list[int]]]:

@@ -10,7 +10,7 @@ come between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from govlang.compiler.step import State
 from govlang.verifier.columns import Columns
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.limits import Solvers
+from govlang.verifier.time.bounds import bounded
 from govlang.verifier.time.cone import Indexed, Variables, variables
 from govlang.verifier.time.moment import Terms
 from govlang.verifier.time.pattern import Pattern
@@ -74,9 +75,12 @@ def find_invariants(
             states,
         )
     ]
-    taken = relation.taken[0]
-    kept = _inductive(facts, _Step(relation, facts, taken.after, solvers), onward)
-    seen = _seen(kept, _Step(relation, kept, taken.seen, solvers))
+    taken, cells = relation.taken[0], bounded(policy, time)
+    step = _Step(relation, facts, taken.after, solvers)
+    kept = _inductive(facts, step, onward, _bounded(facts, cells))
+    same = {i for i, one in enumerate(kept) if one.of(taken.seen).eq(one.of(taken.after))}
+    sure = same | _bounded(kept, cells).keys()
+    seen = _seen(kept, _Step(relation, kept, taken.seen, solvers), sure)
     wanted = sum(f.plain for f in facts)
     ranges = all(sum(f.plain for f in found) == wanted for found in (kept, seen))
     return Known(tuple(kept), tuple(seen), ranges)
@@ -85,14 +89,28 @@ def find_invariants(
 # --- proofs ----------------------------------------------------------------------------------------
 
 
-def _inductive(facts: Sequence[Fact], step: _Step, onward: Onward) -> list[Fact]:
+def _bounded(
+    facts: Sequence[Fact], cells: Mapping[str, frozenset[str]]
+) -> dict[int, frozenset[int]]:
+    """The ranges that interval arithmetic proves, each with those because of which it holds."""
+    places = {fact.inside: i for i, fact in enumerate(facts) if fact.plain}
+    return {
+        places[name]: frozenset(places[one] for one in read)
+        for name, read in cells.items()
+        if name in places and read <= places.keys()
+    }
+
+
+def _inductive(
+    facts: Sequence[Fact], step: _Step, onward: Onward, bounded: Mapping[int, frozenset[int]]
+) -> list[Fact]:
     """The largest part that a sample keeps.
 
     Cells from which a sample leads out of a fact, though all that are left hold of them, rule it out; so of
     the solver's counterexamples other samples are tried, too.
     """
     alive = set(range(len(facts)))
-    proofs = _proved_near(step, alive)
+    proofs = {**bounded, **_proved_near(step, alive - bounded.keys(), alive)}
     while left := alive - proofs.keys():
         for part in step.parts(left, near=False):
             while members := part.members & alive:
@@ -107,10 +125,12 @@ def _inductive(facts: Sequence[Fact], step: _Step, onward: Onward) -> list[Fact]
     return [facts[i] for i in sorted(alive)]
 
 
-def _proved_near(step: _Step, alive: set[int]) -> dict[int, frozenset[int]]:
+def _proved_near(
+    step: _Step, asked: AbstractSet[int], alive: AbstractSet[int]
+) -> dict[int, frozenset[int]]:
     """For facts that what they read themselves is enough to prove: the facts because of which they hold."""
     proofs: dict[int, frozenset[int]] = {}
-    for part in step.parts(alive, near=True):
+    for part in step.parts(asked, near=True):
         left = part.members
         while left:
             found = part.asked(left, alive)
@@ -134,10 +154,10 @@ def _after(
         yield from onward(before)
 
 
-def _seen(facts: Sequence[Fact], step: _Step) -> list[Fact]:
+def _seen(facts: Sequence[Fact], step: _Step, known: AbstractSet[int]) -> list[Fact]:
     """The facts that hold of the cells that rules see, if all of them hold of those that are kept."""
     alive = set(range(len(facts)))
-    proved = set(_proved_near(step, alive))
+    proved = known | _proved_near(step, alive - known, alive).keys()
     for part in step.parts(alive - proved, near=False):
         left = part.members
         while left:

@@ -19,7 +19,7 @@ from govlang.compiler.step import Instance, Report, Request, State, Tick
 from govlang.verifier.columns import Columns, all_conditions
 from govlang.verifier.letters import is_valid
 from govlang.verifier.shapes import Box
-from govlang.verifier.time.divide import sources
+from govlang.verifier.time.divide import Sources
 from govlang.verifier.time.traces import Reached, Sample, Taking
 
 WORK_MAX: Final = 60_000
@@ -100,9 +100,10 @@ class Simulation:
         tested = {name for one in self._conditions() for name in ir.fields_read(one)}
         whole = _aim(self.time, {cell.name for cell in self.time.cells}, (), tested)
         self._aims = [whole]
+        origins = Sources(self.time)
         for rule, boxes in zip(self.policy.rules, self.boxes, strict=False):
             if boxes:
-                cells = sources(self.time, ir.fields_read(rule.condition))
+                cells = origins.of(ir.fields_read(rule.condition))
                 self._aims.append(_aim(self.time, cells, boxes, tested, rule.id))
         self._aim = whole
         self.silent: set[str] = set()

@@ -40,10 +40,15 @@ class Fact:
     of: Callable[[Terms], Term]
     holds: Callable[[Numbers], bool]
     """Whether cells have it that are numbers."""
-    plain: bool = False
-    """Whether it only says that a cell lies in its range."""
+    inside: str = ""
+    """The cell, if it only says that one lies in its range."""
     scope: str = ir.SHARED
     """Where its cells are kept; only read of facts that do not come from here."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether it only says that a cell lies in its range."""
+        return bool(self.inside)
 
 
 def candidates(policy: ir.Policy, time: ir.Time, scope: str, encoder: Encoder) -> Iterator[Fact]:
@@ -63,7 +68,7 @@ def _in_range(cell: ir.Cell) -> Fact:
         f"`{name}` is in {lo}..{hi}",
         lambda s: z3.And(s[name] >= lo, s[name] <= hi),
         lambda s: lo <= s[name] <= hi,
-        plain=True,
+        inside=name,
     )
 
 
