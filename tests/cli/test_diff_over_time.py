@@ -96,6 +96,25 @@ def test_a_person_reads_what_it_was_before_beside_what_it_is(gov, pair) -> None:
     assert ran.out.endswith("changed  1 kind of requests, looser somewhere\n")
 
 
+WAIT = "rule wait when bad within 1 min throttle retry {}\n"
+
+
+def test_what_an_answer_asks_for_is_told_with_what_it_asked_for_before(gov, fits, pair) -> None:
+    versions = _of(WAIT.format("30 s"), WAIT.format("1 min"), default="default allow")
+    said = "throttle by `wait` stays: stricter (before: retry 30 s, now: retry 1 min)"
+    assert f"note[GOV308]: {said}\n" in gov("diff", *pair(versions)).out
+    report = gov("diff", *pair(versions), "--format", "json").json
+    fits("diff", report)
+    (found,) = report["findings"]
+    assert found["message"] == said
+    common = {"decision": "throttle", "rule_id": "wait", "reason": ""}
+    assert found["detail"] == {
+        "direction": "stricter",
+        "old": common | {"obligations": [{"retry_ms": 30_000}]},
+        "new": common | {"obligations": [{"retry_ms": 60_000}]},
+    }
+
+
 def test_samples_that_the_older_version_does_not_take_are_shown_as_it_takes_them(gov, pair) -> None:
     ran = gov("diff", *pair(PAIRS["an event added"]))
     assert '  at 0 ms  the event `zap`  of {"agent": "a"}\n  at 0 ms  on the request  {' in ran.out
