@@ -219,8 +219,9 @@ def test_what_is_looser_is_an_error(gov, pair) -> None:
 
 
 def test_what_is_undecided_is_not_taken_for_proved(gov, pair) -> None:
-    """The older version goes on to count what the newer denied: no fact at hand says what comes of that."""
-    old, new = pair(_of(LIMIT.format("allowed", 4), LIMIT.format("allowed", 3)))
+    """The older version goes on to count what the newer denied, in panes: no fact at hand says what comes of that."""
+    panes = LIMIT.replace("1 min", "1 min by 20 s")
+    old, new = pair(_of(panes.format("allowed", 4), panes.format("allowed", 3)))
     asked = ("--against", old, "--no-looser", "--timeout", "3", "--accept", "gap,unreachable")
     ran = gov("verify", new, *asked, "--format", "json")
     assert ran.code == 3

@@ -28,7 +28,7 @@ from govlang.verifier.merge import Version
 from govlang.verifier.options import Options, ReplayError, Rerun
 from govlang.verifier.outcome import Decision
 from govlang.verifier.smtlib import Watch
-from govlang.verifier.time.beside import Pair, side_by_side
+from govlang.verifier.time.beside import Pair, rings, side_by_side
 from govlang.verifier.time.beside_run import (
     Both,
     Line,
@@ -40,6 +40,7 @@ from govlang.verifier.time.beside_run import (
 )
 from govlang.verifier.time.context import TimeContext, answered
 from govlang.verifier.time.flat import flat
+from govlang.verifier.time.interleaved import interleaved
 from govlang.verifier.time.moment import Whose
 from govlang.verifier.time.suggestions import Fact, kin
 from govlang.verifier.time.traces import Reached, Sample, Taking, shortened
@@ -69,10 +70,10 @@ class PairContext(TimeContext):
         return self.pair.whose
 
     def suggested(self) -> Iterable[Fact]:
-        """That cells of one name agree as far as both count."""
-        return [
-            fact for a, b in self.pair.twins for fact in kin(self.time.cell(a), self.time.cell(b))
-        ]
+        """That cells of one name agree as far as both count, and that one counts what the other does."""
+        alike = (kin(self.time.cell(a), self.time.cell(b)) for a, b in self.pair.twins)
+        among = (interleaved(*both) for both in rings(self.pair.policy))
+        return [fact for facts in (*alike, *among) for fact in facts]
 
     def aims(self) -> Iterable[ir.BoolExpr]:
         """That cells of one name differ; of machines, in each of the ways."""
