@@ -285,7 +285,12 @@ def differ_anywhere(merged: Merged) -> bool:
 
 def has_changed_rules(merged: Merged) -> bool:
     """Whether a rule was added, removed, changed or moved."""
-    return any(True for _ in _changed_rules(merged.old.policy.rules, merged.new.policy.rules))
+    return bool(changed_rules(merged))
+
+
+def changed_rules(merged: Merged) -> list[int]:
+    """Numbers, OLD's first, of the rules that were added, removed, changed or moved."""
+    return list(_changed_rules(merged.old.policy.rules, merged.new.policy.rules))
 
 
 def _changed_rules(old: Sequence[ir.Rule], new: Sequence[ir.Rule]) -> Iterator[int]:

@@ -38,6 +38,7 @@ from govlang.verifier.time.beside_run import (
     taken,
     tick_of,
 )
+from govlang.verifier.time.concern import concerned
 from govlang.verifier.time.context import TimeContext, answered
 from govlang.verifier.time.flat import flat
 from govlang.verifier.time.interleaved import interleaved
@@ -310,11 +311,15 @@ def find_changes(
     pair = side_by_side(old, new, agreeing=True)
     if not (differ_anywhere(pair.merged) or has_changed_rules(pair.merged) or _clocks_differ(pair)):
         return
+    seen = old, new
+    if not (differ_anywhere(pair.merged) or _clocks_differ(pair)):
+        seen = concerned(old, new, pair)
+        pair = pair if seen == (old, new) else side_by_side(*seen, agreeing=True)
     first = Histories((old, new), pair, options, reruns, watch)
     found = _found(first)
     if first.seen and pair.needs_agreement:
         yield from (one for one in found if one.code != UNDECIDED)
-        apart = side_by_side(old, new, agreeing=False)
+        apart = side_by_side(*seen, agreeing=False)
         second = Histories((old, new), apart, options, reruns, watch)
         second.seen |= first.seen
         found = _found(second)
