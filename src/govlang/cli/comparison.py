@@ -30,10 +30,14 @@ def compared(
     *,
     no_looser: bool,
     watch: Watch | None = None,
+    old_table: bytes | None = None,
 ) -> DiffReport:
-    """The difference, each witness replayed on both tables; `watch` is told every question."""
+    """The difference, each witness replayed on both tables (that of OLD is compiled where it is not given).
+
+    `watch` is told every question.
+    """
     before = old.checked.policy
-    old_table = table_of(old)
+    old_table = old_table or table_of(old)
     return diff(
         before,
         new,
@@ -47,15 +51,18 @@ def compared(
     )
 
 
-def anew(old: Subject, new: ir.Policy, new_table: bytes) -> list[dict[str, str]]:
+def anew(
+    before: ir.Policy, new: ir.Policy, old_table: bytes, new_table: bytes
+) -> list[dict[str, str]]:
     """The cells that start anew where NEW goes on from the state that OLD saved: `cell`, `kind` and `why`."""
-    before = old.checked.policy
-    saved, memory = (Policy(table, capacity=1).memory for table in (table_of(old), new_table))
+    if new.time is None:
+        return []
+    saved, memory = (Policy(table, capacity=1).memory for table in (old_table, new_table))
     found = starting_anew(kept_cells(saved), memory)
     if before.name != new.name:
         why = f"the state of `{before.name}` is that of another policy"
         found = dict.fromkeys(kept_cells(memory), why)
-    known = {one.name for one in machines(new.time)} if new.time else set()
+    known = {one.name for one in machines(new.time)}
     return [
         {"cell": name, "kind": "machine" if name in known else "cell", "why": why}
         for name, why in found.items()

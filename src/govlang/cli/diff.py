@@ -53,8 +53,8 @@ def difference(before: Subject, after: Subject, options: Options, *, no_looser: 
     """The report on two policies."""
     from govlang.cli.comparison import anew, compared, table_of
 
-    policy, table = after.checked.policy, table_of(after)
-    found = compared(before, policy, table, options, no_looser=no_looser)
+    policy, old_table, table = after.checked.policy, table_of(before), table_of(after)
+    found = compared(before, policy, table, options, no_looser=no_looser, old_table=old_table)
     plain = found.to_json()
     open_only = bool(plain["findings"]) and all(f["code"] == "GOV309" for f in plain["findings"])
     changed = found.changed and not (open_only and not plain["declarations"])
@@ -64,7 +64,7 @@ def difference(before: Subject, after: Subject, options: Options, *, no_looser: 
         "findings": capped(plain["findings"]),
         "changed": changed,
         "looser": found.is_looser,
-        "anew": anew(before, policy, table),
+        "anew": anew(before.checked.policy, policy, old_table, table),
     }
 
 
