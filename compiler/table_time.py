@@ -19,6 +19,7 @@ from govlang.compiler import ir
 from govlang.compiler.core import plain
 from govlang.compiler.residual import Programs
 from govlang.compiler.table_schema import Columns, Schema, ordered_cells, scopes_of
+from govlang.compiler.update_order import ordered
 from govlang.native.layout import (
     NONE,
     STATE_HEAD,
@@ -188,11 +189,16 @@ def updates_by_cell(time: ir.Time) -> dict[str, list[ir.Update]]:
 def definition(time: ir.Time, cell: ir.Cell, updates: Sequence[ir.Update]) -> int:
     """A number of 64 bits that follows from what a cell means: its range, where it starts, what moves it.
 
-    Kinds of samples count by their names, so that a new event elsewhere leaves it as it was.
+    Kinds of samples count by their names, so that a new event elsewhere leaves it as it was, and updates in one order,
+    so that transitions that go before each other only on paper may be written either way.
     """
-    own = [[int(u.stage), plain(u.condition), plain(u.value)] for u in updates]
-    written = rfc8785.dumps(_with_names(time, [plain(cell), own]))
-    return int.from_bytes(hashlib.sha256(written).digest()[:8], "little")
+    written = [
+        rfc8785.dumps(_with_names(time, [int(u.stage), plain(u.condition), plain(u.value)]))
+        for u in updates
+    ]
+    moved = b",".join(written[place] for place in ordered(updates, written))
+    text = b"[%b,[%b]]" % (rfc8785.dumps(_with_names(time, plain(cell))), moved)
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "little")
 
 
 def _with_names(time: ir.Time, node: Any) -> Any:

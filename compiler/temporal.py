@@ -132,6 +132,9 @@ class Temporal(Setting):
                 return counts.counted_within(self, op, event, duration, bound, span)
             case ast.Count(event=event, since=ast.EventRef() | ast.Enters() as since):
                 return counts.counted_since(self, op, event, since, bound, span)
+            case ast.Count():
+                counts.refuse_below_zero(bound, span)
+                return None
             case ast.Elapsed(event=event):
                 return windows.elapsed(self, op, event, bound, span)
             case ast.Extreme():

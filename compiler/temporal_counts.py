@@ -58,6 +58,17 @@ def _times(value: Fraction, span: Span) -> int:
     return value.numerator
 
 
+def refuse_below_zero(bound: Number, span: Span) -> None:
+    """Refuse to ask of a count what it always is.
+
+    Raises:
+        RefusalError: the number is below 0 (GOV247).
+    """
+    if isinstance(bound, Constant) and bound.value < 0:
+        message = "a count is compared with a number from 0 up"
+        raise RefusalError("GOV247", message, span, _way_out(bound.value))
+
+
 def _way_out(value: Fraction) -> str:
     if value < 0:
         return "a count is never below 0: write a number from 0 up"
@@ -132,6 +143,7 @@ def counted_since(
     span: Span,
 ) -> Condition | None:
     """Against a constant: the counter stops just above it; None if it is no whole number."""
+    refuse_below_zero(bound, span)
     if not isinstance(bound, Constant) or bound.value.denominator != 1:
         return None
     top = min(max(bound.value.numerator + 1, 1), COUNTED_MAX)

@@ -66,6 +66,7 @@ def average(setting: Setting, op: str, expr: ast.Total, bound: Number, span: Spa
     Raises:
         RefusalError: as `total`; it is compared with what varies (GOV248), or could leave 64 bits (GOV210).
     """
+    _summand(setting, expr)  # so that what is refused is called an average
     summed_up = total(setting, replace(expr, function="sum"))
     assert isinstance(expr.of, ast.EventRef), "something else is no sum"
     count = count_by_panes(setting, _bare(_as_used(setting, expr.of)), expr.window)
@@ -107,6 +108,14 @@ def _panes(setting: Setting, window: ast.Window, stem: str, most: int) -> Panes:
 def _summand(setting: Setting, expr: ast.Total) -> tuple[Trigger, str, ir.Field]:
     """What is summed, and when it is added."""
     of = expr.of
+    if isinstance(of, ast.EventRef) and of.name.text in setting.scope.time.signals:
+        name = of.name.text
+        raise RefusalError(
+            "GOV248",
+            f"`{name}` is a signal, and `{expr.function}` takes the field of an event",
+            of.span,
+            f"smooth a signal: `ewma({name}, alpha 0.3)`, or ask `max({name}) in 5 min`",
+        )
     if not isinstance(of, ast.EventRef) or of.member is None:
         raise RefusalError(
             "GOV248",

@@ -108,10 +108,11 @@ FINDINGS: Final[dict[str, Page]] = {
     "GOV311": Page(
         "an `accept` that accepts nothing",
         "`gov verify` has no finding of this code on this name: what was accepted once is mended, or "
-        "the code is another one. This is a note, under `--strict` too.",
+        "the code is another one. `--allow-undecided` has the same note on a name that is no property. "
+        "This is a note, under `--strict` too.",
         "input { risk : number in 0..9 }\nrule a when risk < 5 allow\n"
         'accept GOV302 on a because "It was covered once"',
-        "Remove the `accept`: it would hide a later finding.",
+        "Remove the `accept` or the name: it would hide a later finding.",
     ),
     "GOV312": Page(
         "a condition with more parts than are looked at",

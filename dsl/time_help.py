@@ -40,6 +40,33 @@ _HEADS: Final = {
 }
 """By the word that began the declaration, while its braces are not open."""
 
+_CLAUSES: Final = ("may", "scope", "needs", "stop", "revoke")
+"""What a clause of a contract begins with."""
+
+_ASKING: Final = frozenset(
+    (
+        "and",
+        "or",
+        "not",
+        "is",
+        "in",
+        "within",
+        "contains",
+        "(",
+        "==",
+        "!=",
+        "<",
+        "<=",
+        ">",
+        ">=",
+        "+",
+        "-",
+        "*",
+        "/",
+    )
+)
+"""What makes a condition of a name."""
+
 _LONGEST_HEAD: Final = 6
 """Words of `contract NAME for KEY on FIELD`."""
 
@@ -65,6 +92,7 @@ def time_help(tokens: Tokens, at: int, accepted: set[str]) -> str | None:
     before = tokens.texts[at - 1] if at and tokens.terminals[at - 1] == WORD else ""
     return (
         _after(tokens, at, before, accepted)
+        or _needed(tokens, at)
         or _step(tokens, at, accepted)
         or _over(tokens, at, before, accepted)
         or _inside_call(tokens, at, accepted)
@@ -94,6 +122,20 @@ def _after(tokens: Tokens, at: int, before: str, accepted: set[str]) -> str | No
     if before == "in" and (terminal == "NUMERAL" or text in {"the", "last", "past"}):
         return "write `x within 5 min` for what happened in that time"
     return None
+
+
+def _needed(tokens: Tokens, at: int) -> str | None:
+    """A help for a condition where a contract names what it needs."""
+    if tokens.texts[at] not in _ASKING and tokens.texts[at - 1] != "not":
+        return None
+    start = at - 1
+    while start > 0 and tokens.texts[start] not in _CLAUSES:
+        if tokens.terminals[start] != WORD and tokens.texts[start] != ",":
+            return None
+        start -= 1
+    if tokens.texts[start] != "needs":
+        return None
+    return "a contract needs names: write `let able = …` for the condition, and `needs able`"
 
 
 def _step(tokens: Tokens, at: int, accepted: set[str]) -> str | None:

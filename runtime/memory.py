@@ -20,10 +20,11 @@ from govlang.native import layout, words
 from govlang.native.errors import TableError
 from govlang.native.layout import NEVER, STATE_HEAD, TIME_MAX, UNKNOWN, CellFlag
 from govlang.native.request import InvalidFieldError, integer, read_request, read_value
+from govlang.native.takeover import Kept, kept_cells, starting_anew
 from govlang.runtime.trace import kind_of, time_of, unusable
 
 if TYPE_CHECKING:
-    from govlang.native.memory import Cell, Memory, SampleType
+    from govlang.native.memory import Memory, SampleType
     from govlang.runtime.policy import Policy
 
 CAPACITY: Final = 65_536
@@ -309,6 +310,10 @@ class _Saved:
             for number, scope in enumerate(head["scopes"])
             for name, definition, offset, size in scope["cells"]
         }
+        self.kept = {
+            name: Kept(self.scopes[cell.scope][0], cell.definition, cell.bytes)
+            for name, cell in self.cells.items()
+        }
         self.body = blob[start + length :]
 
     def instances(self) -> Iterator[tuple[int, bytes, int, bytes]]:
@@ -338,15 +343,8 @@ class _Moved:
         self.scopes = {scope.name: number for number, scope in enumerate(memory.scopes)}
         self.is_known = downtime_ms is not None
         self.shift = now_ms - saved.saved_at_ms - (downtime_ms or 0)
-        kept = [cell for cell in memory.cells if cell.bytes]
-        self.kept = {cell.name for cell in kept if self._is_same(cell)}
-        self.anew = tuple(cell.name for cell in kept if cell.name not in self.kept)
-
-    def _is_same(self, cell: Cell) -> bool:
-        old = self.saved.cells.get(cell.name)
-        if old is None or old.definition != cell.definition or old.bytes != cell.bytes:
-            return False
-        return self.saved.scopes[old.scope][0] == self.memory.scopes[cell.scope].name
+        self.anew = tuple(starting_anew(saved.kept, memory))
+        self.kept = kept_cells(memory).keys() - set(self.anew)
 
     def instances(self) -> Iterator[tuple[int, bytes, bytes]]:
         """The instances that the engine puts in its store."""

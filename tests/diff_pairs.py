@@ -90,6 +90,7 @@ WITHIN: Final = (
 LIMIT: Final = (
     "rule a when size > 2 allow\nrule limit when count({}) in 1 min >= {} throttle retry 30 s\n"
 )
+SINCE: Final = "rule limit when count(allowed) since ok >= {} throttle retry 30 s\n"
 RULE: Final = "rule a when size > 2 allow\n"
 OPEN: Final = MACHINE.format(m="m", more=CLOSES)
 
@@ -107,6 +108,15 @@ PAIRS: Final = {
     "a limit lowered": _of(LIMIT.format("bad", 3), LIMIT.format("bad", 2), "stricter"),
     "a limit on what was allowed, in other words": _of(
         LIMIT.format("allowed", 4), LIMIT.format("allowed", "1 + 3")
+    ),
+    "a limit on what was allowed raised": _of(
+        LIMIT.format("allowed", 2), LIMIT.format("allowed", 3), "looser", default="default allow"
+    ),
+    "a limit on what was allowed lowered by two": _of(
+        LIMIT.format("allowed", 4), LIMIT.format("allowed", 2), "stricter", default="default allow"
+    ),
+    "a limit on what was allowed since an event raised": _of(
+        SINCE.format(2), SINCE.format(3), "looser", default="default allow"
     ),
     "a machine renamed": _of(OPEN, MACHINE.format(m="fuse", more=CLOSES)),
     "a transition dropped": _of(OPEN, MACHINE.format(m="m", more=""), "looser", "stricter"),

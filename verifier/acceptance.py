@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from govlang.compiler import ir
 from govlang.compiler.checked import Accept
+from govlang.dsl.diagnostics import did_you_mean
 from govlang.verifier.findings import (
     KIND_OF_CODE,
     UNDECIDED,
@@ -50,6 +51,21 @@ def unneeded(
         rows = {one.rule for one in named}
         if rows & (there | {"default"}) and not _needed(named[0].code, rows, findings):
             yield _note(named[0], tuple(sorted(rows)))
+
+
+def unknown_allowances(policy: ir.Policy, options: Options) -> Iterator[Finding]:
+    """A note for each name that may stay undecided and is no property of the policy."""
+    names = [one.name for one in policy.properties]
+    for name in options.allow_undecided:
+        if name not in names:
+            yield Finding(
+                UNNEEDED,
+                "vacuous",
+                Severity.NOTE,
+                (),
+                f"`{name}` may stay undecided, and is no property of this policy",
+                did_you_mean(name, names) or "name a `prove` of this policy, or leave it out",
+            )
 
 
 def _by_name(accepts: Sequence[Accept]) -> list[list[Accept]]:

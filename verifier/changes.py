@@ -57,41 +57,6 @@ def change_of(old: Outcome, new: Outcome, spans: Spans) -> Change | None:
     )
 
 
-def obligations_changed(old: Outcome, new: Outcome) -> str:
-    """The obligations that came, went or became others, by what they are called in a policy."""
-    before, after = _by_name(old), _by_name(new)
-    words = []
-    for name in dict.fromkeys((*before, *after)):
-        was, now = before.get(name, set()), after.get(name, set())
-        if was != now:
-            words.append(f"`{name}` {'differs' if was and now else 'is new' if now else 'is gone'}")
-    return ", ".join(words)
-
-
-def _by_name(outcome: Outcome) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for one in outcome.obligations:
-        for key, value in _named(one):
-            found.setdefault(key, set()).add(value)
-    return found
-
-
-def _named(one: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The parts of an obligation: a name and all that must be equal."""
-    match one:
-        case {"do": action}:
-            yield f"do {action}", str(sorted(one.items()))
-        case {"limit": target}:
-            yield f"limit {target}", str(sorted(one.items()))
-        case {"require": roles, **rest}:
-            yield from (("require human", str(role)) for role in roles)
-            yield from (("expires", str(ms)) for ms in rest.values())
-        case {"retry_ms": ms}:
-            yield "retry", str(ms)
-        case _:
-            yield "remedy", str(sorted(one.items()))
-
-
 def with_starts(outcome: Outcome, own: ir.Policy, spans: Spans) -> Outcome:
     """The outcome of one version, where each limit begins written out if that is not the common start."""
     found = []

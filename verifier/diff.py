@@ -19,7 +19,7 @@ from govlang.compiler import ir
 from govlang.compiler.core import core_json, snapshot
 from govlang.verifier.beyond import unseen_changes
 from govlang.verifier.defaults import at_defaults, defaults_differ
-from govlang.verifier.diff_search import Search, change_finding
+from govlang.verifier.diff_search import Search, change_finding, kind_of
 from govlang.verifier.findings import DIFF, Finding, Severity, Status, status_of
 from govlang.verifier.merge import CannotMergeError, merge
 from govlang.verifier.options import Context, Options, Replay, Rerun
@@ -27,6 +27,7 @@ from govlang.verifier.smtlib import Watch
 from govlang.verifier.solve import forget, solver_name
 from govlang.verifier.time.beside import sample_changes, side_by_side
 from govlang.verifier.time.beside_search import find_changes
+from govlang.verifier.wording import reason_changes
 
 __all__ = ["DiffReport", "diff"]
 
@@ -93,13 +94,17 @@ def diff(
     try:
         if is_plain:
             merged = merge(old, new)
-            declarations = merged.changes
+            declarations = (*merged.changes, *reason_changes(old, new))
             replays = replay_old, replay_new
             found = _found(lambda a, b: _over_requests(a, b, options, replays, watch), old, new)
             unseen = unseen_changes(old, new)
         else:
             pair = side_by_side(old, new, agreeing=True)
-            declarations = (*pair.merged.changes, *sample_changes(old, new))
+            declarations = (
+                *pair.merged.changes,
+                *sample_changes(old, new),
+                *reason_changes(old, new),
+            )
             reruns = rerun_old, rerun_new
             found = _found(lambda a, b: find_changes(a, b, options, reruns, watch), old, new)
             unseen = (*unseen_changes(old, new), *pair.unseen)
@@ -127,11 +132,11 @@ def _found(
     """What changed where both versions have the same parameters, and where each has its defaults."""
     known = set()
     for one in changes(old, new):
-        known.add(one.message)
+        known.add(kind_of(one))
         yield one
     if defaults_differ(old, new):
         for one in changes(at_defaults(old), at_defaults(new)):
-            if one.message not in known:
+            if kind_of(one) not in known:
                 yield replace(one, message=f"with the defaults of each version: {one.message}")
 
 

@@ -27,7 +27,6 @@ from govlang.verifier.changes import (
     change_of,
     differs,
     looser,
-    obligations_changed,
     with_starts,
 )
 from govlang.verifier.columns import Point
@@ -39,6 +38,7 @@ from govlang.verifier.outcome import Decision
 from govlang.verifier.regions import Region, regions
 from govlang.verifier.shapes import Box
 from govlang.verifier.solve import Absent, Found, Open
+from govlang.verifier.wording import altered, told, units_of
 
 
 def change_finding(
@@ -54,6 +54,15 @@ def change_finding(
         }
     helps = "read the request; `gov explain` shows each version's rules on it"
     return Finding(DIFF, "diff", severity, rules, message, helps, detail=detail)
+
+
+def kind_of(one: Finding) -> tuple[object, ...]:
+    """What tells a finding of the difference from others: effects, rules and direction, or its message."""
+    detail = one.detail or {}
+    if "old" not in detail:
+        return (one.message,)
+    sides = (detail["old"], detail["new"])
+    return detail["direction"], *((side["decision"], side["rule_id"]) for side in sides)
 
 
 def _open(why: str) -> Finding:
@@ -78,7 +87,7 @@ class Search:
         self.context = context
         self.seen: dict[Change, Point] = {}
         self.is_full = False
-        self.spans = spans_of(merged.space)
+        self.spans, self.units = spans_of(merged.space), units_of(merged.space)
 
     def findings(self) -> Iterator[Finding]:
         """Every kind of change, in the order of the rules."""
@@ -214,12 +223,14 @@ class Search:
                 n for n in (by_a, by_b) if any(r.id == n for p in self.policies for r in p.rules)
             )
         )
-        message = f"{_said(a, by_a)} became {_said(b, by_b)}: {change.direction}"
-        if change.old == change.new:
-            others = obligations_changed(*outcomes)
-            message = f"{_said(a, by_a)} stays, but {others}: {change.direction}"
+        what = "stays" if change.old == change.new else f"became {_said(b, by_b)}"
+        message = f"{_said(a, by_a)} {what}: {change.direction}"
+        others = altered(outcomes[0], outcomes[1], self.units)
+        message += f" ({others})" if others else ""
         span = next((r.span for r in self.policies[1].rules if r.id in rules), None)
-        return replace(change_finding(message, rules, change, Severity.NOTE), span=span)
+        found = change_finding(message, rules, change, Severity.NOTE)
+        both = zip(("old", "new"), map(told, outcomes), strict=True)
+        return replace(found, span=span, detail={**(found.detail or {}), **dict(both)})
 
     def _told(self, change: Change, point: Point) -> Finding:
         point = self.context.explorer.simplified(point, lambda p: self._change(p) == change)
@@ -274,7 +285,12 @@ def differ_anywhere(merged: Merged) -> bool:
 
 def has_changed_rules(merged: Merged) -> bool:
     """Whether a rule was added, removed, changed or moved."""
-    return any(True for _ in _changed_rules(merged.old.policy.rules, merged.new.policy.rules))
+    return bool(changed_rules(merged))
+
+
+def changed_rules(merged: Merged) -> list[int]:
+    """Numbers, OLD's first, of the rules that were added, removed, changed or moved."""
+    return list(_changed_rules(merged.old.policy.rules, merged.new.policy.rules))
 
 
 def _changed_rules(old: Sequence[ir.Rule], new: Sequence[ir.Rule]) -> Iterator[int]:

@@ -17,7 +17,7 @@ from typing import Final
 from govlang.compiler import ir
 from govlang.compiler.checked import Accept
 from govlang.compiler.core import core_json, snapshot
-from govlang.verifier.acceptance import accepted, unneeded
+from govlang.verifier.acceptance import accepted, unknown_allowances, unneeded
 from govlang.verifier.assumptions import assumptions_can_hold, find_dead_parameters
 from govlang.verifier.conflicts import find_conflicts
 from govlang.verifier.findings import (
@@ -86,6 +86,7 @@ def verify(
             find_refuted_properties(context)
         settle_guards(context)
         context.findings += unneeded(policy, accepts, context.findings)
+    context.findings += unknown_allowances(policy, options)
     findings = tuple(
         _strict(accepted(one, accepts, options), options) for one in _ordered(context.findings)
     )

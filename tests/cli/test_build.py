@@ -414,6 +414,25 @@ def test_a_property_that_stays_undecided_fails_the_build_unless_it_is_named(
     assert gov("verify", path).code == 3, "and no cache holds it"
 
 
+def test_a_name_that_may_stay_undecided_and_is_no_property_is_told_and_changes_nothing(
+    gov, tmp_path: Path
+) -> None:
+    path = tmp_path / "resting.gov"
+    path.write_text(OPEN, encoding="utf-8")
+    asked = ("verify", path, "--strict", "--format", "json", "--allow-undecided")
+    ran = gov(*asked, "runs,refusess")
+    assert ran.code == gov(*asked, "runs").code == 0
+    (found,) = [one for one in ran.json["findings"] if one["code"] == "GOV311"]
+    assert (found["severity"], found["message"], found["help"]) == (
+        "note",
+        "`refusess` may stay undecided, and is no property of this policy",
+        "did you mean `refuses`?",
+    )
+    built = gov("build", path, "-o", tmp_path / "out", "--allow-undecided", "runs,other")
+    assert built.code == 0
+    assert "note[GOV311]: `other` may stay undecided, and is no property" in built.out
+
+
 def test_the_project_file_can_name_what_may_stay_undecided(
     gov, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 from diff_pairs import LIMIT, PAIRS, RULE, WITHIN, Versions, _of
 
+from govlang.cli.compiled import compile_policy
+from govlang.compiler.frontend import compile_file
+from govlang.runtime.policy import Policy
+
 LONG = ("--timeout", "100")
 SAID = ("decision", "rule_id")
 
@@ -96,6 +100,25 @@ def test_a_person_reads_what_it_was_before_beside_what_it_is(gov, pair) -> None:
     assert ran.out.endswith("changed  1 kind of requests, looser somewhere\n")
 
 
+WAIT = "rule wait when bad within 1 min throttle retry {}\n"
+
+
+def test_what_an_answer_asks_for_is_told_with_what_it_asked_for_before(gov, fits, pair) -> None:
+    versions = _of(WAIT.format("30 s"), WAIT.format("1 min"), default="default allow")
+    said = "throttle by `wait` stays: stricter (before: retry 30 s, now: retry 1 min)"
+    assert f"note[GOV308]: {said}\n" in gov("diff", *pair(versions)).out
+    report = gov("diff", *pair(versions), "--format", "json").json
+    fits("diff", report)
+    (found,) = report["findings"]
+    assert found["message"] == said
+    common = {"decision": "throttle", "rule_id": "wait", "reason": ""}
+    assert found["detail"] == {
+        "direction": "stricter",
+        "old": common | {"obligations": [{"retry_ms": 30_000}]},
+        "new": common | {"obligations": [{"retry_ms": 60_000}]},
+    }
+
+
 def test_samples_that_the_older_version_does_not_take_are_shown_as_it_takes_them(gov, pair) -> None:
     ran = gov("diff", *pair(PAIRS["an event added"]))
     assert '  at 0 ms  the event `zap`  of {"agent": "a"}\n  at 0 ms  on the request  {' in ran.out
@@ -128,6 +151,45 @@ def test_other_formats_carry_the_samples(gov, pair, style: str) -> None:
     assert "300001" in ran.out
 
 
+# --- what an update forgets ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_cells_that_are_said_to_start_anew_are_those_that_restore_returns(
+    gov, pair, name: str
+) -> None:
+    paths = pair(PAIRS[name])
+    told = gov("diff", *paths, *LONG, "--format", "json").json["anew"]
+    tables = (compile_policy(compile_file(path).policy).table for path in paths)
+    old, new = (Policy(table) for table in tables)
+    restored = new.restore(old.save(now_ms=0), downtime_ms=0, now_ms=0)
+    assert tuple(one["cell"] for one in told) == restored
+
+
+def test_a_machine_that_is_renamed_changes_nothing_and_its_state_is_forgotten(gov, pair) -> None:
+    ran = gov("diff", *pair(PAIRS["a machine renamed"]))
+    assert ran.code == 0
+    said = "machine `fuse`, `fuse.age` (nothing of this name was kept)"
+    assert f"  on update these start anew: {said}\nsame  no outcome changed\n" in ran.out
+
+
+def test_of_many_cells_that_start_anew_people_read_some_and_machines_all(gov, pair) -> None:
+    count = RULE + "rule b when count(bad) in {} >= 20 deny overrides a\n"
+    paths = pair(_of(count.format("1 min"), count.format("2 min")))
+    told = gov("diff", *paths, "--format", "json").json["anew"]
+    assert {(one["kind"], one["why"]) for one in told} == {("cell", "its definition changed")}
+    assert len(told) == 20
+    assert ", `bad.age.10` and 10 more (its definition changed)\n" in gov("diff", *paths).out
+
+
+def test_the_state_of_another_policy_is_none(gov, pair) -> None:
+    old, new = pair(PAIRS["a limit raised"])
+    new.write_text(new.read_text("utf-8").replace("policy p ", "policy q "), "utf-8")
+    told = gov("diff", old, new, "--format", "json").json["anew"]
+    assert len(told) == 7
+    assert {one["why"] for one in told} == {"the state of `p` is that of another policy"}
+
+
 # --- what is held against an older version -------------------------------------------------------
 
 
@@ -157,8 +219,9 @@ def test_what_is_looser_is_an_error(gov, pair) -> None:
 
 
 def test_what_is_undecided_is_not_taken_for_proved(gov, pair) -> None:
-    """The older version goes on to count what the newer denied: no fact at hand says what comes of that."""
-    old, new = pair(_of(LIMIT.format("allowed", 4), LIMIT.format("allowed", 3)))
+    """The older version goes on to count what the newer denied, in panes: no fact at hand says what comes of that."""
+    panes = LIMIT.replace("1 min", "1 min by 20 s")
+    old, new = pair(_of(panes.format("allowed", 4), panes.format("allowed", 3)))
     asked = ("--against", old, "--no-looser", "--timeout", "3", "--accept", "gap,unreachable")
     ran = gov("verify", new, *asked, "--format", "json")
     assert ran.code == 3

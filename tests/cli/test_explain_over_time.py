@@ -233,6 +233,15 @@ def test_a_failed_test_names_the_command_that_explains_it(gov, path: Path) -> No
     assert ran.out.startswith("deny  by `r`")
 
 
+def test_of_two_requests_of_a_test_that_fail_the_first_is_explained(gov, path: Path) -> None:
+    request = 'request { agent "a", tool shell, tokens 1 tokens, spot "x" }'
+    steps = f"  at 0 s {request} expect deny\n  at 1 s {request} expect throttle\n"
+    path.write_text(f'{HEADER}rule r allow\ntest "both" {{\n{steps}}}\n')
+    first, second = gov("test", path, "--format", "json").json["findings"]
+    assert "--test both` says why" in first["help"]
+    assert second["help"] == "a request before it failed, too: see to that one first"
+
+
 def test_a_failed_test_over_requests_names_the_command_too(gov, policy: Path) -> None:
     policy.write_text(policy.read_text().replace("expect allow by light", "expect deny"))
     (found,) = gov("test", policy, "--format", "json").json["findings"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Final
 
 import pytest
 from enumeration import all_params, finite_policy
@@ -217,30 +218,124 @@ def test_limits_of_an_input_and_of_an_output_of_one_name_are_not_compared() -> N
     assert report.status == "refuted"
 
 
+HEAD: Final = """combine most_restrictive
+default allow
+action wipe
+action tell { who : text }
+input { x : number in 0..9 kg step 0.5 }
+rule r when x > 5 kg """
+
+
+def bodies(old: str, new: str) -> tuple[ir.Policy, ir.Policy]:
+    before, after = (
+        check(f"{HEAD}{body.replace(' do', ' and do')}\n").policy for body in (old, new)
+    )
+    return before, after
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("deny", "deny do wipe", "deny by `r` stays, but `do wipe` is new: stricter"),
-        ("deny do wipe", "deny", "deny by `r` stays, but `do wipe` is gone: looser"),
+        ("deny", "deny do wipe", "stays: stricter (obligation `wipe` is now given)"),
+        ("deny do wipe", "deny", "stays: looser (obligation `wipe` is no longer given)"),
         (
-            "throttle retry 1 s",
-            "throttle retry 2 s",
-            "throttle by `r` stays, but `retry` differs: stricter",
+            "deny do wipe for 1 min",
+            "deny do wipe for 2 min",
+            "stays: stricter (before: do wipe for 1 min, now: do wipe for 2 min)",
         ),
         (
-            "limit x to 3",
-            "limit x to 4 do wipe",
-            "limit by `r` stays, but `limit x` differs, `do wipe` is new: looser",
+            'deny do tell(who = "ops")',
+            'deny do tell(who = "dev")',
+            'stays: looser (before: do tell(who = "ops"), now: do tell(who = "dev"))',
+        ),
+        (
+            "throttle retry 1 s",
+            "throttle retry 2 min",
+            "stays: stricter (before: retry 1 s, now: retry 2 min)",
+        ),
+        (
+            "limit x to 3 kg",
+            "limit x to 4.5 kg do wipe",
+            (
+                "stays: looser (obligation `wipe` is now given;"
+                " before: limit x <= 3 kg, now: limit x <= 4.5 kg)"
+            ),
+        ),
+        (
+            "limit x to 3 kg",
+            "limit x to 2.5 kg..3 kg",
+            "stays: stricter (before: limit x <= 3 kg, now: limit x in 2.5..3 kg)",
         ),
         (
             'require human from "a" expires 1 min',
             'require human from "a", "b"',
-            "require human by `r` stays, but `require human` differs, `expires` is gone: looser",
+            (
+                'stays: looser (before: require human from "a", now: require human from "a", "b";'
+                " before: expires 1 min, now: no expiry)"
+            ),
         ),
-        ("deny", 'deny remedy "less" with x = 1', "deny by `r` stays, but `remedy` is new: other"),
+        (
+            "deny",
+            'deny remedy "less" with x = 1 kg',
+            'stays: other (before: no remedy, now: remedy "less" with x = 1)',
+        ),
+        (
+            'deny because "no"',
+            'deny because "never" remedy "less"',
+            (
+                'stays: other (before: no remedy, now: remedy "less";'
+                ' before: reason "no", now: reason "never")'
+            ),
+        ),
     ],
 )
-def test_a_change_of_obligations_alone_names_them(old: str, new: str, said: str) -> None:
-    head = "combine most_restrictive\ndefault allow\naction wipe\ninput { x : number in 0..9 }\nrule r when x > 5 "
-    report = diff(*(check(head + body.replace(" do", " and do")).policy for body in (old, new)))
-    assert [f.message for f in report.findings if " stays" in f.message] == [said]
+def test_a_change_of_obligations_alone_says_what_was_and_what_is(
+    old: str, new: str, said: str
+) -> None:
+    report = diff(*bodies(old, new))
+    assert [f.message.partition("` ")[2] for f in report.findings if " stays" in f.message] == [
+        said
+    ]
+
+
+def test_both_outcomes_stand_in_the_finding() -> None:
+    (found,) = diff(*bodies('limit x to 3 kg because "heavy"', "limit x to 4.5 kg")).findings
+    plain = found.to_json()["detail"]
+    assert plain == {
+        "direction": "looser",
+        "old": {
+            "decision": "limit",
+            "rule_id": "r",
+            "reason": "heavy",
+            "obligations": [{"limit": "x", "to": 3}],
+        },
+        "new": {
+            "decision": "limit",
+            "rule_id": "r",
+            "reason": "",
+            "obligations": [{"limit": "x", "to": 4.5}],
+        },
+    }
+
+
+def test_an_obligation_that_goes_with_another_effect_is_named_and_a_limit_is_not() -> None:
+    report = diff(*bodies("deny do wipe", "limit x to 3 kg"))
+    assert [one.message for one in report.findings] == [
+        "deny by `r` became limit by `r`: looser (obligation `wipe` is no longer given)"
+    ]
+
+
+def test_another_rule_of_the_same_effect_gives_its_own_reason_and_limit() -> None:
+    old, new = bodies('limit x to 3 kg because "heavy"', 'limit x to 3 kg because "heavy"')
+    new = replace(new, rules=(replace(new.rules[0], id="s", because="loaded"),))
+    assert [one.message for one in diff(old, new).findings] == [
+        'limit by `r` became limit by `s`: other (before: reason "heavy", now: reason "loaded")'
+    ]
+
+
+def test_another_reason_alone_is_told_and_is_not_looser() -> None:
+    report = diff(*bodies('deny because "no"', 'deny because "never"'), no_looser=True)
+    assert report.findings == ()
+    assert report.changed
+    assert not report.is_looser
+    assert report.declarations == ('the reason of `r` changed, before: "no", now: "never"',)

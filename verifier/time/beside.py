@@ -257,11 +257,37 @@ def _party(plain: ir.Policy, prefix: str, stands: Mapping[str, str]) -> Party:
 
 
 def _twins(policy: ir.Policy) -> Iterator[tuple[str, str]]:
+    """Cells of one name, or of one operator that counts to another number, not defined alike."""
     cells = {cell.name: cell for cell in time_of(policy).cells}
     for name, cell in cells.items():
-        other = cells.get(name.removeprefix(BEFORE), cell)
-        if other is not cell and other.scope == cell.scope and not cell.brief | other.brief:
-            yield name, other.name
+        if not name.startswith(BEFORE):
+            continue
+        own = name.removeprefix(BEFORE)
+        others = [own] if own in cells else [one for one in cells if _counts_alike(own, one)]
+        for other in map(cells.__getitem__, others[:1]):
+            if other.scope == cell.scope and not cell.brief | other.brief:
+                yield name, other.name
+
+
+def _counts_alike(own: str, other: str) -> bool:
+    """Whether two names are those of counters since one thing, which end with how far they count."""
+    stem, _, number = own.rpartition(".")
+    same, _, another = other.rpartition(".")
+    return stem == same and number.isdigit() and another.isdigit() and not stem.endswith(".age")
+
+
+def rings(policy: ir.Policy) -> Iterator[tuple[list[ir.Cell], list[ir.Cell]]]:
+    """The ages of each operator of both versions that keep some apart: OLD's and NEW's, each from the last time on."""
+    found: dict[tuple[str, str], list[ir.Cell]] = {}
+    for cell in time_of(policy).cells:
+        stem, _, last = cell.name.rpartition(".")
+        ages = cell.name if last == "age" else stem
+        if ages.endswith(".age") and (last == "age" or last.isdigit()) and cell.cap is not None:
+            found.setdefault((ages, cell.scope), []).append(cell)
+    for (name, scope), old in found.items():
+        new = found.get((name.removeprefix(BEFORE), scope))
+        if name.startswith(BEFORE) and new is not None:
+            yield old, new
 
 
 def _permits_apart(named: tuple[ir.Policy, ir.Policy], stands: Mapping[str, str]) -> Iterator[str]:

@@ -28,7 +28,7 @@ from govlang.verifier.merge import Version
 from govlang.verifier.options import Options, ReplayError, Rerun
 from govlang.verifier.outcome import Decision
 from govlang.verifier.smtlib import Watch
-from govlang.verifier.time.beside import Pair, side_by_side
+from govlang.verifier.time.beside import Pair, rings, side_by_side
 from govlang.verifier.time.beside_run import (
     Both,
     Line,
@@ -38,8 +38,10 @@ from govlang.verifier.time.beside_run import (
     taken,
     tick_of,
 )
+from govlang.verifier.time.concern import concerned
 from govlang.verifier.time.context import TimeContext, answered
 from govlang.verifier.time.flat import flat
+from govlang.verifier.time.interleaved import interleaved
 from govlang.verifier.time.moment import Whose
 from govlang.verifier.time.suggestions import Fact, kin
 from govlang.verifier.time.traces import Reached, Sample, Taking, shortened
@@ -69,10 +71,10 @@ class PairContext(TimeContext):
         return self.pair.whose
 
     def suggested(self) -> Iterable[Fact]:
-        """That cells of one name agree as far as both count."""
-        return [
-            fact for a, b in self.pair.twins for fact in kin(self.time.cell(a), self.time.cell(b))
-        ]
+        """That cells of one name agree as far as both count, and that one counts what the other does."""
+        alike = (kin(self.time.cell(a), self.time.cell(b)) for a, b in self.pair.twins)
+        among = (interleaved(*both) for both in rings(self.pair.policy))
+        return [fact for facts in (*alike, *among) for fact in facts]
 
     def aims(self) -> Iterable[ir.BoolExpr]:
         """That cells of one name differ; of machines, in each of the ways."""
@@ -309,11 +311,15 @@ def find_changes(
     pair = side_by_side(old, new, agreeing=True)
     if not (differ_anywhere(pair.merged) or has_changed_rules(pair.merged) or _clocks_differ(pair)):
         return
+    seen = old, new
+    if not (differ_anywhere(pair.merged) or _clocks_differ(pair)):
+        seen = concerned(old, new, pair)
+        pair = pair if seen == (old, new) else side_by_side(*seen, agreeing=True)
     first = Histories((old, new), pair, options, reruns, watch)
     found = _found(first)
     if first.seen and pair.needs_agreement:
         yield from (one for one in found if one.code != UNDECIDED)
-        apart = side_by_side(old, new, agreeing=False)
+        apart = side_by_side(*seen, agreeing=False)
         second = Histories((old, new), apart, options, reruns, watch)
         second.seen |= first.seen
         found = _found(second)

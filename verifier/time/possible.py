@@ -88,7 +88,9 @@ class _Possible:
         if why is None:
             why = self._proof(finding)
         if why is None:
-            method = f"{self.continuations} continuations cover every state"
+            count = self.continuations
+            several = f"{count} continuations cover" if count != 1 else "1 continuation covers"
+            method = f"{several} every state"
             self.context.proved.append(Proved(self.one.name, "property", method, ms_since(start)))
         elif why:
             self.context.findings.append(undecided(finding, why))

@@ -98,15 +98,23 @@ def _same_panes(cells: Sequence[ir.Cell]) -> Iterator[Fact]:
 
 
 def kin(a: ir.Cell, b: ir.Cell) -> Iterator[Fact]:
-    """What may be true of two cells of one scope that two versions define in ways that differ a little."""
-    first, second, top = a.name, b.name, min(a.field.hi, b.field.hi)
-    same = Fact(
+    """What may be true of two cells of one scope that two versions define in ways that differ a little.
+
+    Counters that stop where a decision makes them stop stand one below where they could.
+    """
+    top = min(a.field.hi, b.field.hi)
+    tops = (top, top - 1) if a.cap is None and not a.field.members and top > 1 else (top,)
+    same = (_same_up_to(a.name, b.name, one) for one in tops)
+    orders = [_order(a, b), _order(b, a)] if (a.cap is None) == (b.cap is None) else []
+    yield from (replace(one, scope=a.scope) for one in (*same, *orders))
+
+
+def _same_up_to(first: str, second: str, top: int) -> Fact:
+    return Fact(
         f"`{first}` equals `{second}` up to {top}",
         lambda s: z3.Or(s[first] == s[second], z3.And(s[first] >= top, s[second] >= top)),
         lambda s: s[first] == s[second] or min(s[first], s[second]) >= top,
     )
-    orders = [_order(a, b), _order(b, a)] if (a.cap is None) == (b.cap is None) else []
-    yield from (replace(one, scope=a.scope) for one in (same, *orders))
 
 
 def _equal(a: ir.Cell, b: ir.Cell) -> Fact:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 from govlang.cli.compiled import compile_policy
 from govlang.cli.formats.findings import Report, capped, joined_status
 from govlang.cli.verification import replay_on, rerun_on
+from govlang.compiler.transitions import machines
 from govlang.native.manifest import NoLooser
+from govlang.native.takeover import kept_cells, starting_anew
+from govlang.runtime.policy import Policy
 from govlang.verifier.diff import DiffReport, diff
 
 if TYPE_CHECKING:
@@ -27,10 +30,14 @@ def compared(
     *,
     no_looser: bool,
     watch: Watch | None = None,
+    old_table: bytes | None = None,
 ) -> DiffReport:
-    """The difference, each witness replayed on both tables; `watch` is told every question."""
+    """The difference, each witness replayed on both tables (that of OLD is compiled where it is not given).
+
+    `watch` is told every question.
+    """
     before = old.checked.policy
-    old_table = old.bundle.table if old.bundle else compile_policy(before).table
+    old_table = old_table or table_of(old)
     return diff(
         before,
         new,
@@ -42,6 +49,31 @@ def compared(
         rerun_new=rerun_on(new_table),
         watch=watch,
     )
+
+
+def anew(
+    before: ir.Policy, new: ir.Policy, old_table: bytes, new_table: bytes
+) -> list[dict[str, str]]:
+    """The cells that start anew where NEW goes on from the state that OLD saved: `cell`, `kind` and `why`."""
+    if new.time is None:
+        return []
+    saved, memory = (Policy(table, capacity=1).memory for table in (old_table, new_table))
+    found = starting_anew(kept_cells(saved), memory)
+    if before.name != new.name:
+        why = f"the state of `{before.name}` is that of another policy"
+        found = dict.fromkeys(kept_cells(memory), why)
+    known = {one.name for one in machines(new.time)}
+    return [
+        {"cell": name, "kind": "machine" if name in known else "cell", "why": why}
+        for name, why in found.items()
+    ]
+
+
+def table_of(subject: Subject) -> bytes:
+    """The compiled table of a policy; that of a bundle is its own."""
+    if subject.bundle:
+        return subject.bundle.table
+    return compile_policy(subject.checked.policy).table
 
 
 def with_difference(report: Report, difference: DiffReport) -> Report:

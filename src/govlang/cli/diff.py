@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -16,6 +17,9 @@ from govlang.cli.verify import verifier_options
 if TYPE_CHECKING:
     from govlang.cli.subject import Subject
     from govlang.verifier.report import Options
+
+ANEW_MAX: Final = 10
+"""Cells that start anew for one reason and are named to people; JSON has them all."""
 
 
 @click.command(name="diff")
@@ -47,12 +51,10 @@ def command(
 
 def difference(before: Subject, after: Subject, options: Options, *, no_looser: bool) -> Report:
     """The report on two policies."""
-    from govlang.cli.comparison import compared
-    from govlang.cli.compiled import compile_policy
+    from govlang.cli.comparison import anew, compared, table_of
 
-    policy = after.checked.policy
-    table = after.bundle.table if after.bundle else compile_policy(policy).table
-    found = compared(before, policy, table, options, no_looser=no_looser)
+    policy, old_table, table = after.checked.policy, table_of(before), table_of(after)
+    found = compared(before, policy, table, options, no_looser=no_looser, old_table=old_table)
     plain = found.to_json()
     open_only = bool(plain["findings"]) and all(f["code"] == "GOV309" for f in plain["findings"])
     changed = found.changed and not (open_only and not plain["declarations"])
@@ -62,11 +64,13 @@ def difference(before: Subject, after: Subject, options: Options, *, no_looser: 
         "findings": capped(plain["findings"]),
         "changed": changed,
         "looser": found.is_looser,
+        "anew": anew(before.checked.policy, policy, old_table, table),
     }
 
 
 def _closing(report: Report) -> str:
     lines = [f"  changed  {one}" for one in report["declarations"]]
+    lines += _started_anew(report["anew"])
     if report["changed"]:
         mark = click.style("changed", fg="yellow", bold=True)
         about = "looser somewhere" if report["looser"] else "nowhere looser"
@@ -78,3 +82,16 @@ def _closing(report: Report) -> str:
     else:
         lines.append(click.style("same", fg="green", bold=True) + "  no outcome changed")
     return "\n".join(lines)
+
+
+def _started_anew(cells: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """What an update forgets, by why."""
+    by_reason: dict[str, list[str]] = {}
+    for one in sorted(cells, key=lambda one: one["kind"] != "machine"):
+        name = f"`{one['cell']}`"
+        said = f"machine {name}" if one["kind"] == "machine" else name
+        by_reason.setdefault(one["why"], []).append(said)
+    for why, names in by_reason.items():
+        more = len(names) - ANEW_MAX
+        rest = f" and {more} more" if more > 0 else ""
+        yield f"  on update these start anew: {', '.join(names[:ANEW_MAX])}{rest} ({why})"

@@ -238,6 +238,9 @@ def _way_out(result: Result, step: TestStep | ReportStep, path: Path) -> str:
         if step.states:
             return "a machine takes at most one transition a sample, and one that is due goes first"
         return "an event `after` another is taken once for each of those"
+    asked = (one.step for one in result.failures if isinstance(one.step, TestStep))
+    if step is not next(asked):
+        return "a request before it failed, too: see to that one first"
     command = shlex.join(["gov", "explain", str(path), "--test", result.case.name])
     return f"`{command}` says why each rule fired or did not"
 
