@@ -289,6 +289,12 @@ def build_app(
     asked = tuple(route.in_dev() if dev else route for route in ROUTES)
     shown = open_routes(gate.stop, metrics, asked, metrics_open=settings.metrics_open)
     routes = (*asked, *shown)
+    app = _application(gate, routes)
+    app.state.stop = gate.stop
+    return app
+
+
+def _application(gate: Gate, routes: Iterable[Route]) -> Application:
     by_path: dict[str, list[Route]] = {}
     for route in routes:
         by_path.setdefault(route.path, []).append(route)
@@ -299,6 +305,4 @@ def build_app(
     )
     app.direct = {path: one for path, one in paths.items() if "{" not in path}
     app.router.redirect_slashes = False
-    app.state.stop = gate.stop
-    app.state.routes = routes
     return app

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from govlang.runtime.control.answer import Answer, problem
 from govlang.runtime.control.tokens import Role
@@ -14,7 +15,8 @@ from govlang.runtime.http.page import page
 from govlang.runtime.http.route import NOBODY, Ask, Load, Route
 from govlang.runtime.http.service import Service
 
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+WATCHERS: Final = frozenset({Role.AUDITOR, Role.OPERATOR, Role.WORKER})
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Stopping(Protocol):
@@ -30,34 +32,37 @@ class Exposed(Protocol):
     def exposition(self) -> str: ...
 
 
+PAGE_HEADERS: Final = {
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+}
+
+
 def open_routes(
     stop: Stopping, metrics: Exposed, others: tuple[Route, ...], *, metrics_open: bool
 ) -> tuple[Route, ...]:
     """The routes, which describe the `others` too; /metrics asks for a role unless it is open."""
 
+    @cache
+    def described() -> dict[str, Any]:
+        return document((*others, *own))
+
+    own = (*_watched(stop, metrics, metrics_open=metrics_open), *_descriptions(described))
+    return own
+
+
+def _read(path: str, name: str, does: str, **rest: Any) -> Route:
+    return Route("GET", path, name, does, load=Load.OPEN, status=200, **rest)
+
+
+def _watched(stop: Stopping, metrics: Exposed, *, metrics_open: bool) -> tuple[Route, ...]:
     def ready(service: Service, _: Ask) -> Answer:
         if stop.began:
             return problem("not_ready", "the service is stopping", retry_after_s=1)
         return service.ready()
 
-    @cache
-    def described() -> dict[str, Any]:
-        return document((*others, *own))
-
-    @cache
-    def described_text() -> str:
-        return json.dumps(described(), ensure_ascii=False, indent=1)
-
-    @cache
-    def shown() -> str:
-        return page(described())
-
-    def read(path: str, name: str, does: str, **rest: Any) -> Route:
-        return Route("GET", path, name, does, load=Load.OPEN, status=200, **rest)
-
-    watchers = frozenset({Role.AUDITOR, Role.OPERATOR, Role.WORKER})
-    own = (
-        read(
+    return (
+        _read(
             "/healthz",
             "health",
             "Whether the process lives.",
@@ -66,7 +71,7 @@ def open_routes(
             answer=replies.Health,
             problems=("storage_unavailable",),
         ),
-        read(
+        _read(
             "/readyz",
             "ready",
             "Whether the service can take work.",
@@ -75,23 +80,36 @@ def open_routes(
             answer=replies.Health,
             problems=("not_ready",),
         ),
-        read(
+        _read(
             "/metrics",
             "metrics",
             "Measurements, for Prometheus.",
-            roles=NOBODY if metrics_open else watchers,
+            roles=NOBODY if metrics_open else WATCHERS,
             act=lambda _, __: Answer(200, metrics.exposition(), {"content-type": METRICS_TYPE}),
             answer=None,
         ),
-        read(
+    )
+
+
+def _descriptions(described: Callable[[], dict[str, Any]]) -> tuple[Route, ...]:
+    @cache
+    def text() -> str:
+        return json.dumps(described(), ensure_ascii=False, indent=1)
+
+    @cache
+    def shown() -> str:
+        return page(described())
+
+    return (
+        _read(
             "/openapi.json",
             "openapi",
             "This interface as OpenAPI 3.1.",
             roles=NOBODY,
-            act=lambda _, __: Answer(200, described_text(), {"content-type": "application/json"}),
+            act=lambda _, __: Answer(200, text(), {"content-type": "application/json"}),
             answer=None,
         ),
-        read(
+        _read(
             "/docs",
             "docs",
             "This interface as a page.",
@@ -100,10 +118,3 @@ def open_routes(
             answer=None,
         ),
     )
-    return own
-
-
-PAGE_HEADERS = {
-    "content-type": "text/html; charset=utf-8",
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-}

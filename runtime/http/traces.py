@@ -72,8 +72,14 @@ class OpenTelemetryTraces:
 
 
 def traces() -> Traces:
-    """OpenTelemetry's where it is installed (extra `otel`), none otherwise."""
+    """OpenTelemetry's where it is installed (extra `otel`) and the host has set a provider; none otherwise.
+
+    Without a provider every span would be thrown away, at its cost.
+    """
     try:
-        return OpenTelemetryTraces()
+        from opentelemetry import trace
     except ImportError:
         return NO_TRACES
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        return NO_TRACES
+    return OpenTelemetryTraces()

@@ -44,6 +44,9 @@ def test_a_request_is_a_span_below_the_callers() -> None:
     assert "hush" not in request.to_json()
 
 
-def test_with_the_extra_traces_are_opentelemetrys() -> None:
-    pytest.importorskip("opentelemetry")
+def test_traces_are_made_where_a_provider_takes_them(monkeypatch) -> None:
+    trace = pytest.importorskip("opentelemetry.trace")
+    sdk = pytest.importorskip("opentelemetry.sdk.trace")
+    assert traces() is NO_TRACES
+    monkeypatch.setattr(trace, "get_tracer_provider", sdk.TracerProvider)
     assert isinstance(traces(), OpenTelemetryTraces)
