@@ -1,4 +1,4 @@
-"""Ten temporal rules: the C engine beside the same rules by hand in C, Python, threads.
+"""Ten temporal rules: the trace, and how fast Python and its threads take it in.
 
 Goes in: nothing but a seed. Comes out: rows of the workload `over_time`. One trace of 65 536 samples of 1 000 agents in
 a random order: 60 % requests, signals, events of all kinds, some of which come after nothing and are refused.
@@ -8,24 +8,22 @@ all of them, before a figure is taken.
 
 from __future__ import annotations
 
-import ctypes
 import statistics
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from random import Random
 from time import perf_counter, process_time_ns
 from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.limits import Array, address, rounds
+from benchmarks.limits import Array
 from benchmarks.measure import Row
-from benchmarks.rows import OPTIMISE
-from benchmarks.table import ROOT, driver
-from benchmarks.targets import OVER_TIME, TIME_C, TIME_PYTHON
+from benchmarks.table import ROOT
+from benchmarks.targets import OVER_TIME, TIME_PYTHON
 from govlang import Policy
 from govlang.cli.compiled import compile_policy
 from govlang.compiler.frontend import compile_file
@@ -35,7 +33,6 @@ from govlang.native.errors import TableError
 from govlang.native.layout import FIRST_KIND
 
 SOURCE: Final = ROOT / "benchmarks" / "over_time.gov"
-DRIVER: Final = ROOT / "benchmarks" / "c" / "time_driver.c"
 SAMPLES: Final = 65_536
 AGENTS: Final = 1_000
 CHECKED: Final = 4_000
@@ -152,38 +149,9 @@ def same_rules(expected: Sequence[int], found: Sequence[int], who: str) -> None:
 
 
 def time_rows(case: Case) -> Iterator[Row]:
-    """C, Python, threads."""
-    yield from c_rows(case)
+    """Python, threads; C stands in `over_time_c`."""
     yield from python_rows(case)
     yield from thread_rows(case)
-
-
-# --- C -------------------------------------------------------------------------------------------
-
-
-def c_rows(case: Case) -> Iterator[Row]:
-    """The engine and the rules by hand, nanoseconds a sample."""
-    samples, columns, count = case.samples(), case.columns(), ctypes.c_size_t(len(case.told))
-    for flags in OPTIMISE:
-        c = driver(flags, DRIVER)
-        why = ctypes.c_char_p()
-        size = ctypes.c_size_t(len(case.table))
-        table = ctypes.c_void_p(c.gov_table_load(case.table, size, ctypes.byref(why)))
-        engine = partial(
-            c.time_engine, table, address(samples), count, address(columns), case.agents
-        )
-        by_hand = partial(c.time_by_hand, address(samples), count, case.agents)
-        ours, theirs = timed(engine, len(samples)), timed(by_hand, len(samples))
-        same_rules(case.expected, ours.decisions, "the engine")
-        same_rules(ours.decisions, theirs.decisions, "C by hand")
-        c.gov_table_free(table)
-        yield case.row("govlang", f"{TIME_C}, gcc {flags}", ours.ns)
-        yield case.row("C by hand", f"times in a struct, gcc {flags}", theirs.ns)
-
-
-def timed(run: Callable[..., float], count: int) -> Any:
-    """Nanoseconds a sample and the rules."""
-    return rounds(lambda out: float(run(address(out))), count)
 
 
 # --- Python --------------------------------------------------------------------------------------

@@ -35,9 +35,9 @@ HOW = """\
   under qemu, which counts instructions; nothing there is a time.
 - `over_time`: ten temporal rules (a breaker, windows, counts, a condition held for 30 s, a signal's age, intervals) on
   65 536 samples of 1 000 agents in a random order, 60 % of them requests; 26 cells and 43 updates. The reference step
-  has named the same rule on the first 4 000, C by hand (a struct of times, nothing checked) on all. Rates of threads
-  are wall time. `both_times`: five rules that dogwood-py can say too, on 4 000 events of whole seconds; it permits the
-  same requests.
+  has named the same rule on the first 4 000; generated C and C by hand (a struct of times, nothing checked) on all.
+  Rates of threads are wall time. `both_times`: five rules that dogwood-py can say too, on 4 000 events of whole
+  seconds; it permits the same requests.
 - `time` and `time_overlap`: `gov verify` on `benchmarks/generate_time.py`, a new process, wall time. In the first a
   field tells the rules apart, in the second every two rules may fire together.
 - `evidence`: records of about 900 bytes, 100 000 of them, best of three; without a policy, so its rules are 0. `verify`

@@ -26,6 +26,7 @@ from benchmarks import (  # noqa: E402
     machine,
     ours,
     over_time,
+    over_time_c,
     plots,
     report,
     rows,
@@ -94,7 +95,9 @@ def all_rows(*, quick: bool) -> Iterator[Row]:
     yield from ours.column_rows(small)
     yield from edge.edge_rows(small)
     yield from board_rows()
-    yield from over_time.time_rows(over_time.Case())
+    timed = over_time.Case()
+    yield from over_time_c.c_rows(timed)
+    yield from over_time.time_rows(timed)
     yield from both_times.both_rows()
     yield from evidence.evidence_rows(2_000 if quick else evidence.RECORDS)
     yield from rows.peer_rows(small, budget_s)

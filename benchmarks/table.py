@@ -31,7 +31,7 @@ DRIVER = ROOT / "benchmarks" / "c" / "table_driver.c"
 PLACE = np.dtype([("classifier", "u4"), ("column", "u4"), ("at", "u4"), ("len", "u4")])
 
 
-def driver(optimise: str, source: Path = DRIVER) -> ctypes.CDLL:
+def driver(optimise: str, source: Path = DRIVER, compiler: str = "gcc") -> ctypes.CDLL:
     """The engine and a driver, compiled like the limits."""
     engine = [
         str(path)
@@ -41,7 +41,8 @@ def driver(optimise: str, source: Path = DRIVER) -> ctypes.CDLL:
     flags = [*FLAGS, *optimise.split(), "-I", str(ROOT / "native")]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "driver.so")
-        subprocess.run(["gcc", *flags, str(source), *engine, "-o", str(path), "-lm"], check=True)
+        command = [compiler, *flags, str(source), *engine, "-o", str(path), "-lm"]
+        subprocess.run(command, check=True)
         loaded = ctypes.CDLL(str(path))
     for name, result in RESULTS.items():
         if hasattr(loaded, name):  # one of the two drivers

@@ -12,6 +12,7 @@
 #define GOV_LIKELY(x) __builtin_expect(!!(x), 1)
 #define GOV_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define GOV_INLINE static inline __attribute__((always_inline))
+#define GOV_APART __attribute__((noinline)) /* what is rare stays out of the way of what is not */
 
 typedef struct { int64_t lo; uint64_t width; } gov_bound; /* a word is valid if word - lo <= width, unsigned */
 

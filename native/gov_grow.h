@@ -1,10 +1,11 @@
-/* Instances that grow, vector by vector: into slots of the scratch and, widened, into words.
+/* Instances that grow, vector by vector: into words, widened, and what has grown into slots of the scratch.
 
    INVARIANT: the cells of a scope stand by width, the largest first, without gaps (gov_check_time.c), so those of one
    width are an array.  The first vector of one reaches into what stands before it; its limits leave that alone, and
    what it writes there is overwritten by the next width.  So everything goes from the end on.
 
-   When nothing can refuse a sample any more the slots become the instance; updates go into both. */
+   When nothing can refuse a sample any more the slots become part of the instance, whose other lanes have not changed;
+   updates go into both. */
 
 #ifndef GOV_GROW_H
 #define GOV_GROW_H
@@ -15,6 +16,7 @@ typedef uint8_t gov_vector_1 __attribute__((vector_size(GOV_VECTOR)));
 typedef uint16_t gov_vector_2 __attribute__((vector_size(GOV_VECTOR)));
 typedef uint32_t gov_vector_4 __attribute__((vector_size(GOV_VECTOR)));
 typedef uint64_t gov_vector_8 __attribute__((vector_size(GOV_VECTOR)));
+typedef int32_t gov_signed_4 __attribute__((vector_size(GOV_VECTOR)));
 
 /* The low and the high half of a vector in twice the width, without a sign. */
 #if defined(__clang__)
@@ -51,37 +53,57 @@ GOV_INLINE void gov_widen_1(gov_vector_1 cells, int64_t *to, int32_t left) {
     if (left > 8) gov_widen_2(GOV_LOW_1(cells), to - 8, left - 8);
 }
 
-/* A value in range that has come to where growing starts grows by as much as it has room for.  All is counted from `lo`
-   on, in the width of the cell, so signs do not matter. */
-#define GOV_GROW(vector, element, number, widen)                                          \
-    if (pack->of[number]) {                                                               \
-        const int64_t most = sizeof(element) == 8 ? INT64_MAX : (int64_t)(element)-1;     \
-        const vector ms = (element)(dt < most ? dt : most) - (vector){0};                 \
-        const gov_lane *end = lane + pack->of[number];                                    \
-        do {                                                                              \
-            vector value, lo, width, start;                                               \
-            memcpy(&value, state + lane->place, GOV_VECTOR);                              \
-            memcpy(&lo, lane->lo, GOV_VECTOR);                                            \
-            memcpy(&width, lane->width, GOV_VECTOR);                                      \
-            memcpy(&start, lane->start, GOV_VECTOR);                                      \
-            const vector above = value - lo, room = width - above;                        \
-            const vector wanted = ms & (vector)(above >= start), full = (vector)(wanted >= room); \
-            fits &= (gov_vector_8)(above <= width);                                       \
-            value += (room & full) | (wanted & ~full);                                    \
-            memcpy(slot, &value, GOV_VECTOR);                                             \
-            slot += GOV_VECTOR;                                                           \
-            widen(value, words + lane->top, lane->cells);                                 \
-        } while (++lane < end);                                                           \
+/* A lane's limits: one of its three vectors. */
+#define GOV_LIMITS(vector, name) \
+    vector name;                 \
+    memcpy(&name, __builtin_assume_aligned(lane->name, GOV_VECTOR), GOV_VECTOR)
+
+/* The lanes of one width.  A value in range that has come to where growing starts grows by as much as it has room for.
+   All is counted from `lo` on, in the width of the cell, so signs do not matter.  `check` adds to what says whether all
+   fit; `full` and `starts` are masks. */
+#define GOV_GROW(vector, element, most, number, check, full, starts, widen)         \
+    {                                                                               \
+        const vector ms = (element)(dt < (most) ? dt : (most)) - (vector){0};       \
+        const gov_lane *end = lane + pack->of[number];                              \
+        do {                                                                        \
+            vector value;                                                           \
+            GOV_LIMITS(vector, lo);                                                 \
+            GOV_LIMITS(vector, width);                                              \
+            memcpy(&value, state + lane->place, GOV_VECTOR);                        \
+            const vector above = value - lo, room = width - above;                  \
+            check;                                                                  \
+            if (lane->grows) {                                                      \
+                GOV_LIMITS(vector, start);                                          \
+                const vector filled = (vector)(full), more = (room & filled) | (ms & ~filled); \
+                value += more & (vector)(starts);                                   \
+                memcpy(slot, &value, GOV_VECTOR);                                   \
+                slot += GOV_VECTOR;                                                 \
+            }                                                                       \
+            widen(value, words + lane->top, lane->cells);                           \
+        } while (++lane < end);                                                     \
     }
 
+#define GOV_GROW_ANY(vector, element, number, widen)                                                                  \
+    GOV_GROW(vector, element, sizeof(element) == 8 ? INT64_MAX : (int64_t)(element)-1, number,                        \
+             fits &= (gov_vector_8)(above <= width), ms >= room, above >= start, widen)
+
+/* Cells whose ranges are at most half of what they hold: what is negative does not fit, and comparing with a sign takes
+   fewer steps.  What a lane holds before them has the width -1, and never starts. */
+#define GOV_GROW_SMALL                                                                                                \
+    GOV_GROW(gov_vector_4, uint32_t, INT32_MAX, 1, signs |= (above | room) & ~width,                                  \
+             (gov_signed_4)ms >= (gov_signed_4)room, (gov_signed_4)above > (gov_signed_4)start, gov_widen_4)
+
 /* 0: some value is out of its range. */
-static inline int gov_grow(const gov_pack *pack, const uint8_t *state, int64_t dt, uint8_t *slot, int64_t *words) {
+GOV_INLINE int gov_grow(const gov_pack *pack, const uint8_t *state, int64_t dt, uint8_t *slot, int64_t *words) {
     const gov_lane *lane = pack->lanes;
     gov_vector_8 fits = {UINT64_MAX, UINT64_MAX};
-    GOV_GROW(gov_vector_1, uint8_t, 3, gov_widen_1)
-    GOV_GROW(gov_vector_2, uint16_t, 2, gov_widen_2)
-    GOV_GROW(gov_vector_4, uint32_t, 1, gov_widen_4)
-    GOV_GROW(gov_vector_8, uint64_t, 0, gov_widen_8)
+    gov_vector_4 signs = {0};
+    if (pack->of[3]) GOV_GROW_ANY(gov_vector_1, uint8_t, 3, gov_widen_1)
+    if (pack->of[2]) GOV_GROW_ANY(gov_vector_2, uint16_t, 2, gov_widen_2)
+    if (pack->of[1] && GOV_LIKELY(pack->is_small)) GOV_GROW_SMALL
+    else if (pack->of[1]) GOV_GROW_ANY(gov_vector_4, uint32_t, 1, gov_widen_4)
+    if (GOV_UNLIKELY(pack->of[0])) GOV_GROW_ANY(gov_vector_8, uint64_t, 0, gov_widen_8)
+    fits &= (gov_vector_8)((gov_signed_4)signs >= 0);
     return (fits[0] & fits[1]) == UINT64_MAX;
 }
 
@@ -115,7 +137,7 @@ static inline void gov_unpack_alone(const gov_pack *pack, int64_t dt, int64_t *w
 /* Grows an instance by `dt` ms into its slots, and sets its words; 0: some value is out of its range.  Writes three
    words below them too, which are cells of scopes before it or what the engine says of the sample: so the last scope
    comes first.  `room`: see gov_pack. */
-static inline int gov_unpack(const gov_pack *pack, const uint8_t *state, int64_t dt, uint8_t *room, int64_t *words) {
+GOV_INLINE int gov_unpack(const gov_pack *pack, const uint8_t *state, int64_t dt, uint8_t *room, int64_t *words) {
     if (GOV_UNLIKELY(pack->is_low)) state = (uint8_t *)memcpy(gov_spare(pack, room), state, pack->bytes) - GOV_VECTOR;
     words += pack->column;
     const int fits = gov_grow(pack, state, dt, room, words);
@@ -132,14 +154,19 @@ static inline void gov_keep_alone(const gov_table *t, const gov_pack *pack, cons
     }
 }
 
-/* What gov_unpack has left in `room` and words becomes the instance. */
+/* What gov_unpack has left in `room` and words becomes the instance, which begins anew if it has had no sample. */
 static inline void gov_keep_grown(const gov_table *t, const gov_pack *pack, int64_t now, uint8_t *room,
                                   const int64_t *words, uint8_t *state) {
+    if (!pack->kept) {
+        memcpy(state, &now, sizeof now);
+        return;
+    }
+    if (GOV_UNLIKELY(gov_time_of(state) == GOV_NEVER)) memcpy(state, pack->start, pack->bytes);
     uint8_t *const spare = gov_spare(pack, room);
     uint8_t *to = GOV_UNLIKELY(pack->is_low) ? spare - GOV_VECTOR : state;
-    const gov_lane *lane = pack->lanes;
-    for (uint32_t left = pack->slots; left; left--, lane++, room += GOV_VECTOR)
-        memcpy(to + lane->place, room, GOV_VECTOR);
+    const uint32_t *place = pack->places;
+    for (const uint32_t *end = place + pack->slots; place < end; place++, room += GOV_VECTOR)
+        memcpy(to + *place, room, GOV_VECTOR);
     if (GOV_UNLIKELY(pack->is_low)) memcpy(state, spare, pack->bytes);
     if (GOV_UNLIKELY(pack->alone)) gov_keep_alone(t, pack, words, state);
     memcpy(state, &now, sizeof now);

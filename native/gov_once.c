@@ -112,15 +112,37 @@ static void turn(gov_act *acts, uint32_t count) {
     }
 }
 
+/* Whether an update does to the cell below what the one before it does: so a ring of ages moves on. */
+static int goes_on(const gov_act *a, const gov_act *next) {
+    return a->form == GOV_FORM_SUM && next->form == GOV_FORM_SUM && a->bytes && a->bytes == next->bytes &&
+           a->scope == next->scope && next->column + a->count == a->column &&
+           next->place + a->count * a->bytes == a->place && next->mask == a->mask && next->number == a->number &&
+           (!a->mask || next->source + a->count == a->source);
+}
+
+/* Makes one of those that go on; returns how many are left. */
+static uint32_t join(gov_act *acts, uint32_t count) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (kept && goes_on(&acts[kept - 1], &acts[i])) acts[kept - 1].count++;
+        else acts[kept++] = acts[i];
+    }
+    return kept;
+}
+
 int gov_put_at_once(const gov_table *t, struct gov_timing *made, uint32_t first, uint32_t end, int closes,
                     gov_marks *marks) {
     placing m = {t, made, marks};
     const int at_once = is_at_once(&m, first, end, closes);
     for (uint32_t number = first; number < end; number++) {
         gov_group *g = &made->groups[number];
-        if (at_once) turn(made->acts + g->first_act, g->acts);
-        g->act = made->acts + g->first_act;
-        g->end = g->act + g->acts;
+        gov_act *acts = made->acts + g->first_act;
+        if (at_once) {
+            turn(acts, g->acts);
+            g->acts = join(acts, g->acts);
+        }
+        g->act = acts;
+        g->end = acts + g->acts;
     }
     return at_once;
 }

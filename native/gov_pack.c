@@ -29,23 +29,34 @@ static int grows_plainly(const gov_cell *cell, const gov_column *c) {
     return cell->flags & GOV_GROWS && c->lo <= 0 && c->hi == cell->cap;
 }
 
-/* One cell of a lane; what a lane holds before the cells of its width stands still and is in range. */
-static void fill_cell(const gov_table *t, const gov_cell *cell, uint32_t bytes, gov_lane *lane, uint32_t at) {
+/* Whether the cells of 4 bytes of a scope can be compared with a sign. */
+static int is_small(const gov_table *t, const gov_scope *s) {
+    for (uint32_t i = s->first_cell; i < s->first_cell + s->cells; i++)
+        if (t->cells[i].bytes == 4 && t->bounds[gov_cell_column(t, i)].width > INT32_MAX) return 0;
+    return 1;
+}
+
+/* One cell of a lane; what a lane holds before the cells of its width (`cell` NULL) stands still and is in range. */
+static void fill_cell(const gov_table *t, const gov_cell *cell, uint32_t bytes, int small, gov_lane *lane, uint32_t at) {
     const gov_column *c = cell ? &t->columns[gov_cell_column(t, (uint32_t)(cell - t->cells))] : NULL;
+    const int grows = c && grows_plainly(cell, c);
+    const int64_t still = small ? INT32_MAX : -1, start = grows ? (int64_t)(0 - (uint64_t)c->lo) - small : still;
+    lane->grows |= (uint32_t)grows;
     gov_write(lane->lo + at, bytes, c ? c->lo : 0);
     gov_write(lane->width + at, bytes, c ? (int64_t)((uint64_t)c->hi - (uint64_t)c->lo) : -1);
-    gov_write(lane->start + at, bytes, c && grows_plainly(cell, c) ? (int64_t)(0 - (uint64_t)c->lo) : -1);
+    gov_write(lane->start + at, bytes, start);
 }
 
 /* The lanes of the cells of one width: `count`, of which the first is `first` in its scope and stands at `offset`. */
 static gov_lane *fill_lanes(const gov_table *t, const gov_scope *s, uint32_t bytes, uint32_t first, uint32_t count,
                             uint32_t offset, gov_lane *lane) {
     const uint32_t size = GOV_VECTOR / bytes;
+    const int small = bytes == 4 && is_small(t, s);
     for (uint32_t left = count; left; left -= left < size ? left : size, lane++) {
         *lane = (gov_lane){.place = offset + left * bytes - GOV_VECTOR, .top = first + left, .cells = (int32_t)left};
         for (uint32_t i = 0; i < size; i++)
-            fill_cell(t, left + i < size ? NULL : &t->cells[s->first_cell + first + left + i - size], bytes, lane,
-                      i * bytes);
+            fill_cell(t, left + i < size ? NULL : &t->cells[s->first_cell + first + left + i - size], bytes, small,
+                      lane, i * bytes);
     }
     return lane;
 }
@@ -78,8 +89,11 @@ static void fill_start(const gov_table *t, const gov_scope *s, uint8_t *to) {
 /* The lanes of a scope, from its last cells on; `cells`: of each width. */
 static gov_lane *fill_scope(const gov_table *t, const gov_scope *s, gov_pack *pack, const uint32_t *cells,
                             gov_lane *to) {
-    uint32_t first = pack->kept, offset = s->bytes;
+    gov_lane *const first_lane = to;
+    uint32_t first = pack->kept, offset = s->bytes, *places = t->packs->places + (to - t->packs->lanes);
     pack->lanes = to;
+    pack->places = places;
+    pack->is_small = (uint32_t)is_small(t, s);
     for (uint32_t width = GOV_WIDTHS; width--;) {
         const uint32_t bytes = 8u >> width;
         first -= cells[width], offset -= cells[width] * bytes;
@@ -87,9 +101,10 @@ static gov_lane *fill_scope(const gov_table *t, const gov_scope *s, gov_pack *pa
         pack->of[width] = (uint32_t)(end - to);
         for (; to < end; to++) pack->is_low |= to->place > s->bytes; /* it has wrapped */
     }
-    pack->slots = (uint32_t)(to - pack->lanes);
-    if (pack->is_low)
-        for (uint32_t i = 1; i <= pack->slots; i++) to[-(int32_t)i].place += GOV_VECTOR;
+    for (gov_lane *lane = first_lane; lane < to; lane++) {
+        if (pack->is_low) lane->place += GOV_VECTOR;
+        if (lane->grows) places[pack->slots++] = lane->place;
+    }
     return to;
 }
 
@@ -129,10 +144,12 @@ int gov_packs_make(gov_table *t) {
     for (uint32_t scope = 0; scope < t->n_scopes; scope++) bytes += t->scopes[scope].bytes;
     p->of = calloc(t->n_scopes, sizeof *p->of);
     p->alone = calloc(2 * (size_t)t->n_cells + 1, sizeof *p->alone);
-    p->lanes = calloc(bytes / GOV_VECTOR + GOV_WIDTHS * (size_t)t->n_scopes, sizeof *p->lanes);
+    const size_t lanes = bytes / GOV_VECTOR + GOV_WIDTHS * (size_t)t->n_scopes;
+    p->lanes = aligned_alloc(sizeof *p->lanes, lanes * sizeof *p->lanes);
+    p->places = calloc(lanes, sizeof *p->places);
     p->starts = calloc(bytes, 1);
     p->initial = calloc(t->n_cells + 1u, sizeof *p->initial);
-    if (!p->of || !p->alone || !p->lanes || !p->starts || !p->initial) return -1;
+    if (!p->of || !p->alone || !p->lanes || !p->places || !p->starts || !p->initial) return -1;
     fill(t);
     return 0;
 }
@@ -142,6 +159,7 @@ void gov_packs_free(struct gov_packs *p) {
     free(p->of);
     free(p->alone);
     free(p->lanes);
+    free(p->places);
     free(p->starts);
     free(p->initial);
     free(p);

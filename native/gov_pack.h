@@ -13,24 +13,28 @@
 /* A vector of cells of one width, the last of them at its end. */
 typedef struct {
     uint8_t lo[GOV_VECTOR], width[GOV_VECTOR]; /* of each: lo, hi - lo */
-    uint8_t start[GOV_VECTOR];                 /* what growing starts from, less lo (all ones: it stands still) */
+    uint8_t start[GOV_VECTOR];                 /* what growing starts from, less lo (all ones: it stands still); of small
+                                                  cells one less, signed (INT32_MAX: it stands still) */
     uint32_t place, top;                       /* where it begins in an instance; the cell behind its last one */
     int32_t cells;                             /* how many of its width stand in it and before it */
-    uint32_t reserved;
+    uint32_t grows;                            /* 0: all of it stands still, and nothing is kept of it */
 } gov_lane;
+GOV_SIZE_IS(gov_lane, 64);
 
 /* A cell without what a sample does not ask.  One that grows, but not from 0 on or not to the end of its range, grows
    alone. */
 typedef struct { uint32_t cell, reserved; int64_t cap; uint64_t sign; } gov_alone; /* cell: in its scope; its sign bit */
 
 typedef struct {
-    uint32_t bytes, room;            /* of an instance; words of scratch: a slot for every lane, then an instance */
+    uint32_t bytes, room;            /* of an instance; words of scratch: slots of lanes that grow, then an instance */
     uint32_t column, cells, kept;    /* the first cell's column; cells, and those of them that are not brief */
     uint32_t of[GOV_WIDTHS];         /* lanes of each width */
-    uint32_t slots, is_low;          /* how many lanes there are; 1: one would begin before the instance, and all places
+    uint32_t slots, is_low;          /* how many lanes grow; 1: one would begin before the instance, and all places
                                         count from a vector before it on */
+    uint32_t is_small, reserved;     /* 1: hi - lo of all cells of 4 bytes is at most INT32_MAX */
     uint32_t has_sign, alone;        /* how many of `apart` have a sign; grow alone, behind them */
     const gov_lane *lanes;           /* from the last cells on: the narrowest width first */
+    const uint32_t *places;          /* of the lanes that grow, in this order */
     const gov_alone *apart;
     const uint8_t *start;            /* an instance that has had no sample */
     const int64_t *initial;
@@ -40,6 +44,7 @@ struct gov_packs {
     gov_pack *of;                    /* by scope */
     gov_alone *alone;                /* by scope: cells that grow alone, and cells with a sign */
     gov_lane *lanes;
+    uint32_t *places;
     uint8_t *starts;
     int64_t *initial;                /* by cell */
     uint32_t words;                  /* of scratch, all scopes together */

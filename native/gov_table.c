@@ -109,7 +109,7 @@ static inline uint32_t stop_behind(const gov_stop *s, const int64_t *words) {
 }
 
 /* The bits of a block that fire; its steps stand behind it. */
-static inline uint64_t fired_in(const gov_table *t, const gov_stop *s, const int64_t *words) {
+GOV_INLINE uint64_t fired_in(const gov_table *t, const gov_stop *s, const int64_t *words) {
     uint64_t fired = s->all;
     const gov_step *step = (const gov_step *)(const void *)(s + 1), *bits = step + s->bit_steps,
                    *direct = step + s->column, *edges = direct + s->bits, *end = step + s->count;

@@ -40,7 +40,7 @@ GOV_INLINE int64_t passed(const stepping *p, int64_t at) {
 }
 
 /* The first sample of an instance: nothing has grown yet, whatever it starts with. */
-static int unpack_first(const stepping p, const gov_pack *pack) {
+static GOV_APART int unpack_first(const stepping p, const gov_pack *pack) {
     gov_unpack(pack, pack->start, 0, room_of(&p, pack), p.words);
     gov_unpack_none(pack, p.words);
     return 1;
@@ -142,6 +142,35 @@ static inline int64_t value_of(const gov_table *t, const gov_act *a, const int64
     return value < a->lo ? a->lo : value > a->hi ? a->hi : value;
 }
 
+#define GOV_SET_RING(type)                                                                 \
+    for (; to > end; to--, from--, at -= sizeof(type)) {                                   \
+        const uint64_t value = ((uint64_t)*from & a->mask) + (uint64_t)a->number;          \
+        const type cell = (type)value;                                                     \
+        if (!closes) *to = (int64_t)value;                                                 \
+        memcpy(at, &cell, sizeof cell);                                                    \
+    }
+
+/* Cells one behind the other, from the last one on. */
+GOV_INLINE void set_ring(const gov_act *a, int closes, int64_t *words, uint8_t *at) {
+    int64_t *to = words + a->column, *const end = to - a->count;
+    const int64_t *from = words + a->source;
+    if (a->bytes == 2) GOV_SET_RING(uint16_t)
+    else if (a->bytes == 4) GOV_SET_RING(uint32_t)
+    else if (a->bytes == 1) GOV_SET_RING(uint8_t)
+    else GOV_SET_RING(uint64_t)
+}
+
+/* Sets cells, and their words unless `closes`. */
+GOV_INLINE void set(const gov_table *t, const gov_act *a, int closes, int64_t *words, uint8_t *state) {
+    if (GOV_UNLIKELY(a->count > 1)) {
+        set_ring(a, closes, words, state + a->place);
+        return;
+    }
+    const int64_t value = value_of(t, a, words);
+    if (!closes) words[a->column] = value;
+    gov_write(state + a->place, a->bytes, value);
+}
+
 GOV_INLINE void run_at_once(const gov_table *t, const gov_stage *stage, int closes, int64_t *words,
                             uint8_t *const *to) {
     const gov_group *g = stage->first, *last = stage->end;
@@ -150,13 +179,8 @@ GOV_INLINE void run_at_once(const gov_table *t, const gov_stage *stage, int clos
             g++;
             continue;
         }
-        for (const gov_act *a = g->act, *end = g->end; a < end; a++) {
-            uint8_t *state = to[a->scope];
-            if (!state) continue;
-            const int64_t value = value_of(t, a, words);
-            if (!closes) words[a->column] = value;
-            gov_write(state + a->place, a->bytes, value);
-        }
+        for (const gov_act *a = g->act, *end = g->end; a < end; a++)
+            if (to[a->scope]) set(t, a, closes, words, to[a->scope]);
         g = g->next;
     }
 }
@@ -177,12 +201,18 @@ static void run_apart(const gov_table *t, const gov_stage *stage, int closes, in
     }
 }
 
-/* Runs some stages.  What `closes` leaves the words as the rules saw them. */
-GOV_INLINE void run(const stepping *p, const gov_stage *stage, const gov_stage *end, int closes) {
+static GOV_APART void run_many(const stepping p, const gov_stage *stage, const gov_stage *end, int closes) {
     for (; stage < end; stage++) {
-        if (GOV_LIKELY(stage->at_once)) run_at_once(p->t, stage, closes, p->words, p->to);
-        else run_apart(p->t, stage, closes, p->words, p->to, p->changes);
+        if (!stage->at_once) run_apart(p.t, stage, closes, p.words, p.to, p.changes);
+        else if (closes) run_at_once(p.t, stage, 1, p.words, p.to);
+        else run_at_once(p.t, stage, 0, p.words, p.to);
     }
+}
+
+/* Runs some stages, of which there is mostly one.  What `closes` leaves the words as the rules saw them. */
+GOV_INLINE void run(const stepping *p, const gov_stage *stage, const gov_stage *end, int closes) {
+    if (GOV_LIKELY(stage + 1 == end && stage->at_once)) run_at_once(p->t, stage, closes, p->words, p->to);
+    else run_many(*p, stage, end, closes);
 }
 
 /* --- deciding ---------------------------------------------------------------------------------------------------- */
@@ -205,8 +235,8 @@ int gov_take(const gov_table *t, const gov_sample *sample, int64_t *words, uint8
              gov_outcome *out) {
     uint8_t *nobody[GOV_SCOPES_MAX];
     gov_conclude(out, GOV_DENY, GOV_BY_INVALID);
-    if (!t->memory || sample->kind >= GOV_FIRST_KIND + t->n_samples || sample->at_ms > GOV_TIME_MAX ||
-        sample->at_ms < -GOV_TIME_MAX || !states[0]) return GOV_BAD_SAMPLE;
+    if (!t->memory || sample->kind >= GOV_FIRST_KIND + t->n_samples || !states[0] ||
+        (uint64_t)sample->at_ms + GOV_TIME_MAX > 2 * (uint64_t)GOV_TIME_MAX) return GOV_BAD_SAMPLE;
     stepping p = stepping_of(t, sample, words, states, scratch);
     const gov_course *course = &t->timing->courses[sample->kind];
     if (!unpack(&p)) return GOV_BAD_STATE;

@@ -116,8 +116,8 @@ static gov_act act_of(const gov_table *t, const gov_update *u) {
     const gov_program *p = &t->programs[u->value];
     const uint64_t *code = t->code + p->first;
     const uint32_t column = gov_cell_column(t, u->cell), scope = t->cells[u->cell].scope;
-    gov_act a = {.column = column, .source = u->value, .form = GOV_FORM_PROGRAM, .scope = (uint16_t)scope,
-                 .place = t->cells[u->cell].offset, .bytes = t->cells[u->cell].bytes,
+    gov_act a = {.column = (uint16_t)column, .count = 1, .source = u->value, .form = GOV_FORM_PROGRAM,
+                 .scope = (uint16_t)scope, .place = t->cells[u->cell].offset, .bytes = t->cells[u->cell].bytes,
                  .lo = c->lo, .hi = c->hi};
     if (p->words == 2 && gov_kind_of(code[0]) == GOV_OP_CONST) {
         const int64_t number = (int64_t)code[1];

@@ -34,12 +34,11 @@ enum gov_form {
     GOV_FORM_PROGRAM  /* what the program `source` leaves, held to lo..hi */
 };
 
-/* The new word of a cell's column. */
+/* The new words of cells: of `column`, and of as many below it as `count` says, made of those below `source`. */
 typedef struct gov_act {
-    uint32_t column, source;
-    uint16_t scope;
+    uint32_t source, place;       /* place: of the cell in an instance */
+    uint16_t column, count, scope;
     uint8_t form, bytes;          /* bytes: of the cell */
-    uint32_t place;               /* of the cell in an instance */
     uint64_t mask;
     int64_t number, lo, hi;
 } gov_act;

@@ -6,22 +6,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "gov_time.h"
-
-enum { BROUGHT = 4 };
-typedef struct {
-    int64_t at;
-    uint32_t kind, key;
-    int64_t words[BROUGHT]; /* load, cost, approved, heat */
-} sample;
-
-static double now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
+#include "time_sample.h"
 
 double time_engine(const gov_table *table, const sample *samples, size_t n, const uint32_t *columns, uint32_t keys,
                    int32_t *out) {
@@ -52,7 +38,6 @@ double time_engine(const gov_table *table, const sample *samples, size_t n, cons
 /* --- by hand ----------------------------------------------------------------------------------------------------- */
 
 #define NEVER (INT64_MIN / 2)
-enum { SUCCESS = GOV_FIRST_KIND, FAILURE, RESTART, VIOLATION, HEAT, DISPATCHED }; /* as declared; `dispatched` is built in */
 enum { OPEN, PROBING, RESTARTED, FAILING, BURST, LOADED, BLIND, HOT, IDLE, BANNED, NONE = -1 };
 enum { CLOSED, OPENED, HALF };
 enum { WAITING = 64 };

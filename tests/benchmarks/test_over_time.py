@@ -6,8 +6,9 @@ import pytest
 
 pytest.importorskip("numpy")
 
-from benchmarks import both_times, over_time
+from benchmarks import both_times, over_time, over_time_c
 from benchmarks.measure import Row
+from benchmarks.targets import TIME_GENERATED
 
 
 @pytest.fixture(scope="module")
@@ -15,13 +16,16 @@ def case() -> over_time.Case:
     return over_time.Case(count=3_000, agents=20)
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
-def test_engine_and_c_by_hand_name_the_rule_that_the_reference_step_names(
+@pytest.mark.skipif(
+    None in (shutil.which("gcc"), shutil.which("clang")), reason="gcc or clang is not installed"
+)
+def test_engine_generated_c_and_c_by_hand_name_the_rule_that_the_reference_step_names(
     case: over_time.Case,
 ) -> None:
     assert len(set(case.expected)) > over_time.RULES, "too few rules decide"
-    rows = list(over_time.c_rows(case))
+    rows = list(over_time_c.c_rows(case))
     assert {row.subject for row in rows} == {"govlang", "C by hand"}
+    assert sum(row.form.startswith(TIME_GENERATED) for row in rows) == len(over_time_c.GENERATED_BY)
 
 
 def test_the_policy_in_python_names_them_too(case: over_time.Case) -> None:

@@ -175,6 +175,17 @@ def test_a_policy_over_time_is_measured_sample_by_sample(gov, fits, gate: Path) 
     assert "commit" in gov("bench", gate, "--requests", "20").out
 
 
+@pytest.mark.parametrize("name", ["coding_agent", "drone_fleet"])
+def test_a_policy_that_denies_what_nothing_was_reported_of_is_measured_permitting_too(
+    gov, root: Path, name: str
+) -> None:
+    ran = gov("bench", root / "examples" / f"{name}.gov", "--requests", "200", "--format", "json")
+    assert ran.code == 0, ran.err
+    found = ran.json["decisions"]
+    assert sum(found.values()) == 200
+    assert 20 <= found["deny"] <= 180
+
+
 def test_the_export_to_json_logic_says_why_there_is_none_and_what_to_write(gov, gate: Path) -> None:
     ran = gov("export", "jsonlogic", gate)
     assert ran.code == 2

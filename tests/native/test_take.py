@@ -14,6 +14,7 @@ from time_widths import wide_policy
 
 from govlang.compiler import ir
 from govlang.compiler.step import Request, State, initial_state, step
+from govlang.native.layout import NEVER, STATE_HEAD
 
 LENGTH = 60
 Make = Callable[[random.Random], ir.Policy]
@@ -50,6 +51,21 @@ def test_samples_are_taken_in_as_the_reference_step_says(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(60))
 def test_instances_of_every_shape_are_grown_and_kept(seed: int) -> None:
     assert compare(seed, 40, wide_policy) > 5
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_an_instance_without_a_sample_starts_anew_whatever_its_cells_hold(seed: int) -> None:
+    rng = random.Random(seed)
+    policy = wide_policy(rng)
+    params = random_params(rng, policy)
+    engine, other = Engine(policy, params), Engine(policy, params)
+    (sample,) = Histories(policy, rng).history(1)
+    engine.take(sample)
+    never = NEVER.to_bytes(STATE_HEAD, "little", signed=True)
+    for address, one in engine.states.items():
+        other.states[address] = bytearray(never + rng.randbytes(len(one) - STATE_HEAD))
+    other.take(sample)
+    assert other.states == engine.states
 
 
 @pytest.mark.parametrize("seed", range(80))
