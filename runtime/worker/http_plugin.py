@@ -9,14 +9,15 @@ connection.
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from govlang.client.wire import JSON, encode
+from govlang.native.errors import CodedError
+from govlang.runtime.control.breaker import Breaker
 from govlang.runtime.worker.job import OUTPUT_MAX, Ended, WorkerJob, failed, output_of
 
 CONNECT_S: Final = 5.0
@@ -24,29 +25,12 @@ SLOW_S: Final = 30.0
 """From how many seconds on the breaker counts a call as a failure."""
 
 
-def _breaker() -> Any:
-    """The breaker of `govlang.runtime.control`; None where the installation has none."""
-    try:
-        module = importlib.import_module("govlang.runtime.control.breaker")
-    except ModuleNotFoundError:
-        return None
-    return module.Breaker(slow_s=SLOW_S)
-
-
-class _Unguarded:
-    """A call that no breaker watches."""
-
-    def succeeded(self) -> None: ...
-    def failed(self) -> None: ...
-    def abandoned(self) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class HttpPlugin:
     """A URL; the worker bounds the time of a job, so the answer may take as long as that."""
 
     url: str
-    breaker: Any = field(default_factory=_breaker)
+    breaker: Breaker = field(default_factory=lambda: Breaker(slow_s=SLOW_S))
     http: httpx.AsyncClient = field(
         default_factory=lambda: httpx.AsyncClient(
             timeout=httpx.Timeout(None, connect=CONNECT_S), follow_redirects=False
@@ -57,9 +41,9 @@ class HttpPlugin:
     async def run(self, job: WorkerJob) -> Ended:
         """POST a job."""
         try:
-            call = _Unguarded() if self.breaker is None else self.breaker.admit(self.dependency)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the call was not admitted and nothing was sent
-            return Ended(outcome="again", error=f"the breaker is open: {error}")
+            call = self.breaker.admit(self.dependency)
+        except CodedError as error:
+            return Ended(outcome="again", error=error.message)
         try:
             status, body = await self._post(job)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):

@@ -236,6 +236,13 @@ def test_a_lost_lease_tells_the_work_to_stop(hasty) -> None:
         assert time.monotonic() - begun < 2
 
 
+def test_a_client_that_was_closed_cancels_what_runs_under_it(hasty) -> None:
+    client = GovClient(hasty.url)
+    with guard("infra.read", OWN, gateway=client) as permit:
+        client.close()
+        assert permit.cancelled.wait(5)
+
+
 def test_a_coroutine_is_cancelled_with_its_job(hasty) -> None:
     ended = []
 

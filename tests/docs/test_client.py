@@ -1,17 +1,15 @@
-"""The pages about clients and workers are run as they stand, against a gateway that serves their policy."""
+"""The pages about clients and workers are run as they stand, against a `gov serve` with their policy."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import documents
 import pytest
 from documents import BLOCK, ROOT, broken_links, run_document
-from fake_gateway import FakeGateway
-from fake_routes import Routes, serving
-from gateway_policy import compiled
-
-from govlang.runtime.policy import Policy
+from real_gateway import real_gateway
 
 POLICY = next(one["text"] for one in BLOCK.finditer((ROOT / "docs/client.md").read_text("utf-8")))
 KINDS = {
@@ -24,10 +22,18 @@ KINDS = {
 def test_a_page_does_what_it_says(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    place = tmp_path / "gateway"
+    place.mkdir()
+    (place / "ops.gov").write_text(POLICY)
+    gov = Path(sys.executable).parent / "gov"
+    words = [gov, "build", "ops.gov", "-o", "dist"]
+    subprocess.run(words, cwd=place, check=True, capture_output=True)
     monkeypatch.chdir(tmp_path)
-    with serving(Routes(FakeGateway(policy=Policy(compiled(POLICY))))) as url:
-        monkeypatch.setenv("GOV_URL", url)
-        monkeypatch.setitem(documents.ENVIRONMENT, "GOV_URL", url)
+    with real_gateway(place / "dist" / "ops-1.0.0.govb", place / "data") as real:
+        told = {"GOV_URL": real.url, "GOV_TOKEN": real.agent, "APPROVER_TOKEN": real.approver}
+        for name, value in told.items():
+            monkeypatch.setenv(name, value)
+            monkeypatch.setitem(documents.ENVIRONMENT, name, value)
         assert run_document(page, tmp_path) == KINDS[page]
 
 

@@ -16,6 +16,7 @@ import pytest
 import worker_plugins
 
 from govlang.native.errors import CodedError
+from govlang.runtime.control.breaker import Breaker
 from govlang.runtime.worker.exec_plugin import LEASH, ExecPlugin
 from govlang.runtime.worker.http_plugin import HttpPlugin
 from govlang.runtime.worker.job import OUTPUT_MAX, Ended, WorkerJob
@@ -223,7 +224,7 @@ class Admission:
 
     def admit(self, dependency: str) -> Admission:
         if self.is_open:
-            raise RuntimeError("forced")
+            raise CodedError("GOV650", "it is open")
         self.told.append(dependency)
         return self
 
@@ -237,7 +238,7 @@ class Admission:
         self.told.append("abandoned")
 
 
-def posting(answer: Callable[[httpx.Request], Any], breaker: Admission) -> HttpPlugin:
+def posting(answer: Callable[[httpx.Request], Any], breaker: Any) -> HttpPlugin:
     client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
     return HttpPlugin("http://dep:1/run", breaker, client)
 
@@ -286,6 +287,23 @@ def test_an_open_breaker_sends_nothing_and_asks_for_another_try() -> None:
     seen: list[httpx.Request] = []
     ended = run(posting(seen.append, Admission(is_open=True)))
     assert (ended.outcome, seen) == ("again", [])
+
+
+def test_after_three_failures_the_breaker_opens() -> None:
+    seen: list[httpx.Request] = []
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(500)
+
+    async def work() -> list[str]:
+        plugin = posting(fail, Breaker())
+        ended = [(await plugin.run(job())).outcome for _ in range(4)]
+        await plugin.close()
+        return ended
+
+    assert asyncio.run(work()) == ["failed", "failed", "failed", "again"]
+    assert len(seen) == 3
 
 
 def test_a_job_is_posted_once_whole_and_under_its_name() -> None:

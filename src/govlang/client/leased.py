@@ -20,13 +20,13 @@ from typing import Any, Final
 from uuid import uuid4
 
 from govlang.client import calls
-from govlang.client.answers import Job, Lease, Ruling, Submitted
+from govlang.client.answers import Beat, Job, Lease, Ruling, Submitted
 from govlang.client.client import GovClient
 from govlang.client.duties import Duties, read_duties
 from govlang.client.errors import ApprovalRequired, Denied, GovError, LeaseLost, Unavailable
 from govlang.client.permit import CURRENT, Permit
 from govlang.client.road import LOG, Admitted, Check, told
-from govlang.client.sending import Patience
+from govlang.client.sending import IMPATIENT, Patience
 
 DISPATCH_S: Final = 10.0
 """How long a job that waits for nobody may take to be dispatched."""
@@ -177,8 +177,8 @@ def withdraw(client: GovClient, job_id: str, why: str) -> None:
     """Cancel a job that will not run here; if that fails nobody else can run it either."""
     try:
         client.cancel(job_id, f"the guarded call will not run: {why}"[:200])
-    except GovError as error:
-        LOG.warning("the job %s could not be cancelled: %s", job_id, error.code)
+    except Exception as error:  # noqa: BLE001  # why it will not run is what is to be raised
+        LOG.warning("the job %s could not be cancelled: %s", job_id, type(error).__name__)
 
 
 @dataclass(slots=True)
@@ -207,25 +207,45 @@ class _Leased:
         until = asked_at + beat.lease_s
         if time.monotonic() >= until:
             raise LeaseLost("lease_lost", 0, "the lease ran out while it was being started")
-        threading.Thread(target=self._renew, args=(until, beat.lease_s), daemon=True).start()
+        threading.Thread(target=self._keep, args=(until, beat.lease_s), daemon=True).start()
+
+    def _keep(self, until: float, lease_s: float) -> None:
+        try:
+            self._renew(until, lease_s)
+        except Exception as error:  # noqa: BLE001  # `cancelled` is set; a thread has nobody to raise it to
+            LOG.warning(
+                "the lease of job %s was not renewed: %s", self.job_id, type(error).__name__
+            )
 
     def _renew(self, until: float, lease_s: float) -> None:
-        """Heartbeats at a third of the lease, until the work is over, cancelled, or the lease lost."""
-        while not self._over.wait(lease_s / 3):
-            asked_at = time.monotonic()
-            within = min(BEAT_S, max(until - asked_at, 0.1))
-            try:
-                call = calls.heartbeat(self.lease.lease_id)
-                beat = self.client.send(call, timeout_s=within, patience=Patience(1, 0.0))
-            except GovError as error:
-                if isinstance(error, Unavailable) and time.monotonic() < until - lease_s / 3:
+        """Heartbeats at a third of the lease, until the work is over; whatever else ends them cancels it."""
+        try:
+            while not self._over.wait(lease_s / 3):
+                asked_at = time.monotonic()
+                beat = self._beat(until, until - lease_s / 3)
+                if beat is None:
                     continue
+                if beat.cancel or beat.state != "running":
+                    return
+                until, lease_s = asked_at + beat.lease_s, beat.lease_s
+        finally:
+            if not self._over.is_set():
                 self.cancelled.set()
-                return
-            until, lease_s = asked_at + beat.lease_s, beat.lease_s
-            if beat.cancel or beat.state != "running":
-                self.cancelled.set()
-                return
+
+    def _beat(self, until: float, last: float) -> Beat | None:
+        """The answer to a heartbeat; None: there is none yet, and time for another before `last`.
+
+        Raises:
+            GovError: the lease is lost, or will be before it can be asked for again.
+        """
+        within = min(BEAT_S, max(until - time.monotonic(), 0.1))
+        call = calls.heartbeat(self.lease.lease_id)
+        try:
+            return self.client.send(call, timeout_s=within, patience=IMPATIENT)
+        except Unavailable:
+            if time.monotonic() >= last:
+                raise
+            return None
 
     def withdraw(self, why: str) -> None:
         """Cancel the job."""
@@ -251,5 +271,5 @@ class _Leased:
                 used=permit.used,
                 fields=permit.fields,
             )
-        except (GovError, TypeError, ValueError) as fault:
+        except Exception as fault:  # noqa: BLE001  # the work is done, and its value is not to be lost
             LOG.warning("the end of job %s was not reported: %s", self.job_id, told(fault))
