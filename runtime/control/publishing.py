@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from govlang.runtime.control.judge import Judge
     from govlang.runtime.control.settings import Settings
     from govlang.runtime.control.turn import Turn
+
+SHOWN: Final = 5
+"""So many findings are told."""
 
 COMPARE_S: Final = 300
 """For how long a comparison with the active policy may take, in seconds."""
@@ -66,12 +70,13 @@ async def _compared(active: Judge, raw: bytes) -> str | None:
         old, new = Path(folder) / "active.govb", Path(folder) / "new.govb"
         old.write_bytes(pack(dict(active.bundle.parts)))
         new.write_bytes(raw)
-        command = ("-m", "govlang.cli", "verify", str(new), "--against", str(old), "--no-looser")
+        options = ("--against", str(old), "--no-looser", "--format", "json")
+        command = ("-m", "govlang.cli", "verify", str(new), *options)
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             *command,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stderr=asyncio.subprocess.DEVNULL,
         )
         try:
             told, _ = await asyncio.wait_for(child.communicate(), COMPARE_S)
@@ -79,10 +84,24 @@ async def _compared(active: Judge, raw: bytes) -> str | None:
             child.kill()
             await child.wait()
             return f"the comparison with the active policy took more than {COMPARE_S} s"
-    if child.returncode == 0:
-        return None
-    lines = told.decode("utf-8", "replace").strip().splitlines()
-    return "\n".join(lines[:20]) or f"`gov verify` ended with {child.returncode}"
+    return None if child.returncode == 0 else _why(told)
+
+
+def _why(told: bytes) -> str:
+    """What `gov verify --format json` found against a bundle, with the request or the history that shows it."""
+    try:
+        report = json.loads(told)
+        found = [one for one in report["findings"] if one["severity"] == "error"]
+        shown = [f"{one['message']}: {json.dumps(_last(one))}" for one in found[:SHOWN]]
+    except (ValueError, KeyError, TypeError):
+        return "the comparison with the active policy failed"
+    return "; ".join(shown) or "whether it is nowhere looser could not be decided"
+
+
+def _last(finding: dict[str, Any]) -> Any:
+    """The step on which the two policies differ."""
+    trace = (finding.get("witness") or {}).get("trace") or [None]
+    return trace[-1]
 
 
 def put_in_place(

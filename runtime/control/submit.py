@@ -17,7 +17,7 @@ from govlang.runtime.control.gates import Asked, answer_of, enforced, question_o
 from govlang.runtime.control.job import IN_FLIGHT, Intent, Job, hash_job
 from govlang.runtime.control.job_machine import Gate, JobState, Move
 from govlang.runtime.control.store import KeptAnswer
-from govlang.runtime.control.tokens import Role
+from govlang.runtime.control.tokens import DEV, Role
 from govlang.runtime.control.values import compact, fingerprint
 from govlang.runtime.control.verdict import UNAVAILABLE, CheckUnavailableError, Verdict
 from govlang.runtime.decision import Decision
@@ -138,7 +138,7 @@ def read_job(turn: Turn, caller: Caller, body: Mapping[str, Any]) -> Job:
         state=JobState.PENDING,
         created_ms=turn.now_ms,
         updated_ms=turn.now_ms,
-        caller=caller.subject,
+        caller=agent if caller.token_id == DEV.token_id else caller.subject,
         parent_job_id=parent.job_id if parent else None,
         delegation=delegation,
         due_ms=turn.now_ms,

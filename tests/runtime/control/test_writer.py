@@ -70,7 +70,14 @@ class Held:
         self.gate = threading.Event()
         self.writer = Writer(shop, 8, lambda *_: None)
         self.writer.start()
-        self.first = self.writer.submit(lambda _: self.gate.wait(10))
+        self.began = threading.Event()
+        self.first = self.writer.submit(self._wait)
+        self.began.wait(10)
+
+    def _wait(self, turn: Any) -> None:
+        del turn
+        self.began.set()
+        self.gate.wait(10)
 
     def let_go(self) -> None:
         self.gate.set()
