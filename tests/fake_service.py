@@ -200,7 +200,9 @@ class FakeService:
         return self.note(Answer(200, made), "simulate", caller, body)
 
     async def explain(self, caller, body) -> Answer:
-        return self.note(Answer(200, {"decision": DECISION, "explanation": None}), "explain", caller, body)
+        return self.note(
+            Answer(200, {"decision": DECISION, "explanation": None}), "explain", caller, body
+        )
 
     async def publish(self, caller, bundle, *, allow_looser, reason) -> Answer:
         if not bundle.startswith(b"PK"):
