@@ -33,6 +33,6 @@ def test_the_interface_keeps_to_its_document(case: schemathesis.Case) -> None:
 
 @pytest.mark.long
 @SCHEMA.parametrize()
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_interface_keeps_to_its_document_at_length(case: schemathesis.Case) -> None:
     keeps_to_its_document(case)
