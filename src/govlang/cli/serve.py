@@ -123,6 +123,7 @@ async def _serve(asked: Serving, settings: Settings, folder: Path, log: Any) -> 
     from govlang.runtime.control.service import Parts, Service
     from govlang.runtime.http.app import build_app
     from govlang.runtime.http.metrics import Metrics
+    from govlang.runtime.http.traces import traces
 
     metrics = Metrics()
     parts = Parts(context=_context(asked.context), meter=metrics)
@@ -131,7 +132,15 @@ async def _serve(asked: Serving, settings: Settings, folder: Path, log: Any) -> 
     await service.start()
     try:
         await _adopt(service, asked)
-        app = build_app(service, settings, service.book, metrics=metrics, log=log, dev=asked.dev)
+        app = build_app(
+            service,
+            settings,
+            service.book,
+            metrics=metrics,
+            log=log,
+            traces=traces(),
+            dev=asked.dev,
+        )
         await _listen(app, service, asked, folder, token)
     finally:
         await service.stop()
