@@ -230,7 +230,7 @@ def approved_roles(turn: Turn, job: Job) -> tuple[str, ...]:
     roles = tuple(sorted(approval.granted))
     policy = turn.judge.policy
     if (policy.snapshot, policy.params_hash) != (approval.policy_snapshot, approval.params_hash):
-        anew = turn.judge.ask(question_of(job), turn.now_ms)
+        anew = turn.judge.ask(question_of(turn, job), turn.now_ms)
         if anew.decision is Decision.REQUIRE_HUMAN and not set(anew.roles) <= set(roles):
             return ()
     return roles

@@ -15,7 +15,6 @@ import httpx
 from govlang.runtime.control.breaker import Breaker, BreakerOpenError
 from govlang.runtime.control.gates import Asked
 from govlang.runtime.control.judge import Judge, Question
-from govlang.runtime.control.values import revive
 from govlang.runtime.control.verdict import CheckUnavailableError, Verdict, strictest
 from govlang.runtime.decision import Decision, as_json
 from govlang.runtime.evidence.record import written
@@ -60,7 +59,7 @@ class RemoteCheck:
         return Asked(strictest(found))
 
     async def _one(self, judge: Judge, question: Question, agent: str) -> Verdict:
-        request = revive(judge.policy.fields, question.request)
+        request = dict(question.request)
         runtime = judge.runtime(question, request)
         if judge.agent_field is not None and judge.agent_field in request:
             request[judge.agent_field] = agent

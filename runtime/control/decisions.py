@@ -89,7 +89,7 @@ class Decisions(Desk):
 
     def _question(self, caller: Caller, body: Body) -> Question | Answer:
         """The question of a body; an agent asks for itself only."""
-        request = written(body["request"])
+        request = body["request"]
         name = self.judge.agent_field
         named = request.get(name) if name is not None else None
         agent = named if isinstance(named, str) else caller.subject
@@ -137,7 +137,7 @@ class Decisions(Desk):
         if importlib.util.find_spec("z3") is None:
             return problem("not_installed", "install `govlang[verify]` to have decisions explained")
         decided = self._ask(question, body).to_dict()
-        nearest = await _explained(self.judge.bundle, self.judge, question)
+        nearest = await _explained(self.judge.bundle, question)
         return Answer(200, {"decision": decided, "explanation": nearest})
 
     # --- policies --------------------------------------------------------------------------------
@@ -181,7 +181,6 @@ class Decisions(Desk):
         told = {
             name: value for name, value in step.items() if value is not None and name != "at_ms"
         }
-        told = {**told, **{n: written(told[n]) for n in ("fields", "value") if n in told}}
         return await self.run(lambda turn: revocation.observe(turn, caller.subject, told, happened))
 
 
@@ -213,7 +212,7 @@ def _asked_job(turn: Turn, question: Question) -> Job:
         attempt=0,
         agent=question.agent,
         topic=topic if isinstance(topic, str) else "",
-        intent=Intent(dict(question.request), None, ""),
+        intent=Intent(written(dict(question.request)), None, ""),
         job_hash="",
         state=JobState.PENDING,
         created_ms=turn.now_ms,
@@ -221,9 +220,9 @@ def _asked_job(turn: Turn, question: Question) -> Job:
     )
 
 
-async def _explained(bundle: Bundle, judge: Any, question: Question) -> Any:
+async def _explained(bundle: Bundle, question: Question) -> Any:
     """What `gov explain --format json` says of a request; None where it finds nothing in time."""
-    request = as_json(revive(judge.policy.fields, question.request))
+    request = as_json(dict(question.request))
     with tempfile.TemporaryDirectory(prefix="gov-explain-") as folder:
         path = Path(folder) / "active.govb"
         path.write_bytes(pack(dict(bundle.parts)))

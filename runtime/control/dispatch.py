@@ -91,7 +91,7 @@ def dispatch(
         _refuse(turn, job, barred, "suspended")
         return None
     roles = approved_roles(turn, job)
-    question = question_of(job, roles)
+    question = question_of(turn, job, roles)
     try:
         verdict, is_shadow, is_committed = _decide(turn, job, question, actions, asked)
     except CheckUnavailableError as error:

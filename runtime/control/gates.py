@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from govlang.runtime.control.judge import RELEASED, RESERVED, SETTLED, Question
 from govlang.runtime.control.settings import Enforcement, FailMode
+from govlang.runtime.control.values import revive
 from govlang.runtime.control.verdict import CheckUnavailableError, Verdict, fail_open
 from govlang.runtime.decision import Decision
 
@@ -28,9 +29,10 @@ class Asked:
     unavailable: str = ""
 
 
-def question_of(job: Job, approved: tuple[str, ...] = ()) -> Question:
-    """What is asked about a job."""
-    return Question(job.intent.request, job.agent, job.delegation, approved, job.reserved)
+def question_of(turn: Turn, job: Job, approved: tuple[str, ...] = ()) -> Question:
+    """What is asked about a job that was stored, when all of it was known to be valid."""
+    request = revive(turn.judge.policy.fields, job.intent.request)
+    return Question(request, job.agent, job.delegation, approved, job.reserved)
 
 
 def answer_of(turn: Turn, question: Question, asked: Asked | None) -> Verdict:

@@ -206,7 +206,7 @@ def _questions(turn: Turn, pool: str, most: int) -> dict[str, Question]:
     """What is to be asked about the jobs that wait, by what names each as it is now."""
     waiting = turn.session.waiting(pool, turn.now_ms, 2 * most)
     return {
-        dispatch.asked_key(job): question_of(job, approved_roles(turn, job))
+        dispatch.asked_key(job): question_of(turn, job, approved_roles(turn, job))
         for job in waiting
         if job.undo_of is None
     }

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from govlang.native.errors import TableError
 from govlang.runtime.bundle import Bundle
-from govlang.runtime.control.values import revive
+from govlang.runtime.control.values import number_of, revive
 from govlang.runtime.control.verdict import Verdict, strictest
 from govlang.runtime.decision import Decision, Outcome
 from govlang.runtime.evidence.record import written
@@ -38,7 +38,7 @@ def no_context(agent: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a gate asks: a request (numbers as texts), whose it is, and what the service knows of it."""
+    """What a gate asks: a request as `Policy` takes it, whose it is, and what the service knows of it."""
 
     request: Mapping[str, Any]
     agent: str
@@ -69,8 +69,7 @@ class Judge:
 
     def ask_with(self, question: Question, runtime: Mapping[str, Any], now_ms: int) -> Verdict:
         """The same, with the values of fields `from runtime` that somebody else knows."""
-        request = revive(self.policy.fields, question.request)
-        outcome = self.policy.decide(request, now_ms=now_ms, runtime=dict(runtime))
+        outcome = self.policy.decide(dict(question.request), now_ms=now_ms, runtime=dict(runtime))
         return _verdict(outcome, outcome, runtime, "")
 
     def commit(self, question: Question, now_ms: int) -> tuple[Verdict, bool]:
@@ -98,7 +97,7 @@ class Judge:
     def _asked(
         self, question: Question, now_ms: int, of: str = "", *, keep: bool = False
     ) -> Verdict:
-        request = revive(self.policy.fields, question.request)
+        request = dict(question.request)
         if of and self.agent_field is not None:
             request[self.agent_field] = of
         runtime = self.runtime(question, request)
@@ -121,10 +120,10 @@ class Judge:
             "origin": chain[0] if chain else question.agent,
             "depth": len(chain),
         }
-        known |= {f"{RESERVED}_{n}": question.reserved.get(n, "0") for n in self.reserved_names}
+        for name in self.reserved_names:
+            known[f"{RESERVED}_{name}"] = number_of(question.reserved.get(name, "0"))
         known |= self._context(question.agent, request)
-        wanted = {n: v for n, v in known.items() if n in self._from_runtime and v is not None}
-        return revive(self.policy.fields, wanted)
+        return {n: v for n, v in known.items() if n in self._from_runtime and v is not None}
 
     # --- what happens ----------------------------------------------------------------------------
 
@@ -156,12 +155,16 @@ class Judge:
         return {"at_ms": now_ms, "event": event, **own, "fields": written(dict(fields))}
 
     def observe(self, step: Mapping[str, Any]) -> int | None:
-        """Take in a step; numbers may be texts.  The next time at which something can change by itself.
+        """Take in a step as records have it, its numbers as texts; as `take`."""
+        return self.take(self._revived(step))
+
+    def take(self, step: Mapping[str, Any]) -> int | None:
+        """Take in a step as somebody told it; the next time at which something can change by itself.
 
         Raises:
             TableError: GOV415, GOV417, GOV418 (Policy.observe); nothing has changed then.
         """
-        deadline = self.policy.observe(self._revived(step))
+        deadline = self.policy.observe(dict(step))
         self._note(key_of(step), deadline)
         return deadline
 

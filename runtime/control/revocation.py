@@ -19,6 +19,7 @@ from govlang.runtime.control.gates import question_of
 from govlang.runtime.control.judge import key_of
 from govlang.runtime.control.values import compact
 from govlang.runtime.decision import Decision
+from govlang.runtime.evidence.record import written
 
 if TYPE_CHECKING:
     from govlang.runtime.control.job import Job
@@ -43,7 +44,7 @@ def watch(turn: Turn, agent: str | None, but: str = "") -> Iterator[None]:
 
 
 def _question(turn: Turn, job: Job) -> Question:
-    return question_of(job, approver_roles(turn, job))
+    return question_of(turn, job, approver_roles(turn, job))
 
 
 def _is_denied(turn: Turn, job: Job) -> bool:
@@ -69,14 +70,19 @@ def observe(turn: Turn, by: str, step: Mapping[str, Any], happened_ms: int | Non
     turn.has_written = True
     try:
         with watch(turn, key_of(step) or None):
-            deadline = turn.judge.observe(told)
+            deadline = turn.judge.take(told)
             late = 0 if happened_ms is None else max(0, turn.now_ms - happened_ms)
             seq = turn.chronicle.tell(
                 turn,
                 "signal" if "signal" in step else "event",
                 agent=key_of(step),
                 approver=by,
-                steps=[told],
+                steps=[
+                    {
+                        name: written(value) if name in VALUES else value
+                        for name, value in told.items()
+                    }
+                ],
                 details={"detected_after_ms": late},
             )
     except TableError as error:
@@ -90,6 +96,9 @@ def observe(turn: Turn, by: str, step: Mapping[str, Any], happened_ms: int | Non
         202, {"seq": seq, "next_deadline_ms": deadline, "cancelled": list(turn.cancelled)}
     )
 
+
+VALUES: Final = frozenset({"fields", "value"})
+"""The members of a step whose numbers stand in records as texts."""
 
 STEP_MAX: Final = 16_384
 """The longest step that is taken in, in characters of JSON: a record holds it whole."""

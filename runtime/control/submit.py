@@ -16,6 +16,7 @@ from govlang.runtime.control.approvals import request_approval
 from govlang.runtime.control.gates import Asked, answer_of, enforced, question_of, reservation
 from govlang.runtime.control.job import IN_FLIGHT, Intent, Job, hash_job
 from govlang.runtime.control.job_machine import Gate, JobState, Move
+from govlang.runtime.control.judge import Question
 from govlang.runtime.control.store import KeptAnswer
 from govlang.runtime.control.tokens import DEV, Role
 from govlang.runtime.control.values import compact, fingerprint
@@ -26,7 +27,6 @@ from govlang.runtime.evidence.record import written
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from govlang.runtime.control.judge import Question
     from govlang.runtime.control.tokens import Caller
     from govlang.runtime.control.turn import Turn
 
@@ -60,7 +60,7 @@ def submit(
         job = read_job(turn, caller, body)
     except Refused as refused:
         return refused.answer
-    answer = admit(turn, job, asked)
+    answer = admit(turn, job, asked, body)
     if answer.status in _REMEMBERED:
         turn.has_written = True
         kept = KeptAnswer(body_hash, answer.status, answer.body)  # type: ignore[arg-type]
@@ -74,9 +74,14 @@ def question(turn: Turn, caller: Caller, body: Mapping[str, Any], key: str) -> Q
     if earlier is not None:
         return _again(earlier, fingerprint(body))
     try:
-        return question_of(read_job(turn, caller, body))
+        return asked_of(read_job(turn, caller, body), body["request"])
     except Refused as refused:
         return refused.answer
+
+
+def asked_of(job: Job, request: Mapping[str, Any]) -> Question:
+    """What is asked about a job that comes in: the very values that were given, so that no text passes for a number."""
+    return Question(request, job.agent, job.delegation)
 
 
 def admit_undo(turn: Turn, job: Job) -> Answer:
@@ -240,12 +245,14 @@ def _check_run(
 # --- the gate ------------------------------------------------------------------------------------
 
 
-def admit(turn: Turn, job: Job, asked: Asked | None = None) -> Answer:
-    """Ask the policy about a job, and store it if it may go on."""
+def admit(
+    turn: Turn, job: Job, asked: Asked | None = None, body: Mapping[str, Any] | None = None
+) -> Answer:
+    """Ask the policy about a job, and store it if it may go on; `body` is what was given, None: it was stored."""
     refusal = _closed(turn, job)
     if refusal is not None:
         return refusal
-    question = question_of(job)
+    question = question_of(turn, job) if body is None else asked_of(job, body["request"])
     try:
         found = answer_of(turn, question, asked)
     except CheckUnavailableError as error:
@@ -268,7 +275,8 @@ def admit(turn: Turn, job: Job, asked: Asked | None = None) -> Answer:
             )
         case _:
             pass
-    against = _undo_refused(turn, job)
+    undo = None if body is None else body.get("undo")
+    against = None if undo is None else _undo_refused(turn, question, undo["request"])
     if against is not None:
         return _denied(turn, job, against, "undo.request")
     if len(turn.machine) >= turn.settings.live_jobs_max:
@@ -324,14 +332,9 @@ def _denied(turn: Turn, job: Job, verdict: Verdict, field: str | None = None) ->
     )
 
 
-def _undo_refused(turn: Turn, job: Job) -> Verdict | None:
-    """Why the declared undo may not be run, None if it may: it is decided now, as it must run when all else is
-    revoked.
-    """
-    if job.intent.undo is None:
-        return None
-    question = replace(question_of(job), request=job.intent.undo["request"])
-    found = turn.judge.ask(question, turn.now_ms)
+def _undo_refused(turn: Turn, question: Question, undo: Mapping[str, Any]) -> Verdict | None:
+    """Why the declared undo may not be run, None if it may: decided now, as it must run when all else is revoked."""
+    found = turn.judge.ask(replace(question, request=undo), turn.now_ms)
     return None if found.permits else replace(found, decision=Decision.DENY)
 
 
