@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from time import sleep
 from typing import Any, Final
 
 from govlang.native.errors import CodedError
@@ -22,9 +23,12 @@ from govlang.runtime.evidence.checkpoint import Checkpoint, PublicKey, open_chec
 from govlang.runtime.evidence.keys import trusted
 from govlang.runtime.evidence.ledger import GENESIS, EvidenceError, Head
 from govlang.runtime.evidence.source import LedgerSource, open_source
-from govlang.runtime.evidence.tiles import FOLDER, Rows, tile_path
+from govlang.runtime.evidence.tiles import FOLDER, WIDTH, Rows, tile_path
 
 FAULTS_MAX: Final = 100
+TRIES: Final = 5
+PAUSE_S: Final = 0.05
+"""How often and how long a writer is waited for that has put records down and not yet the head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ class _Check:
         self._kept = kept
         self._exact = exact
         self._faults: list[Fault] = []
+        self._note: bytes | None = None
         self._signed = sorted(self._checkpoints(), key=lambda one: one.checkpoint.size)
         self._head = self._read_head()
         self._stored = next((one.checkpoint for one in self._signed if one.stored), None)
@@ -217,9 +222,13 @@ class _Check:
             same = read_at_most(path, len(content)) == content
         except OSError:
             same = False
-        if not same:
+        if not same and not self._has_moved(width):
             seq = self._rows.size if self._rows is not None else None
             self._fault("GOV666", seq, f"the tile `{path}` is missing or not that of the records")
+
+    def _has_moved(self, width: int) -> bool:
+        """Whether a writer has gone on meanwhile, and so deleted a tile that was not full."""
+        return width < WIDTH and self._source.checkpoint() != self._note
 
     def _has_tiles(self) -> bool:
         return (self._source.folder / FOLDER).is_dir()
@@ -250,7 +259,7 @@ class _Check:
         if head is not None and head.count > count:
             why = f"the head counts {head.count} records, the ledger has {count}"
             self._fault("GOV506", None, why)
-        elif head is not None and 0 <= head.count < count:
+        elif head is not None and 0 <= head.count < count and not self._is_growing(count):
             why = f"there are records after the head ({count}, not {head.count})"
             self._fault("GOV506", head.count + 1, why)
         for one in self._signed:
@@ -260,11 +269,20 @@ class _Check:
         if kept is not None and not kept_seen and kept != GENESIS:
             self._fault("GOV507", None, f"the head kept elsewhere, `{kept}`, is not in the chain")
 
+    def _is_growing(self, count: int) -> bool:
+        """Whether a writer has moved the head on meanwhile; it does so just after the records are there."""
+        for _ in range(TRIES):
+            head = self._source.head()
+            if head is not None and head.count >= count:
+                return True
+            sleep(PAUSE_S)
+        return False
+
     def _checkpoints(self) -> Iterator[_Signed]:
         """Every checkpoint that is known of and whose signature holds; of the others, a fault."""
         try:
             keys, turned = trusted(self._source.folder, self._kept.keys)
-            stored = self._source.checkpoint()
+            stored = self._note = self._source.checkpoint()
         except (CodedError, OSError) as error:
             self._fault(getattr(error, "code", "GOV663"), None, _said(error))
             return

@@ -17,7 +17,7 @@ from govlang.runtime.evidence import source
 from govlang.runtime.evidence.audit import Kept, audit
 from govlang.runtime.evidence.checkpoint import PublicKey, read_checkpoint, sign_checkpoint
 from govlang.runtime.evidence.keys import Keyring
-from govlang.runtime.evidence.ledger import Head
+from govlang.runtime.evidence.ledger import Head, read_head
 from govlang.runtime.evidence.note import Signer
 from govlang.runtime.evidence.tree import Tree
 
@@ -291,3 +291,26 @@ def test_memory_does_not_grow_with_the_ledger(
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0], "a tenth of the ledger alone would be as much again"
+
+
+def test_a_ledger_that_grows_meanwhile_is_intact(
+    ledger: Attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = read_head(ledger.place / "LEDGER.head")
+    fill(ledger.place, 2)
+    new = read_head(ledger.place / "LEDGER.head")
+    heads = iter([old, old, new])
+    monkeypatch.setattr(source.JsonlSource, "head", lambda _: next(heads))
+    assert audit(ledger.place).intact
+
+
+def test_a_tile_that_a_writer_has_replaced_meanwhile_is_no_fault(
+    ledger: Attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        fill(ledger.place, 1)
+        _, newest = sign(ledger.place)
+    notes = iter([ledger.note])
+    monkeypatch.setattr(source.JsonlSource, "checkpoint", lambda _: next(notes, newest))
+    found = audit(ledger.place)
+    assert (found.faults, found.covered) == ((), COUNT)
