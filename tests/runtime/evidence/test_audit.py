@@ -139,6 +139,15 @@ def test_plain_edits_are_found_without_any_key(ledger: Attacked) -> None:
         assert found
 
 
+def test_a_cut_back_to_the_checkpoint_is_found_though_the_head_was_deleted(
+    ledger: Attacked,
+) -> None:
+    fill(ledger.place, 3)
+    (ledger.place / "LEDGER.head").unlink()
+    put(ledger.place, ledger.lines)
+    assert faults(ledger.place, ledger.keys, (ledger.note,)) == ({"GOV506"}, True)
+
+
 def test_a_missing_checkpoint_is_found_when_a_key_is_given(ledger: Attacked) -> None:
     (ledger.place / "checkpoint").unlink()
     assert faults(ledger.place, ledger.keys) == ({"GOV664"}, True)
