@@ -31,8 +31,8 @@ from govlang.runtime.evidence.tiles import (
 )
 
 CHECKPOINT: Final = "checkpoint"
-EVERY: Final = 1_000
-WITHIN_MS: Final = 60_000
+EVERY: Final = 1_024
+WITHIN_MS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
