@@ -142,32 +142,33 @@ class _Check:
         """Go along the chain: how many records, the hash of the last, and whether a kept head was met."""
         kept = self._kept.head
         prev, seq, kept_seen = GENESIS, 0, False
-        rows = self._rows
         stops = {one.checkpoint.size for one in self._signed}
         scan = json.JSONDecoder().raw_decode
         exact, head_count = self._exact, self._head.count if self._head else -1
         for seq, line in enumerate(self._lines(), 1):
+            record: Any = None
             try:
                 text = line.decode()
                 record, end = scan(text)
-                whole = end == len(text)
-            except (ValueError, RecursionError):
-                record, whole = None, False
-            if (
-                not whole
-                or type(record) is not dict
-                or record.get("seq") != seq
-                or record.get("prev") != prev
-                or exact
-            ):
-                self._link(seq, line, record if whole else None, prev)
+                if end != len(text):
+                    record = None
+                linked = record["seq"] == seq and record["prev"] == prev
+            except (ValueError, RecursionError, TypeError, LookupError):
+                linked = False
+            if exact or not linked:
+                self._link(seq, line, record, prev)
             prev = "sha256:" + sha256(line).hexdigest()
             if prev == kept:
                 kept_seen = True
             if seq == head_count:
                 self._compare_head(seq, prev)
-            if rows is not None:
-                rows = self._grow(rows, seq, line, stops)
+            if self._rows is not None:
+                try:
+                    self._rows.add(line)
+                except EvidenceError as error:
+                    self._leave_tree(seq, error)
+                if seq in stops:
+                    self._compare_sizes(seq)
         return seq, prev, kept_seen
 
     def _lines(self) -> Iterator[bytes]:
@@ -188,15 +189,10 @@ class _Check:
         elif record.get("prev") != prev:
             self._fault("GOV505", seq, f"record {seq} does not follow the record before it")
 
-    def _grow(self, rows: Rows, seq: int, line: bytes, stops: set[int]) -> Rows | None:
-        try:
-            rows.add(line)
-        except EvidenceError as error:
-            self._fault(error.code, seq, f"record {seq}: {error.message}")
-            return None
-        if seq in stops:
-            self._compare_sizes(seq)
-        return rows
+    def _leave_tree(self, seq: int, error: EvidenceError) -> None:
+        """A record that no tile can hold: there is no tree over it and what follows."""
+        self._fault(error.code, seq, f"record {seq}: {error.message}")
+        self._rows = None
 
     def _compare_sizes(self, size: int) -> None:
         """Hold every checkpoint over `size` records against the root of these."""
