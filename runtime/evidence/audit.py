@@ -42,7 +42,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the check found; `covered` records are under a checkpoint whose signature holds."""
+    """What the check found; `covered` records are under a checkpoint whose signature and root hold."""
 
     records: int
     head: str
@@ -117,6 +117,7 @@ class _Check:
         self._exact = exact
         self._faults: list[Fault] = []
         self._note: bytes | None = None
+        self._held: list[_Signed] = []
         self._signed = sorted(self._checkpoints(), key=lambda one: one.checkpoint.size)
         self._head = self._read_head()
         self._stored = next((one.checkpoint for one in self._signed if one.stored), None)
@@ -127,8 +128,7 @@ class _Check:
         self._compare_sizes(0)
         count, last, kept_seen = self._follow()
         self._end(count, kept_seen=kept_seen)
-        met = [one for one in self._signed if one.checkpoint.size <= count]
-        best = met[-1] if met else None
+        best = self._held[-1] if self._held else None
         return Audit(
             count,
             last,
@@ -199,7 +199,11 @@ class _Check:
         if self._rows is None or self._rows.size != size:
             return
         for one in self._signed:
-            if one.checkpoint.size == size and one.checkpoint.root != self._rows.root():
+            if one.checkpoint.size != size:
+                continue
+            if one.checkpoint.root == self._rows.root():
+                self._held.append(one)
+            else:
                 where = "beside the ledger" if one.stored else "that was kept"
                 message = f"the checkpoint {where} over {size} records has another root than they"
                 self._fault("GOV661", size, message)

@@ -90,6 +90,7 @@ def test_a_ledger_chained_anew_with_its_head_is_found_by_its_checkpoint(
     codes, found = faults(ledger.place)
     assert codes >= {"GOV661"}
     assert found
+    assert audit(ledger.place).covered == 0
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -146,6 +147,21 @@ def test_a_cut_back_to_the_checkpoint_is_found_though_the_head_was_deleted(
     (ledger.place / "LEDGER.head").unlink()
     put(ledger.place, ledger.lines)
     assert faults(ledger.place, ledger.keys, (ledger.note,)) == ({"GOV506"}, True)
+
+
+def test_an_older_checkpoint_put_back_is_found_by_a_newer_one_kept_elsewhere(
+    ledger: Attacked,
+) -> None:
+    head = (ledger.place / "LEDGER.head").read_bytes()
+    fill(ledger.place, 3)
+    _, newer = sign(ledger.place)
+    put(ledger.place, ledger.lines)
+    (ledger.place / "LEDGER.head").write_bytes(head)
+    (ledger.place / "checkpoint").write_bytes(ledger.note)
+    shutil.rmtree(ledger.place / "tile")
+    assert faults(ledger.place, ledger.keys, (ledger.note,)) == (set(), False), "nothing tells"
+    assert faults(ledger.place, ledger.keys, (newer,)) == ({"GOV661"}, True)
+    assert audit(ledger.place, Kept(None, (newer,), ledger.keys)).covered == COUNT
 
 
 def test_a_missing_checkpoint_is_found_when_a_key_is_given(ledger: Attacked) -> None:
