@@ -352,7 +352,7 @@ class Auditor:
     def open_all(self, kept: list[tuple[str, bytes]]) -> list[Checkpoint]:
         """The checkpoints that known keys signed, the smallest first."""
         path = self.folder / "ledger.pub"
-        public = read_keys(read_file(path, 2**18).decode("ascii")) if path.is_file() else []
+        public = read_keys(read_file(path, 2**18).decode()) if path.is_file() else []
         turned = sorted(
             (int(file.name[11:]), file)
             for file in self.folder.glob("checkpoint-*")
@@ -498,7 +498,7 @@ def given_keys(text: str) -> list[Key]:
     """A verifier key, or a file of them."""
     if text.count("+") >= 2:
         return [read_key(text)]
-    return read_keys(read_file(Path(text), 2**18).decode("ascii"))
+    return read_keys(read_file(Path(text), 2**18).decode())
 
 
 if __name__ == "__main__":
