@@ -58,8 +58,8 @@ TREE: Final[dict[str, Page]] = {
         "Restore it from a copy, or delete `tile` and run `gov evidence checkpoint`, which makes the tiles anew.",
     ),
     "GOV667": Page(
-        "records that cannot be exported",
-        "The choice of records holds none that is a decision, or a record is not what the ledger writes.",
+        "records that cannot be exported or proved",
+        "The choice of records holds none, a record is not what the ledger writes, or no checkpoint covers it yet.",
         "gov evidence export data --job no-such-job --key key.pem",
         "Look for the job with `gov evidence show data`.",
     ),

@@ -73,6 +73,7 @@ def test_the_wheel_holds_what_is_loaded_at_run_time(built: Path, root: Path) -> 
         "govlang/native/_dict.abi3.so",
         "govlang/native/gov_table.h",
         "govlang/cli/html/page.css",
+        "govlang/runtime/evidence/auditor.py",
         "govlang/cli/templates/policy.gov",
         "govlang/cli/templates/workflow.yml",
         "govlang/runtime/builtin/breaker-1.0.0.govb",

@@ -104,7 +104,7 @@ class Archive:
                 f"the newest checkpoint covers {self.size} records",
                 "ask for no more of them",
             )
-        tiles = Tiles(self._folder, size)
+        tiles = Tiles(self._folder, self.size)  # tiles of other sizes come and go
         if "seq" in query:
             if not 1 <= query["seq"] <= size:
                 raise CodedError(
@@ -112,12 +112,12 @@ class Archive:
                     f"record {query['seq']} is in no tree of {size} records",
                     "ask for another",
                 )
-            found = tiles.inclusion(query["seq"] - 1)
+            found = tiles.inclusion(query["seq"] - 1, size)
             return {"seq": query["seq"], "size": size, "hashes": [one.hex() for one in found]}
         first = query.get("from", 0)
         if not 1 <= first <= size:
             raise CodedError(
                 "GOV667", f"a tree of {first} records is no beginning of {size}", "ask for another"
             )
-        found = tiles.consistency(first)
+        found = tiles.consistency(first, size)
         return {"from": first, "to": size, "hashes": [one.hex() for one in found]}

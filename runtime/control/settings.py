@@ -177,8 +177,8 @@ class Settings(BaseSettings):
         )
     )
     require_signature: Path | None = Field(None, description="the path of a public key in PEM")
-    origin: str = Field(
-        "govlang.local",
+    origin: str | None = Field(
+        None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]{0,199}$",
         description="a name of letters, digits, `.`, `/`, `_` and `-`, as `example.org/gov`",
     )

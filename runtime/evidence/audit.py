@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from time import sleep
 from typing import Any, Final
 
 from govlang.native.errors import CodedError
@@ -21,10 +22,13 @@ from govlang.runtime.evidence.canonical import canonical
 from govlang.runtime.evidence.checkpoint import Checkpoint, PublicKey, open_checkpoint
 from govlang.runtime.evidence.keys import trusted
 from govlang.runtime.evidence.ledger import GENESIS, EvidenceError, Head
-from govlang.runtime.evidence.source import LedgerSource, open_source
-from govlang.runtime.evidence.tiles import FOLDER, Rows, tile_path
+from govlang.runtime.evidence.source import LedgerSource, TileSource, open_source
+from govlang.runtime.evidence.tiles import FOLDER, WIDTH, Rows, tile_path
 
 FAULTS_MAX: Final = 100
+TRIES: Final = 5
+PAUSE_S: Final = 0.05
+"""How often and how long a writer is waited for that has put records down and not yet the head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the check found; `covered` records are under a checkpoint whose signature holds."""
+    """What the check found; `covered` records are under a checkpoint whose signature and root hold."""
 
     records: int
     head: str
@@ -112,6 +116,8 @@ class _Check:
         self._kept = kept
         self._exact = exact
         self._faults: list[Fault] = []
+        self._note: bytes | None = None
+        self._held: list[_Signed] = []
         self._signed = sorted(self._checkpoints(), key=lambda one: one.checkpoint.size)
         self._head = self._read_head()
         self._stored = next((one.checkpoint for one in self._signed if one.stored), None)
@@ -122,8 +128,7 @@ class _Check:
         self._compare_sizes(0)
         count, last, kept_seen = self._follow()
         self._end(count, kept_seen=kept_seen)
-        met = [one for one in self._signed if one.checkpoint.size <= count]
-        best = met[-1] if met else None
+        best = self._held[-1] if self._held else None
         return Audit(
             count,
             last,
@@ -137,32 +142,33 @@ class _Check:
         """Go along the chain: how many records, the hash of the last, and whether a kept head was met."""
         kept = self._kept.head
         prev, seq, kept_seen = GENESIS, 0, False
-        rows = self._rows
         stops = {one.checkpoint.size for one in self._signed}
         scan = json.JSONDecoder().raw_decode
         exact, head_count = self._exact, self._head.count if self._head else -1
         for seq, line in enumerate(self._lines(), 1):
+            record: Any = None
             try:
                 text = line.decode()
                 record, end = scan(text)
-                whole = end == len(text)
-            except (ValueError, RecursionError):
-                record, whole = None, False
-            if (
-                not whole
-                or type(record) is not dict
-                or record.get("seq") != seq
-                or record.get("prev") != prev
-                or exact
-            ):
-                self._link(seq, line, record if whole else None, prev)
+                if end != len(text):
+                    record = None
+                linked = record["seq"] == seq and record["prev"] == prev
+            except (ValueError, RecursionError, TypeError, LookupError):
+                linked = False
+            if exact or not linked:
+                self._link(seq, line, record, prev)
             prev = "sha256:" + sha256(line).hexdigest()
             if prev == kept:
                 kept_seen = True
             if seq == head_count:
                 self._compare_head(seq, prev)
-            if rows is not None:
-                rows = self._grow(rows, seq, line, stops)
+            if self._rows is not None:
+                try:
+                    self._rows.add(line)
+                except EvidenceError as error:
+                    self._leave_tree(seq, error)
+                if seq in stops:
+                    self._compare_sizes(seq)
         return seq, prev, kept_seen
 
     def _lines(self) -> Iterator[bytes]:
@@ -183,22 +189,21 @@ class _Check:
         elif record.get("prev") != prev:
             self._fault("GOV505", seq, f"record {seq} does not follow the record before it")
 
-    def _grow(self, rows: Rows, seq: int, line: bytes, stops: set[int]) -> Rows | None:
-        try:
-            rows.add(line)
-        except EvidenceError as error:
-            self._fault(error.code, seq, f"record {seq}: {error.message}")
-            return None
-        if seq in stops:
-            self._compare_sizes(seq)
-        return rows
+    def _leave_tree(self, seq: int, error: EvidenceError) -> None:
+        """A record that no tile can hold: there is no tree over it and what follows."""
+        self._fault(error.code, seq, f"record {seq}: {error.message}")
+        self._rows = None
 
     def _compare_sizes(self, size: int) -> None:
         """Hold every checkpoint over `size` records against the root of these."""
         if self._rows is None or self._rows.size != size:
             return
         for one in self._signed:
-            if one.checkpoint.size == size and one.checkpoint.root != self._rows.root():
+            if one.checkpoint.size != size:
+                continue
+            if one.checkpoint.root == self._rows.root():
+                self._held.append(one)
+            else:
                 where = "beside the ledger" if one.stored else "that was kept"
                 message = f"the checkpoint {where} over {size} records has another root than they"
                 self._fault("GOV661", size, message)
@@ -217,9 +222,13 @@ class _Check:
             same = read_at_most(path, len(content)) == content
         except OSError:
             same = False
-        if not same:
+        if not same and not self._has_moved(width):
             seq = self._rows.size if self._rows is not None else None
             self._fault("GOV666", seq, f"the tile `{path}` is missing or not that of the records")
+
+    def _has_moved(self, width: int) -> bool:
+        """Whether a writer has gone on meanwhile, and so deleted a tile that was not full."""
+        return width < WIDTH and self._source.checkpoint() != self._note
 
     def _has_tiles(self) -> bool:
         return (self._source.folder / FOLDER).is_dir()
@@ -237,7 +246,8 @@ class _Check:
         except EvidenceError as error:
             self._fault(error.code, None, error.message)
             return Head(-1)
-        if head is None and self._kept.head is None and not self._signed:
+        is_archive = isinstance(self._source, TileSource) and self._signed
+        if head is None and self._kept.head is None and not is_archive:
             why = "there is no head, so a cut at the end would not be seen"
             self._fault("GOV506", None, why)
         return head
@@ -250,7 +260,7 @@ class _Check:
         if head is not None and head.count > count:
             why = f"the head counts {head.count} records, the ledger has {count}"
             self._fault("GOV506", None, why)
-        elif head is not None and 0 <= head.count < count:
+        elif head is not None and 0 <= head.count < count and not self._is_growing(count):
             why = f"there are records after the head ({count}, not {head.count})"
             self._fault("GOV506", head.count + 1, why)
         for one in self._signed:
@@ -260,11 +270,20 @@ class _Check:
         if kept is not None and not kept_seen and kept != GENESIS:
             self._fault("GOV507", None, f"the head kept elsewhere, `{kept}`, is not in the chain")
 
+    def _is_growing(self, count: int) -> bool:
+        """Whether a writer has moved the head on meanwhile; it does so just after the records are there."""
+        for _ in range(TRIES):
+            head = self._source.head()
+            if head is not None and head.count >= count:
+                return True
+            sleep(PAUSE_S)
+        return False
+
     def _checkpoints(self) -> Iterator[_Signed]:
         """Every checkpoint that is known of and whose signature holds; of the others, a fault."""
         try:
             keys, turned = trusted(self._source.folder, self._kept.keys)
-            stored = self._source.checkpoint()
+            stored = self._note = self._source.checkpoint()
         except (CodedError, OSError) as error:
             self._fault(getattr(error, "code", "GOV663"), None, _said(error))
             return

@@ -352,7 +352,7 @@ class Auditor:
     def open_all(self, kept: list[tuple[str, bytes]]) -> list[Checkpoint]:
         """The checkpoints that known keys signed, the smallest first."""
         path = self.folder / "ledger.pub"
-        public = read_keys(read_file(path, 2**18).decode("ascii")) if path.is_file() else []
+        public = read_keys(read_file(path, 2**18).decode()) if path.is_file() else []
         turned = sorted(
             (int(file.name[11:]), file)
             for file in self.folder.glob("checkpoint-*")
@@ -390,7 +390,7 @@ class Auditor:
         """Follow the chain, and hold head and checkpoints against it."""
         size = self.checkpoints[-1].size if self.checkpoints else 0
         place = open_ledger(self.place, size)
-        head = self.read_head(place.head)
+        head = self.read_head(place)
         tree, prev = Tree(), GENESIS
         self.compare(tree)
         try:
@@ -434,11 +434,12 @@ class Auditor:
                         f"checkpoint `{one.where}` has another root than the first {one.size} records"
                     )
 
-    def read_head(self, path: Path) -> tuple[int, str] | None:
+    def read_head(self, place: Place) -> tuple[int, str] | None:
         """Count and hash of the head beside the ledger."""
+        path = place.head
         if not path.exists():
-            if not self.checkpoints:
-                self.faults.append("there is neither head nor checkpoint: a cut would not be seen")
+            if place.kind != "tiles" or not self.checkpoints:
+                self.faults.append("there is no head: a cut at the end would not be seen")
             return None
         content = read_file(path, 1024)
         found = re.fullmatch(rb'\{"count":(\d{1,18}),"hash":"(sha256:[0-9a-f]{64})"\}\n', content)
@@ -497,7 +498,7 @@ def given_keys(text: str) -> list[Key]:
     """A verifier key, or a file of them."""
     if text.count("+") >= 2:
         return [read_key(text)]
-    return read_keys(read_file(Path(text), 2**18).decode("ascii"))
+    return read_keys(read_file(Path(text), 2**18).decode())
 
 
 if __name__ == "__main__":

@@ -81,5 +81,7 @@ def _forget_rows(path: Path, first_kept: int) -> int:
         database.execute("PRAGMA secure_delete = ON")  # overwrite what is deleted with zeros
         done = database.execute("DELETE FROM secrets WHERE seq < ?", (first_kept,))
         database.commit()
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log still has the old pages
+        busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:  # the log beside the database still has the old pages
+            raise sqlite3.OperationalError("they are deleted, but a reader keeps the log alive")
         return done.rowcount

@@ -117,7 +117,7 @@ def read_public(folder: Path) -> tuple[PublicKey, ...]:
         NoteError: GOV665 the file cannot be used.
     """
     try:
-        text = read_at_most(folder / PUBLIC, PUBLIC_MAX).decode("ascii")
+        text = read_at_most(folder / PUBLIC, PUBLIC_MAX).decode()
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError):
@@ -174,7 +174,7 @@ def _given(text: str) -> tuple[PublicKey, ...]:
     if text.count("+") >= 2 and not Path(text).exists():
         return (PublicKey(Verifier.parse(text)),)
     try:
-        return parse_keys(read_at_most(Path(text), PUBLIC_MAX).decode("ascii"))
+        return parse_keys(read_at_most(Path(text), PUBLIC_MAX).decode())
     except (OSError, UnicodeDecodeError):
         why = f"`{text[:80]}` is neither a verifier key nor a file of them"
         raise NoteError("GOV665", why, "give a line of `ledger.pub`, or the file") from None

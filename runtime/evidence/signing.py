@@ -1,12 +1,13 @@
 """Signs a ledger from outside its writer: a ledger in, its checkpoint and tiles out.
 
-What always holds: a ledger of JSON lines is locked against its writer meanwhile; the checkpoints of a service are the
-service's to make, so of a data directory the newest is told, and one is made only with a key or for a rotation.
+What always holds: the ledger is locked against its writer meanwhile; the checkpoints of a service are the service's to
+make, so of a data directory the newest is told, and one is made only with a key or for a rotation.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
+from typing import Final
 
 from govlang.runtime.evidence.keys import Keyring, read_public
 from govlang.runtime.evidence.ledger import ledger_files, writing
@@ -19,6 +20,9 @@ from govlang.runtime.evidence.source import (
     unreadable,
 )
 from govlang.runtime.evidence.tree import Tree, no_extension
+
+LOCK: Final = "LOCK"
+"""The file in a data directory that a service locks as long as it runs."""
 
 
 def sign_ledger(
@@ -33,8 +37,10 @@ def sign_ledger(
     told = signer is None and not rotate
     stored = source.checkpoint()
     if isinstance(source, TileSource) or (isinstance(source, DatabaseSource) and told):
-        if stored is None or not told:
-            raise unreadable(source.place, "has no checkpoint, and its records are not here")
+        if stored is None:
+            raise unreadable(source.place, "has no checkpoint yet; its service makes them")
+        if not told:
+            raise unreadable(source.place, "has tiles alone, which can be read and not signed anew")
         return stored
     with _alone(source):
         if (why := source.torn()) is not None:
@@ -62,7 +68,7 @@ def _signed(
 
 
 def _alone(source: LedgerSource) -> AbstractContextManager[None]:
-    """A lock against the writer of JSON lines; a service has its own guard, `Tree`'s GOV662."""
+    """The lock that the ledger's writer holds."""
     if isinstance(source, JsonlSource):
         return writing(ledger_files(source.place).records)
-    return nullcontext()
+    return writing(source.place / LOCK)

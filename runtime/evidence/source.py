@@ -80,7 +80,7 @@ class JsonlSource:
         return sum(1 for _ in self.lines())
 
     def lines(self, first: int = 1, last: int | None = None) -> Iterator[bytes]:
-        return islice(self._all(), first - 1, last)
+        return self._all() if (first, last) == (1, None) else islice(self._all(), first - 1, last)
 
     def _all(self) -> Iterator[bytes]:
         path, number = self._files.records, 1

@@ -12,7 +12,9 @@ the root of a checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -24,13 +26,12 @@ from govlang.runtime.evidence.merkle import (
     consistency_proof,
     fold,
     inclusion_proof,
-    leaf_hash,
-    node_hash,
 )
 
 WIDTH: Final = 256
 HEIGHT: Final = 8
 ENTRY_MAX: Final = RECORD_MAX
+_length: Final = struct.Struct(">H").pack
 BUNDLE_MAX: Final = WIDTH * (2 + ENTRY_MAX)
 ENTRIES: Final = "entries"
 FOLDER: Final = "tile"
@@ -68,18 +69,16 @@ def _make_folders(folder: Path) -> None:
         sync_folder(folder.parent)
 
 
-def bundle(entries: Iterable[bytes]) -> bytes:
+def bundle(entries: Sequence[bytes]) -> bytes:
     """The content of a tile of entries.
 
     Raises:
         EvidenceError: GOV660 one is longer than 65 535 bytes.
     """
-    parts = []
-    for entry in entries:
-        if len(entry) > ENTRY_MAX:
-            raise too_long(len(entry))
-        parts += [len(entry).to_bytes(2, "big"), entry]
-    return b"".join(parts)
+    try:
+        return b"".join([part for entry in entries for part in (_length(len(entry)), entry)])
+    except struct.error:
+        raise too_long(max(map(len, entries))) from None
 
 
 def unbundle(content: bytes) -> list[bytes] | None:
@@ -249,7 +248,9 @@ class Rows:
     def _hash(self) -> None:
         """Hash the entries that have no leaf yet."""
         row = self._rows[0]
-        row += map(leaf_hash, self._entries[len(row) :])
+        row += [
+            sha256(b"\x00" + entry).digest() for entry in self._entries[len(row) :]
+        ]  # leaf_hash
 
     def _close(self) -> None:
         """Emit the tiles that are full; each level's root goes into the level above."""
@@ -271,5 +272,6 @@ class Rows:
 def _top(hashes: list[bytes]) -> bytes:
     """The root over as many hashes as a power of two."""
     while len(hashes) > 1:
-        hashes = [node_hash(*hashes[i : i + 2]) for i in range(0, len(hashes), 2)]
+        pairs = zip(hashes[::2], hashes[1::2], strict=True)
+        hashes = [sha256(b"\x01" + left + right).digest() for left, right in pairs]  # node_hash
     return hashes[0]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import fcntl
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +82,22 @@ def test_of_a_service_the_newest_checkpoint_is_told(gov, ledger: Path, tmp_path:
     assert gov("evidence", "checkpoint", place).out.encode() == note
     shown = gov("evidence", "show", place, "--run", "run_1", "--format", "json").lines
     assert [record["seq"] for record in shown] == [1, 2]
+
+
+def test_the_key_of_a_service_that_runs_is_not_rotated(gov, ledger: Path, tmp_path: Path) -> None:
+    place = database(tmp_path / "service", [*open_source(ledger).lines()])
+    sign(place)
+    keys = (place / "ledger.pub").read_bytes()
+    with (place / "LOCK").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        ran = gov("evidence", "checkpoint", place, "--rotate")
+    assert ran.code == 2
+    assert "GOV502" in ran.err
+    assert (place / "ledger.pub").read_bytes() == keys
+    assert gov("evidence", "checkpoint", place, "--rotate").code == 0
+    shutil.copy(ledger / "LEDGER.head", place)
+    assert gov("evidence", "verify", place, "--key", keys.decode().strip()).code == 0
+    assert len(read_public(place)) == 2
 
 
 @pytest.mark.parametrize(

@@ -139,3 +139,10 @@ def test_the_first_pattern_that_matches_counts(topic: str, enforcement: Enforcem
         {"GOV_ENFORCEMENT": '{"infra.*": "shadow", "infra.**": "enforce", "customer.**": "shadow"}'}
     )
     assert settings.enforcement_of(topic) is enforcement
+
+
+def test_each_ledger_has_a_name_of_its_own_unless_one_is_given() -> None:
+    assert read_settings({}).origin is None
+    assert read_settings({"GOV_ORIGIN": "example.org/gov"}).origin == "example.org/gov"
+    with pytest.raises(SettingsError):
+        read_settings({"GOV_ORIGIN": "a b"})

@@ -17,7 +17,7 @@ from govlang.runtime.evidence import source
 from govlang.runtime.evidence.audit import Kept, audit
 from govlang.runtime.evidence.checkpoint import PublicKey, read_checkpoint, sign_checkpoint
 from govlang.runtime.evidence.keys import Keyring
-from govlang.runtime.evidence.ledger import Head
+from govlang.runtime.evidence.ledger import Head, read_head
 from govlang.runtime.evidence.note import Signer
 from govlang.runtime.evidence.tree import Tree
 
@@ -90,6 +90,7 @@ def test_a_ledger_chained_anew_with_its_head_is_found_by_its_checkpoint(
     codes, found = faults(ledger.place)
     assert codes >= {"GOV661"}
     assert found
+    assert audit(ledger.place).covered == 0
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -137,6 +138,30 @@ def test_plain_edits_are_found_without_any_key(ledger: Attacked) -> None:
         codes, found = faults(ledger.place)
         assert codes
         assert found
+
+
+def test_a_cut_back_to_the_checkpoint_is_found_though_the_head_was_deleted(
+    ledger: Attacked,
+) -> None:
+    fill(ledger.place, 3)
+    (ledger.place / "LEDGER.head").unlink()
+    put(ledger.place, ledger.lines)
+    assert faults(ledger.place, ledger.keys, (ledger.note,)) == ({"GOV506"}, True)
+
+
+def test_an_older_checkpoint_put_back_is_found_by_a_newer_one_kept_elsewhere(
+    ledger: Attacked,
+) -> None:
+    head = (ledger.place / "LEDGER.head").read_bytes()
+    fill(ledger.place, 3)
+    _, newer = sign(ledger.place)
+    put(ledger.place, ledger.lines)
+    (ledger.place / "LEDGER.head").write_bytes(head)
+    (ledger.place / "checkpoint").write_bytes(ledger.note)
+    shutil.rmtree(ledger.place / "tile")
+    assert faults(ledger.place, ledger.keys, (ledger.note,)) == (set(), False), "nothing tells"
+    assert faults(ledger.place, ledger.keys, (newer,)) == ({"GOV661"}, True)
+    assert audit(ledger.place, Kept(None, (newer,), ledger.keys)).covered == COUNT
 
 
 def test_a_missing_checkpoint_is_found_when_a_key_is_given(ledger: Attacked) -> None:
@@ -291,3 +316,26 @@ def test_memory_does_not_grow_with_the_ledger(
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0], "a tenth of the ledger alone would be as much again"
+
+
+def test_a_ledger_that_grows_meanwhile_is_intact(
+    ledger: Attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = read_head(ledger.place / "LEDGER.head")
+    fill(ledger.place, 2)
+    new = read_head(ledger.place / "LEDGER.head")
+    heads = iter([old, old, new])
+    monkeypatch.setattr(source.JsonlSource, "head", lambda _: next(heads))
+    assert audit(ledger.place).intact
+
+
+def test_a_tile_that_a_writer_has_replaced_meanwhile_is_no_fault(
+    ledger: Attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        fill(ledger.place, 1)
+        _, newest = sign(ledger.place)
+    notes = iter([ledger.note])
+    monkeypatch.setattr(source.JsonlSource, "checkpoint", lambda _: next(notes, newest))
+    found = audit(ledger.place)
+    assert (found.faults, found.covered) == ((), COUNT)

@@ -75,6 +75,19 @@ def test_a_database_that_is_held_is_a_coded_error(
             forget_private(open_source(tmp_path), 25)
 
 
+def test_values_that_a_reader_keeps_in_the_log_are_not_said_to_be_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data(tmp_path)
+    monkeypatch.setattr("govlang.runtime.evidence.forgetting.WAIT_S", 0.05)
+    with closing(sqlite3.connect(tmp_path / "gov.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM secrets").fetchone()
+        with pytest.raises(EvidenceError, match=r"GOV668.*a reader keeps the log"):
+            forget_private(open_source(tmp_path), 25)
+    assert forget_private(open_source(tmp_path), 25) == 0
+
+
 def test_nothing_private_is_nothing_to_forget(tmp_path: Path) -> None:
     database(tmp_path / "db", [b'{"at_ms":1}'])
     assert forget_private(open_source(tmp_path / "db"), 9) == 0

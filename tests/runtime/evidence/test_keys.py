@@ -132,3 +132,12 @@ def test_a_given_key_is_a_text_or_a_file(tmp_path: Path) -> None:
     for text in ("nothing", str(tmp_path / "ledger.key"), "a+b+c"):
         with pytest.raises(NoteError, match="GOV665"):
             given_keys((text,))
+
+
+def test_a_name_may_be_of_any_letters(tmp_path: Path) -> None:
+    fill(tmp_path, 2)
+    ring, tree = signed_by(tmp_path, "Türen/日本")
+    tree.extend(open_source(tmp_path).lines())
+    tree.checkpoint()
+    assert Keyring.open(tmp_path).origin == "Türen/日本"
+    assert faults(tmp_path, ring.keys) == (set(), False)

@@ -203,6 +203,18 @@ def test_an_unchanged_tree_is_not_signed_again(tmp_path: Path) -> None:
     assert grown.checkpoint() == grown.checkpoint()
 
 
+def test_tiles_that_were_deleted_are_made_anew(tmp_path: Path) -> None:
+    grown = tree(tmp_path)
+    grown.extend(lines(600))
+    note = grown.checkpoint()
+    shutil.rmtree(tmp_path / "tile")
+    again = tree(tmp_path)
+    again.extend(lines(600))
+    assert again.checkpoint() == note
+    assert Tiles(tmp_path, 600).root() == signed(tmp_path).root
+    assert list(Tiles(tmp_path, 600).entries(0, 600)) == lines(600)
+
+
 @pytest.mark.parametrize("content", [b"\x00", b"\x00\x05abc", b"\x00\x01ab", b"\xff"])
 def test_a_broken_tile_of_entries_is_none(content: bytes) -> None:
     assert unbundle(content) is None
