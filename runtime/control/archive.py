@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from govlang.native.errors import CodedError
+from govlang.runtime.control.meter import Meter
 from govlang.runtime.evidence.keys import signed_by
 from govlang.runtime.evidence.tiles import Tiles
 from govlang.runtime.evidence.tree import stored_note
@@ -28,7 +29,9 @@ log: Final = logging.getLogger("govlang.archive")
 class Archive:
     """Extends the tree of a ledger from time to time, in a thread of its own."""
 
-    def __init__(self, folder: Path, store: Store, settings: Settings) -> None:
+    def __init__(
+        self, folder: Path, store: Store, settings: Settings, meter: Meter | None = None
+    ) -> None:
         """Open the tree, and hold it against the ledger.
 
         Raises:
@@ -36,6 +39,7 @@ class Archive:
         """
         self._folder = folder
         self._store = store
+        self._meter = meter or Meter()
         self._every = settings.checkpoint_records
         self._within_s = settings.checkpoint_s
         self._ring, self._tree = signed_by(folder, settings.origin)
@@ -44,6 +48,11 @@ class Archive:
         self.last_error: str | None = None
         self._thread = threading.Thread(target=self._run, name="gov-archive", daemon=True)
         self._catch_up()
+
+    @property
+    def key(self) -> str:
+        """The verifier key of what signs now."""
+        return str(self._ring.signer.verifier)
 
     def start(self) -> None:
         self._thread.start()
@@ -71,6 +80,7 @@ class Archive:
             self._catch_up()
             if self._tree.open_records:
                 self._tree.checkpoint()
+                self._meter.checkpointed(self.size)
             self.last_error = None
         except (CodedError, OSError) as error:
             self.last_error = str(error)

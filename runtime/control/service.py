@@ -98,7 +98,7 @@ class Service(Jobs, Decisions, Operations):
             writer = Writer(office, settings.group_max, given.meter.committed)
             super().__init__(office, writer, LocalBus(), _book(store), check)
             _check_memory(self)
-            self.archive = Archive(folder, store, settings)
+            self.archive = Archive(folder, store, settings, given.meter)
         except BaseException:
             store.close()
             raise
@@ -109,7 +109,7 @@ class Service(Jobs, Decisions, Operations):
 
     async def start(self) -> None:
         """Record the start and begin to work."""
-        self.office.start(self.office.settings.shown())
+        self.office.start({**self.office.settings.shown(), "ledger_key": self.archive.key})
         loop = asyncio.get_running_loop()
         self.office.woken = lambda pools: _soon(loop, self._publish, pools)
         self.office.grown = self.archive.grown
