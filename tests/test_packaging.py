@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import urllib.request
 import venv
 from pathlib import Path
 from zipfile import ZipFile
@@ -78,6 +79,7 @@ def test_the_wheel_holds_what_is_loaded_at_run_time(built: Path, root: Path) -> 
         "govlang/cli/templates/workflow.yml",
         "govlang/runtime/builtin/breaker-1.0.0.govb",
         "govlang/runtime/builtin/job-1.0.0.govb",
+        "govlang/runtime/control/store/schema.sql",
         *(f"govlang/runtime/js/{path.name}" for path in (root / "runtime" / "js").iterdir()),
     ):
         assert needed in names, needed
@@ -122,3 +124,22 @@ def test_the_runtime_loads_neither_the_parser_nor_the_solver(python: Path, tmp_p
         "print(sorted({'lark', 'z3', 'govlang.dsl', 'govlang.compiler'} & set(sys.modules)))"
     )
     assert run(python, "-c", script, cwd=tmp_path).strip() == "[]"
+
+
+def test_the_installed_wheel_serves(python: Path, root: Path, tmp_path: Path) -> None:
+    gov = python.parent / "gov"
+    source = root / "examples" / "stateless" / "control_plane.gov"
+    run(gov, "build", source, "-o", tmp_path, cwd=tmp_path)
+    (bundle,) = tmp_path.glob("*.govb")
+    asked = [gov, "serve", bundle, "--dev", "--port", "0"]
+    command = [str(part) for part in asked]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as serving:
+        try:
+            assert serving.stdout is not None
+            line = next(line for line in serving.stdout if line.startswith("listening"))
+            ready = line.split()[1] + "/readyz"
+            with urllib.request.urlopen(ready, timeout=10) as answer:  # noqa: S310  # our own, on loopback
+                assert json.load(answer)["status"] == "ready"
+        finally:
+            serving.terminate()
+        assert serving.wait(30) == 0

@@ -116,7 +116,7 @@ class Jobs(Desk):
         """Until there may be work: somebody says so, or a job that was put off is due; False: nobody waits any more."""
         nap_s = min(left_s, NAP_S)
         woken = await self.bus.wait(pool, nap_s)
-        return woken or left_s > nap_s
+        return not self.bus.is_closed and (woken or left_s > nap_s)
 
     async def _ask_about(self, pool: str, body: Body) -> Mapping[str, Asked] | None:
         """What the check elsewhere says of the jobs that wait; None where the table here is asked."""

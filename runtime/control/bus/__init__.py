@@ -14,6 +14,11 @@ from typing import Protocol
 class Bus(Protocol):
     """Tells pools that work is waiting."""
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody waits any more."""
+        ...
+
     async def publish(self, pools: Iterable[str]) -> None: ...
     async def wait(self, pool: str, timeout_s: float) -> bool:
         """True when there may be work, False when the time is up."""

@@ -14,6 +14,11 @@ class LocalBus:
         self._waiting: dict[str, set[asyncio.Future[bool]]] = defaultdict(set)
         self._is_closed = False
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._is_closed
+
     async def publish(self, pools: Iterable[str]) -> None:
         for pool in pools:
             self._wake(pool, found=True)
