@@ -11,7 +11,7 @@ import pytest
 from govlang.compiler import ir
 from govlang.compiler.frontend import compile_source
 from govlang.compiler.interpret import Environment
-from govlang.compiler.table_time import definition
+from govlang.compiler.table_time import definition, updates_by_cell
 from govlang.dsl.source import Source
 from govlang.verifier.translation.time_definitions import definition_of
 
@@ -36,6 +36,11 @@ rule stopped when m is open deny
 """
 
 
+def defined(time: ir.Time, cell: ir.Cell) -> int:
+    """The definition of a cell, from all updates of a policy."""
+    return definition(time, cell, updates_by_cell(time).get(cell.name, []))
+
+
 def machine(*lines: str) -> tuple[int, int]:
     """The definitions of the state and of the time in it, where the machine's lines come in another order."""
     own = [line for line in SOURCE.splitlines() if "->" in line]
@@ -47,7 +52,7 @@ def machine(*lines: str) -> tuple[int, int]:
     policy = compile_source(Source("p.gov", source + "\n")).policy
     time = policy.time
     assert time is not None
-    state, age = (definition(time, time.cell(name)) for name in ("m", "m.age"))
+    state, age = (defined(time, time.cell(name)) for name in ("m", "m.age"))
     return state, age
 
 
@@ -118,7 +123,7 @@ def moves(one: ir.Policy) -> list[tuple[int | None, ...]]:
 def numbers(one: ir.Policy) -> tuple[int, int]:
     assert one.time is not None
     cell = one.time.cells[0]
-    return definition(one.time, cell), definition_of(one.time, cell)
+    return defined(one.time, cell), definition_of(one.time, cell)
 
 
 @pytest.mark.parametrize("seed", range(60))
