@@ -97,7 +97,7 @@ def test_requests_that_the_other_policy_cannot_read_are_a_class_of_their_own(
     ran = gov("replay", ledger, "--policy", new, "--format", "json")
     fits("replay", ran.json)
     assert (ran.code, ran.json["unreadable"]["count"], ran.json["unchanged"]["count"]) == (1, 4, 1)
-    assert "urgent" in ran.json["unreadable"]["reasons"][0]["why"]
+    assert "hurry" in ran.json["unreadable"]["reasons"][0]["why"]
 
 
 def test_what_is_only_hashed_leaves_the_question_open(
