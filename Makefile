@@ -70,6 +70,8 @@ fmt: $(STAMP) ## lay out the Python sources
 builtin: $(STAMP) ## prove and build the policies that the service runs on; commit what changes
 	rm -rf build/builtin
 	$(BIN)/gov build --strict runtime/builtin/job.gov -o build/builtin
+	$(BIN)/gov build --strict runtime/builtin/outage.gov -o build/builtin
+	$(BIN)/gov build --strict runtime/builtin/incident.gov -o build/builtin
 	$(BIN)/gov build --strict examples/breaker.gov -o build/builtin
 	cp build/builtin/*.govb runtime/builtin/
 

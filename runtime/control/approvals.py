@@ -134,7 +134,12 @@ def _grant(turn: Turn, caller: Caller, approval: Approval, role: str, reason: st
     turn.session.put_approval(given)
     job = turn.session.job(approval.job_id)
     assert job is not None
-    details = {"approval_id": approval.approval_id, "role": role, "reason": reason}
+    details = {
+        "approval_id": approval.approval_id,
+        "role": role,
+        "reason": reason,
+        "missing": list(given.missing),
+    }
     turn.chronicle.tell(turn, "approved", job, approver=caller.subject, details=details)
     if given.state == "granted":
         _ended(turn, job, approval, "approved")

@@ -8,9 +8,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from govlang.native.container import BUNDLE_BYTES_MAX
+from govlang.native.files import read_at_most
 from govlang.runtime.policy import Policy
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "builtin"
+
+
+def builtin_bundle(file: str) -> bytes:
+    """The bytes of a bundle of the service.
+
+    Raises:
+        OSError: the installation lacks the file.
+    """
+    return read_at_most(FOLDER / file, BUNDLE_BYTES_MAX)
 
 
 def load_builtin(file: str, capacity: int) -> Policy:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from govlang.native.errors import TableError
+from govlang.native.memory import SampleType
 from govlang.runtime.bundle import Bundle
 from govlang.runtime.control.values import number_of, revive
 from govlang.runtime.control.verdict import Verdict, strictest
@@ -56,7 +57,7 @@ class Judge:
         self.proof_hash: Final = bundle.manifest.proof_hash
         self._context = context
         memory = policy.memory
-        self.agent_field: Final = _agent_field(policy)
+        self.agent_field: Final = agent_field(policy)
         self._from_runtime = {f.name for f in policy.fields if f.origin == "runtime"}
         self._samples = {} if memory is None else {one.name: one for one in memory.samples}
         self._deadlines: list[tuple[int, str]] = []
@@ -156,7 +157,7 @@ class Judge:
 
     def observe(self, step: Mapping[str, Any]) -> int | None:
         """Take in a step as records have it, its numbers as texts; as `take`."""
-        return self.take(self._revived(step))
+        return self.take(revived_step(self._samples, step))
 
     def take(self, step: Mapping[str, Any]) -> int | None:
         """Take in a step as somebody told it; the next time at which something can change by itself.
@@ -167,15 +168,6 @@ class Judge:
         deadline = self.policy.observe(dict(step))
         self._note(key_of(step), deadline)
         return deadline
-
-    def _revived(self, step: Mapping[str, Any]) -> dict[str, Any]:
-        name = step.get("event", step.get("signal"))
-        sample = self._samples.get(name) if isinstance(name, str) else None
-        if sample is None:
-            return dict(step)
-        if "signal" in step:
-            return {**step, "value": revive(sample.fields, {name: step["value"]})[name]}
-        return {**step, "fields": revive(sample.fields, step.get("fields", {}))}
 
     # --- deadlines -------------------------------------------------------------------------------
 
@@ -210,13 +202,24 @@ class Judge:
         return {"at_ms": now_ms, **own, "tick": True}
 
 
+def revived_step(samples: Mapping[str, SampleType], step: Mapping[str, Any]) -> dict[str, Any]:
+    """A step as it was kept, with the texts of its numbers as numbers; `samples` are the policy's, by name."""
+    name = step.get("event", step.get("signal"))
+    sample = samples.get(name) if isinstance(name, str) else None
+    if sample is None:
+        return dict(step)
+    if "signal" in step:
+        return {**step, "value": revive(sample.fields, {name: step["value"]})[name]}
+    return {**step, "fields": revive(sample.fields, step.get("fields", {}))}
+
+
 def key_of(step: Mapping[str, Any]) -> str:
     """The key that a step is about, empty where it has none."""
     key = step.get("key", "")
     return str(next(iter(key.values()), "")) if isinstance(key, Mapping) else str(key)
 
 
-def _agent_field(policy: Policy) -> str | None:
+def agent_field(policy: Policy) -> str | None:
     """The field of a request that says whose it is."""
     if policy.memory is not None and policy.memory.key_name is not None:
         return policy.memory.key_name

@@ -346,9 +346,15 @@ def store(turn: Turn, job: Job, verdict: Verdict, gate: Gate, told: Verdict) -> 
     if waits:
         approval, token = request_approval(turn, job, verdict)
         job = job.with_(approval_id=approval.approval_id, approval_token=token)
-    details = {"approval_id": job.approval_id} if waits else None
+    details = {
+        "job_hash": job.job_hash,
+        "pool": job.intent.pool,
+        "parent_job_id": job.parent_job_id,
+        "approval_id": job.approval_id,
+    }
+    known = {name: value for name, value in details.items() if value is not None}
     turn.chronicle.decide(
-        turn, "submitted", job, told, steps=steps, details=details, shadow=told is not verdict
+        turn, "submitted", job, told, steps=steps, details=known, shadow=told is not verdict
     )
     moved = turn.move(job, Move.HOLD if waits else Move.ADMIT, gate)
     if not waits:

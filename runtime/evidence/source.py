@@ -127,10 +127,10 @@ class DatabaseSource:
     def count(self) -> int:
         return int(self._one("SELECT count(*) FROM ledger"))
 
-    def _one(self, query: str) -> int:
+    def _one(self, query: str, *values: str) -> int:
         try:
             with closing(self._connect()) as database:
-                return int(database.execute(query).fetchone()[0])
+                return int(database.execute(query, values).fetchone()[0])
         except sqlite3.Error as error:
             raise unreadable(self._path, str(error)) from None
 
@@ -150,6 +150,11 @@ class DatabaseSource:
                     yield seq, line
         except sqlite3.Error as error:
             raise unreadable(self._path, str(error)) from None
+
+    def has_table(self, name: str) -> bool:
+        """Whether the database has a table of that name; an archive has the ledger only."""
+        query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return self._one(query, name) == 1
 
     def _connect(self) -> sqlite3.Connection:
         uri = f"file:{quote(str(self._path.absolute()))}?mode=ro"

@@ -27,6 +27,7 @@ VERBS: Final = {
     "help": "say what a code means",
     "import": "turn the policy of another tool into .gov",
     "new": "start a policy project",
+    "replay": "decide a ledger anew under another policy",
     "serve": "run the control plane: gates, approvals, workers, evidence",
     "test": "run the tests inside policies on the compiled table",
     "token": "make, list and revoke API tokens of the control plane",

@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[3]
 BUILTIN = ROOT / "runtime/builtin"
 SOURCES = {
     "job-1.0.0.govb": BUILTIN / "job.gov",
+    "outage-1.0.0.govb": BUILTIN / "outage.gov",
+    "incident-1.0.0.govb": BUILTIN / "incident.gov",
     "breaker-1.0.0.govb": ROOT / "examples/breaker.gov",
 }
 AGREED = (
@@ -74,6 +76,7 @@ def test_the_tests_in_the_policy_of_jobs_take_every_transition() -> None:
     assert "transitions 34 of 34, 100.0 %" in printed
 
 
-def test_the_policy_of_jobs_is_in_the_one_layout() -> None:
-    code, printed = gov("fmt", "--check", BUILTIN / "job.gov")
+@pytest.mark.parametrize("source", sorted(BUILTIN.glob("*.gov")), ids=lambda path: path.stem)
+def test_a_policy_of_the_service_is_in_the_one_layout(source: Path) -> None:
+    code, printed = gov("fmt", "--check", source)
     assert code == 0, printed
