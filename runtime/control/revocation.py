@@ -63,6 +63,13 @@ def observe(turn: Turn, by: str, step: Mapping[str, Any], happened_ms: int | Non
             field="event",
             expected="an event of the policy",
         )
+    if happened_ms is not None and happened_ms > turn.now_ms + AHEAD_MS:
+        return problem(
+            "invalid_body",
+            "it is said to have happened in the future",
+            field="at_ms",
+            expected=f"at most {turn.now_ms + AHEAD_MS}, a minute ahead of this service",
+        )
     if len(compact(told)) > STEP_MAX:
         return problem(
             "invalid_body", "the step is too long", expected=f"at most {STEP_MAX} characters"
@@ -99,6 +106,9 @@ def observe(turn: Turn, by: str, step: Mapping[str, Any], happened_ms: int | Non
 
 VALUES: Final = frozenset({"fields", "value"})
 """The members of a step whose numbers stand in records as texts."""
+
+AHEAD_MS: Final = 60_000
+"""How far the clock of whoever reports something may be ahead of the service's, in ms."""
 
 STEP_MAX: Final = 16_384
 """The longest step that is taken in, in characters of JSON: a record holds it whole."""

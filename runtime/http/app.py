@@ -286,9 +286,8 @@ def build_app(
         traces,
         Stop(service),
     )
-    asked = tuple(route.in_dev() if dev else route for route in ROUTES)
-    shown = open_routes(gate.stop, metrics, asked, metrics_open=settings.metrics_open)
-    routes = (*asked, *shown)
+    shown = open_routes(gate.stop, metrics, ROUTES, metrics_open=settings.metrics_open)
+    routes = (*ROUTES, *shown)
     app = _application(gate, routes)
     app.state.stop = gate.stop
     return app

@@ -103,32 +103,31 @@ Key = Agent | Annotated[dict[Word, Agent], Field(max_length=10)]
 """Whom a step concerns: the key itself, or `{field: key}`."""
 
 
+HappenedMs = Annotated[
+    Millis,
+    Field(
+        description="When it happened, in ms since 1970, at most a minute ahead of the service: the time to detect is "
+        "counted from it. The policy takes the step as of now, whatever stands here."
+    ),
+]
+
+
 class Event(Closed):
-    """POST /v1/events: a step of a trace, of now."""
+    """POST /v1/events: a step of a trace; the policy takes it as of now, `at_ms` says when it happened."""
 
     event: Word
     fields: Fields = Field(default_factory=dict)
     key: Key | None = None
-
-
-class TimedEvent(Event):
-    """The same in --dev, where the caller may say the time."""
-
-    at_ms: Millis | None = None
+    at_ms: HappenedMs | None = None
 
 
 class Signal(Closed):
-    """POST /v1/signals: a step of a trace, of now."""
+    """POST /v1/signals: a step of a trace; the policy takes it as of now, `at_ms` says when it was measured."""
 
     signal: Word
     value: Scalar
     key: Key | None = None
-
-
-class TimedSignal(Signal):
-    """The same in --dev, where the caller may say the time."""
-
-    at_ms: Millis | None = None
+    at_ms: HappenedMs | None = None
 
 
 class Lease(Closed):

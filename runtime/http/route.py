@@ -6,7 +6,7 @@ Routing, checks and the OpenAPI document are all made from these, so that they c
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
@@ -47,9 +47,9 @@ Act = Callable[[Service, Ask], "Answer | Awaitable[Answer]"]
 class Route:
     """One operation.
 
-    `problems` are those of the service; those of the checks are added by `codes`.  `dev_body` stands for `body` in
-    --dev; `only_operator` names a member of the body that nobody else may give; `waits`: it may take a while, so a
-    client that leaves is noticed.
+    `problems` are those of the service; those of the checks are added by `codes`.
+    `only_operator` names a member of the body that nobody else may give; `waits`: it may take a while, so a client that
+    leaves is noticed.
     """
 
     method: str
@@ -67,12 +67,7 @@ class Route:
     takes_bytes: bool = False
     takes_key: bool = False
     waits: bool = False
-    dev_body: type[BaseModel] | None = None
     only_operator: str | None = None
-
-    def in_dev(self) -> Route:
-        """The route as it is in --dev."""
-        return self if self.dev_body is None else replace(self, body=self.dev_body)
 
     @property
     def has_body(self) -> bool:

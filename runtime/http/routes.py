@@ -214,7 +214,6 @@ WORK: Final = (
         replies.Observed,
         ("invalid_request",),
         body=bodies.Event,
-        dev_body=bodies.TimedEvent,
     ),
     Route(
         "POST",
@@ -228,7 +227,6 @@ WORK: Final = (
         replies.Observed,
         ("invalid_request",),
         body=bodies.Signal,
-        dev_body=bodies.TimedSignal,
     ),
 )
 
