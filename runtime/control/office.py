@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from govlang.native.digest import digest
 from govlang.native.errors import CodedError
-from govlang.native.files import write_whole
 from govlang.runtime.control.chronicle import Chronicle, head_of
+from govlang.runtime.control.headfile import HeadFile
 from govlang.runtime.control.job_machine import JobMachine
 from govlang.runtime.control.rebuild import SAVED, STARTED, Loading, hand_over, rebuild
 from govlang.runtime.control.store import SavedState
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from govlang.runtime.control.meter import Meter
     from govlang.runtime.control.settings import Settings
     from govlang.runtime.control.store.sqlite import SqliteStore
-
-HEAD: Final = "LEDGER.head"
 
 
 def _hear_nothing(what: object) -> None:
@@ -55,7 +53,7 @@ class Office(Workshop):
         self.metrics: Final = metrics
         self.woken: Callable[[frozenset[str]], None] = _hear_nothing
         self.grown: Callable[[int], None] = _hear_nothing
-        self._head_path = Path(store.folder) / HEAD
+        self._head = HeadFile(Path(store.folder))
         self.judge: Judge | None = None
         self.machine = JobMachine()
         self.chronicle = Chronicle()
@@ -88,7 +86,7 @@ class Office(Workshop):
 
     def _check_head(self) -> None:
         """Refuse a ledger that was cut or exchanged: its head lies beside it."""
-        kept, found = read_head(self._head_path), self.chronicle.head
+        kept, found = read_head(self._head.path), self.chronicle.head
         if kept is None and found.count:
             raise _cut("has records, but its head is missing")
         if kept is None:
@@ -99,7 +97,8 @@ class Office(Workshop):
         if kept.count and (line is None or digest(bytes(line)) != kept.hash):
             raise _cut("is not the one that its head names")
         if kept != found:
-            write_whole(self._head_path, found.to_bytes())
+            self._head.write(found)
+            self._head.sync()
 
     # --- turns -----------------------------------------------------------------------------------
 
@@ -127,7 +126,7 @@ class Office(Workshop):
         self.store.commit()
         self.judge = turn.judge
         if self.chronicle.head.count != before:
-            write_whole(self._head_path, self.chronicle.head.to_bytes())
+            self._head.write(self.chronicle.head)
             self._committed_count = self.chronicle.head.count
             self.grown(self._committed_count)
             self.metrics.ledger(self._committed_count)
@@ -184,6 +183,7 @@ class Office(Workshop):
         self.save_state(turn)
         turn.chronicle.tell(turn, "stopped")
         self.close(turn)
+        self._head.close()
 
 
 def publish(

@@ -167,11 +167,13 @@ class Service(Jobs, Decisions, Operations):
 
     def _publish(self, pools: frozenset[str]) -> None:
         self._tasks = [task for task in self._tasks if not task.done()]
-        self._tasks.append(asyncio.ensure_future(self._relay(pools)))
+        self._tasks.append(asyncio.ensure_future(self.bus.publish(pools)))
 
-    async def _relay(self, pools: frozenset[str]) -> None:
-        """Tell the bus what stands in the outbox, then take it out."""
-        await self.bus.publish(pools)
+    async def _relay(self) -> None:
+        """Tell the bus what stands in the outbox, then take it out: once a round, as it is a commit of its own.
+
+        Whoever waits has heard of it at once from `_publish`; this is for what a killed process left.
+        """
         found = self.rows.unpublished(10_000)
         if not found:
             return
@@ -185,6 +187,7 @@ class Service(Jobs, Decisions, Operations):
 
     async def _reconcile(self) -> None:
         while True:
+            await self._relay()
             more = await self._quietly(reconciler.reconcile)
             if not more:
                 await asyncio.sleep(ROUND_S)

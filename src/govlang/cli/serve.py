@@ -79,7 +79,9 @@ def command(
     """
     raw = _read(bundle) if bundle is not None else None
     given = dict(_parameter(one) for one in params)
-    asyncio.run(serve(Serving(raw, params=given, allow_looser=allow_looser, **options)))
+    import uvloop
+
+    uvloop.run(serve(Serving(raw, params=given, allow_looser=allow_looser, **options)))
     return Exit.OK
 
 
