@@ -1,7 +1,10 @@
 """What the HTTP part costs: evaluate beside an empty Starlette handler, on one server process, in one run.
 
 In: nothing.  Out: requests a second of each target and its share of the empty handler's, the targets taken in turns, so
-that a busy machine is busy for all.  `python -m benchmarks.http [SECONDS] [ROUNDS]`.
+that a busy machine is busy for all; and the processor time that the server spent on a request, which others on the
+machine disturb less.  `python -m benchmarks.http [SECONDS] [ROUNDS]`.
+
+Two requests are sent: one that a person must approve, and one that is allowed.
 
 The load generator keeps `CONNECTIONS` connections busy, a request at a time on each (closed loop: this compares
 throughput; open-loop latency is another benchmark).  Each server has a process of its own; those not asked idle.
@@ -19,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -40,12 +44,13 @@ from govlang.runtime.control.tokens import (
     token_text,
 )
 from govlang.runtime.http.app import build_app, now_ms
+from govlang.runtime.http.metrics import Metrics
 from govlang.runtime.http.server import server
 from govlang.runtime.policy import Policy
 
 CONNECTIONS: Final = 32
 TOKEN: Final = Parsed("tok_" + "1" * 16, "2" * 64)
-REQUEST: Final = {
+PERSON: Final = {
     "agent": "a1",
     "topic": "infra.delete",
     "environment": "production",
@@ -53,6 +58,19 @@ REQUEST: Final = {
     "tokens": 10,
     "labels": ["write"],
 }
+ALLOWED: Final = {**PERSON, "topic": "infra.read", "environment": "dev"}
+LOADS: Final = (
+    ("empty", None),
+    ("fixed", PERSON),
+    ("policy", PERSON),
+    ("policy", ALLOWED),
+    ("service", PERSON),
+    ("service", ALLOWED),
+)
+"""A server and what it is asked; None: the empty handler, asked nothing."""
+
+Load = tuple[str, dict[str, Any] | None]
+TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 FIXED: Final = {
     "decision": "allow",
     "rule_id": "ordinary_work",
@@ -94,18 +112,27 @@ async def empty(_: Request) -> JSONResponse:
     return JSONResponse({})
 
 
+def limits() -> Settings:
+    """Settings whose rate nobody reaches; it is counted all the same."""
+    return Settings(rate_per_s=1_000_000, rate_burst=1_000_000)
+
+
+def token() -> StoredToken:
+    """The token that every request shows."""
+    far = now_ms() + 10**9
+    return StoredToken(
+        TOKEN.token_id, hash_secret(TOKEN.secret), EVERY_ROLE, None, None, None, 0, far
+    )
+
+
 def targets(policy: Policy) -> dict[str, Starlette]:
     """The applications that are compared, but for the whole service."""
     book = TokenBook()
-    far = now_ms() + 10**9
-    book.put(
-        StoredToken(TOKEN.token_id, hash_secret(TOKEN.secret), EVERY_ROLE, None, None, None, 0, far)
-    )
-    limits = Settings(rate_per_s=1_000_000, rate_burst=1_000_000)
+    book.put(token())
     return {
         "empty": Starlette(routes=[StarletteRoute("/", empty)]),
-        "fixed": build_app(Fixed(), limits, book),  # type: ignore[arg-type]  # only evaluate is asked
-        "policy": build_app(Deciding(policy), limits, book),  # type: ignore[arg-type]  # the same
+        "fixed": build_app(Fixed(), limits(), book),  # type: ignore[arg-type]  # only evaluate is asked
+        "policy": build_app(Deciding(policy), limits(), book),  # type: ignore[arg-type]  # the same
     }
 
 
@@ -115,12 +142,13 @@ def listening() -> socket.socket:
 
 
 async def serve_service(bundle: bytes, listens: socket.socket) -> None:
-    """Serve the whole control plane, its data in a folder that goes away; without tokens, over the loopback."""
+    """Serve the whole control plane, its data in a folder that goes away."""
     with tempfile.TemporaryDirectory() as folder:
-        limits = Settings(rate_per_s=1_000_000, rate_burst=1_000_000)
-        service = Service(Path(folder), limits, bundle, {}, Parts())
+        metrics = Metrics()
+        service = Service(Path(folder), limits(), bundle, {}, Parts(meter=metrics))
         await service.start()
-        app = build_app(service, limits, service.book, dev=True)
+        service.book.put(token())
+        app = build_app(service, limits(), service.book, metrics=metrics)
         await server(app, "127.0.0.1", 0).serve([listens])
 
 
@@ -133,16 +161,15 @@ def serve(bundle: bytes, name: str, listens: socket.socket) -> None:
     uvloop.run(server(app, "127.0.0.1", 0).serve([listens]))
 
 
-def message(name: str) -> bytes:
+def message(request: dict[str, Any] | None) -> bytes:
     """The bytes of a request."""
-    if name == "empty":
+    if request is None:
         return b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
-    body = json.dumps({"request": REQUEST}).encode()
-    shown = () if name == "service" else (f"authorization: Bearer {token_text(TOKEN)}",)
+    body = json.dumps({"request": request}).encode()
     lines = (
         "POST /v1/policy/evaluate HTTP/1.1",
         "host: localhost",
-        *shown,
+        f"authorization: Bearer {token_text(TOKEN)}",
         "content-type: application/json",
         f"content-length: {len(body)}",
     )
@@ -191,8 +218,8 @@ def answer_length(got: bytes) -> int | None:
     return len(head) + 4 + int(length.split(b":")[1])
 
 
-async def load(port: int, sent: bytes, seconds: float) -> float:
-    """Requests a second."""
+async def load(port: int, sent: bytes, seconds: float) -> tuple[int, float]:
+    """How many requests were answered, in how many seconds."""
     loop = asyncio.get_running_loop()
     began = time.monotonic()
     made = [
@@ -204,7 +231,7 @@ async def load(port: int, sent: bytes, seconds: float) -> float:
         for _ in range(CONNECTIONS)
     ]
     counts = await asyncio.gather(*(one.done for one in made))
-    return float(sum(counts) / (time.monotonic() - began))
+    return sum(counts), time.monotonic() - began
 
 
 def compiled() -> bytes:
@@ -217,27 +244,57 @@ def compiled() -> bytes:
         return next(Path(folder).glob("*.govb")).read_bytes()
 
 
-def measured(
-    names: tuple[str, ...], seconds: float, rounds: int, bundle: bytes
-) -> dict[str, list[float]]:
-    """Requests a second of each target in each round, all of them in each."""
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a server made of a load for a while."""
+
+    requests: int
+    seconds: float
+    cpu_s: float
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
+
+    @property
+    def cpu_us(self) -> float:
+        """Processor time of a request, in µs, all threads of the server and the kernel's part."""
+        return self.cpu_s / self.requests * 1e6
+
+
+def cpu_s(pid: int | None) -> float:
+    """The processor time that a process has had, user and system (proc(5), in ticks)."""
+    rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(rest[11]) + int(rest[12])) / TICKS_PER_S
+
+
+def asked(pid: int | None, port: int, sent: bytes, seconds: float) -> Round:
+    """One server under one load."""
+    before = cpu_s(pid)
+    requests, took_s = uvloop.run(load(port, sent, seconds))
+    return Round(requests, took_s, cpu_s(pid) - before)
+
+
+def measured(seconds: float, rounds: int, bundle: bytes) -> list[list[Round]]:
+    """The rounds of each load, all of them in each."""
     context = multiprocessing.get_context("fork")
-    sockets = {name: listening() for name in names}
-    servers = [
-        context.Process(target=serve, args=(bundle, name, sockets[name]), daemon=True)
-        for name in names
-    ]
-    for one in servers:
+    sockets = {name: listening() for name, _ in LOADS}
+    servers = {
+        name: context.Process(target=serve, args=(bundle, name, one), daemon=True)
+        for name, one in sockets.items()
+    }
+    for one in servers.values():
         one.start()
-    found: dict[str, list[float]] = {name: [] for name in names}
+    found: list[list[Round]] = [[] for _ in LOADS]
     try:
         time.sleep(2)
         for _ in range(rounds):
-            for name in names:
+            for (name, request), rates in zip(LOADS, found, strict=True):
                 port = sockets[name].getsockname()[1]
-                found[name].append(uvloop.run(load(port, message(name), seconds)))
+                rates.append(asked(servers[name].pid, port, message(request), seconds))
     finally:
-        for one in servers:
+        for one in servers.values():
             one.kill()
     return found
 
@@ -248,8 +305,14 @@ def lookup_us(bundle: bytes) -> float:
     times = 20_000
     began = time.perf_counter()
     for _ in range(times):
-        policy.decide(REQUEST, now_ms=0, runtime={})
+        policy.decide(PERSON, now_ms=0, runtime={})
     return (time.perf_counter() - began) / times * 1e6
+
+
+def named(load_of: Load) -> str:
+    """A load in words."""
+    name, request = load_of
+    return name if request is None else f"{name}, {'allowed' if request is ALLOWED else 'person'}"
 
 
 def main() -> None:
@@ -257,16 +320,15 @@ def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 2.0
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     bundle = compiled()
-    found = measured(("empty", "fixed", "policy", "service"), seconds, rounds, bundle)
-    shares = {
-        name: [a / b for a, b in zip(found[name], found["empty"], strict=True)] for name in found
-    }
+    found = measured(seconds, rounds, bundle)
     print(
         f"{CONNECTIONS} connections, {rounds} rounds of {seconds:g} s, load {os.getloadavg()[0]:.1f}"
     )
-    for name, rates in found.items():
-        rate, share = statistics.median(rates), statistics.median(shares[name])
-        print(f"{name:8} {rate:10,.0f} requests/s {share:6.0%} of the empty handler")
+    for load_of, those in zip(LOADS, found, strict=True):
+        rate = statistics.median(one.rate for one in those)
+        share = statistics.median(a.rate / b.rate for a, b in zip(those, found[0], strict=True))
+        cpu = statistics.median(one.cpu_us for one in those)
+        print(f"{named(load_of):16} {rate:8,.0f}/s {share:5.0%} of empty, {cpu:6.1f} µs CPU")
     print(f"the decision itself: {lookup_us(bundle):.2f} µs")
 
 
