@@ -1,16 +1,14 @@
 """The reconciler: what must happen though nobody asks for it.
 
-In: the time.  Out: leases that ran out are ended, approvals expire, undo is run for what a vanished worker left, keys
-get their
-ticks, old answers are dropped.  What always holds: each round is bounded, and a round that is repeated finds nothing
-to do.
+In: the time.  Out: leases that ran out are ended, approvals expire, undo is run for what a vanished worker left, old
+answers are dropped; that it opens a turn lets time pass for the policy, too (office.py).  What always holds: each round
+is bounded, and a round that is repeated finds nothing to do.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from govlang.runtime.control import revocation
 from govlang.runtime.control.approvals import expire
 from govlang.runtime.control.cancel import let_go
 from govlang.runtime.control.results import lapse
@@ -33,9 +31,8 @@ def reconcile(turn: Turn) -> bool:
     expired = turn.session.expired_approvals(turn.now_ms, ROUND)
     for approval in expired:
         expire(turn, approval)
-    for job in turn.session.owed_undo(turn.now_ms):
+    for job in turn.session.held(turn.now_ms):
         let_go(turn, job)
-    revocation.tick(turn)
     return len(lapsed) == ROUND or len(expired) == ROUND
 
 

@@ -23,6 +23,7 @@ from govlang.runtime.control.store.rows import (
 )
 from govlang.runtime.control.tokens import StoredToken
 
+_HELD: Final = "undo_owed = 1 OR revoked_ms IS NOT NULL"
 _LIVE: Final = (
     "state NOT IN ('succeeded', 'failed', 'cancelled', 'timed_out', 'denied', 'quarantined')"
 )
@@ -96,8 +97,9 @@ class SqliteSession:
         where = "WHERE state IN ('dispatched', 'running') AND lease_until_ms < ? LIMIT ?"
         return self._jobs(where, now_ms, most)
 
-    def owed_undo(self, now_ms: int) -> list[Job]:
-        return self._jobs("WHERE undo_owed = 1 AND lease_until_ms < ? LIMIT 100", now_ms)
+    def held(self, now_ms: int) -> list[Job]:
+        """The cancelled jobs of whose workers nothing was heard until their leases ran out."""
+        return self._jobs(f"WHERE ({_HELD}) AND lease_until_ms < ? LIMIT 100", now_ms)
 
     def live(self) -> Iterator[Job]:
         return iter(self._jobs(f"WHERE {_LIVE}"))
