@@ -13,7 +13,7 @@ from govlang.runtime.control.desk import Desk, not_found, sees
 from govlang.runtime.control.gates import Asked, question_of
 from govlang.runtime.control.job import Job
 from govlang.runtime.control.store import KeptAnswer, Letter
-from govlang.runtime.control.tokens import Role
+from govlang.runtime.control.tokens import Role, Unknown
 from govlang.runtime.control.values import compact, fingerprint, revive
 from govlang.runtime.decision import as_json
 
@@ -111,6 +111,9 @@ class Jobs(Desk):
                 return answer
             if left_s <= 0 or not await self._wait(pool, left_s):
                 return answer
+            lost = self.book.lost(caller.token_id, self.office.clock())
+            if lost is not None:
+                return _nobody(lost)
 
     async def _wait(self, pool: str, left_s: float) -> bool:
         """Until there may be work: somebody says so, or a job that was put off is due; False: nobody waits any more."""
@@ -165,6 +168,15 @@ class Jobs(Desk):
 
 NAP_S: Final = 1.0
 """How long a waiting lease sleeps before it looks for jobs that have become due."""
+
+
+def _nobody(lost: Unknown) -> Answer:
+    """For a caller whose token became worthless while it waited."""
+    answer = problem(
+        "unauthenticated", lost.value, field="Authorization", expected="`Bearer` and a valid token"
+    )
+    answer.headers["www-authenticate"] = "Bearer"
+    return answer
 
 
 def told(job: Job, fields: Any) -> Body:

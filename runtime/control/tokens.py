@@ -144,6 +144,13 @@ class TokenBook:
             stored.secret_hash, hash_secret(parsed.secret)
         ):
             return Unknown.UNKNOWN
+        return self.lost(stored.id, now_ms) or stored
+
+    def lost(self, token_id: str, now_ms: int) -> Unknown | None:
+        """Why a token that was good is so no more; None where it is, and of the caller of --dev, who has none."""
+        stored = self._tokens.get(token_id)
+        if stored is None:
+            return None
         if stored.revoked_ms is not None:
             return Unknown.REVOKED
-        return Unknown.EXPIRED if now_ms >= stored.expires_ms else stored
+        return Unknown.EXPIRED if now_ms >= stored.expires_ms else None
