@@ -188,12 +188,13 @@ class Judge:
         """Go on with the deadlines of another judge."""
         self._deadlines = sorted((int(at_ms), str(key)) for at_ms, key in kept)
 
-    def due(self, now_ms: int) -> list[str]:
-        """The keys that want a tick now; each is given once."""
-        found: dict[str, None] = {}
+    def due(self, now_ms: int) -> dict[str, int]:
+        """The keys that want a tick now, each with the first of its deadlines; they are given once."""
+        found: dict[str, int] = {}
         while self._deadlines and self._deadlines[0][0] <= now_ms:
-            found[heapq.heappop(self._deadlines)[1]] = None
-        return list(found)
+            at_ms, key = heapq.heappop(self._deadlines)
+            found.setdefault(key, at_ms)
+        return found
 
     def tick(self, key: str, now_ms: int) -> dict[str, Any]:
         """The step of a trace that lets time pass for a key."""

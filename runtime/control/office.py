@@ -18,6 +18,7 @@ from govlang.runtime.control.chronicle import Chronicle, head_of
 from govlang.runtime.control.headfile import HeadFile
 from govlang.runtime.control.job_machine import JobMachine
 from govlang.runtime.control.rebuild import SAVED, STARTED, Loading, hand_over, rebuild
+from govlang.runtime.control.revocation import tick
 from govlang.runtime.control.store import SavedState
 from govlang.runtime.control.turn import Turn
 from govlang.runtime.control.writer import Workshop
@@ -105,7 +106,9 @@ class Office(Workshop):
     def open(self) -> Turn:
         if self.judge is None:
             raise CodedError("GOV627", "no policy is published", "give `gov serve` a bundle")
-        return self._turn(self.judge)
+        turn = self._turn(self.judge)
+        tick(turn)
+        return turn
 
     def _turn(self, judge: Judge) -> Turn:
         return Turn(

@@ -115,6 +115,7 @@ def hand_over(before: Judge, after: Judge, now_ms: int) -> tuple[str, ...]:
 def _feed(session: Session, judge: Judge, record: Mapping[str, Any]) -> None:
     """Feed what one record holds: a request that was committed, then steps; and a restart after an unknown time."""
     at_ms = record["at_ms"]
+    judge.due(at_ms)  # their ticks stand in the ledger: each turn begins with those that are due
     try:
         if record["run_timeline_event"] == STARTED and not record["details"]["downtime_known"]:
             judge.policy.restore(judge.policy.save(now_ms=at_ms), downtime_ms=None, now_ms=at_ms)

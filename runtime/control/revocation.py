@@ -7,7 +7,7 @@ same transaction; so it does of whoever handed work on; what was revoked is canc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,8 +23,8 @@ from govlang.runtime.evidence.record import written
 
 if TYPE_CHECKING:
     from govlang.runtime.control.job import Job
-    from govlang.runtime.control.judge import Question
     from govlang.runtime.control.turn import Turn
+    from govlang.runtime.control.verdict import Verdict
 
 
 @contextmanager
@@ -32,24 +32,28 @@ def watch(turn: Turn, agent: str | None, but: str = "") -> Iterator[None]:
     """Cancel the work in flight of an agent (None: of all) that would be denied after what happens inside, and was
     not before.
     """
-    flying = [job for job in turn.session.in_flight_of(agent) if job.job_id != but]
-    flying = [job for job in flying if job.undo_of is None and not _is_denied(turn, job)]
+    flying = [job for job in _permitted(turn, agent, turn.now_ms) if job.job_id != but]
     yield
+    _cancel_denied(turn, flying)
+
+
+def _permitted(turn: Turn, agent: str | None, at_ms: int) -> list[Job]:
+    """The work in flight of an agent that is not denied at a time; an undo is nobody's to revoke."""
+    flying = [job for job in turn.session.in_flight_of(agent) if job.undo_of is None]
+    return [job for job in flying if _asked(turn, job, at_ms).decision is not Decision.DENY]
+
+
+def _cancel_denied(turn: Turn, flying: Iterable[Job]) -> None:
     for job in flying:
-        verdict = turn.judge.ask(_question(turn, job), turn.now_ms)
+        verdict = _asked(turn, job, turn.now_ms)
         if verdict.decision is Decision.DENY:
             of = f" (as `{verdict.of}`)" if verdict.of else ""
             why = f"revoked by `{verdict.rule_id}`{of}: {verdict.reason}"
             cancel_in_flight(turn, job, why, is_revoked=True)
 
 
-def _question(turn: Turn, job: Job) -> Question:
-    return question_of(turn, job, approver_roles(turn, job))
-
-
-def _is_denied(turn: Turn, job: Job) -> bool:
-    found = turn.judge.ask(_question(turn, job), turn.now_ms)
-    return found.decision is Decision.DENY
+def _asked(turn: Turn, job: Job, at_ms: int) -> Verdict:
+    return turn.judge.ask(question_of(turn, job, approver_roles(turn, job)), at_ms)
 
 
 def observe(turn: Turn, by: str, step: Mapping[str, Any], happened_ms: int | None) -> Answer:
@@ -98,7 +102,8 @@ def observe(turn: Turn, by: str, step: Mapping[str, Any], happened_ms: int | Non
             "invalid_request", error.message, field=_field(error, step), expected=error.help
         )
     if turn.cancelled:
-        turn.metrics.revocation_detected("event", late / 1000)
+        by_hand = name.endswith(".revoked")  # the event of a contract that only somebody sends
+        turn.metrics.revocation_detected("operator" if by_hand else "event", late / 1000)
     return Answer(
         202, {"seq": seq, "next_deadline_ms": deadline, "cancelled": list(turn.cancelled)}
     )
@@ -125,16 +130,27 @@ def _field(error: TableError, step: Mapping[str, Any]) -> str:
     return f"fields.{named[1]}" if len(named) > 2 and named[1] in fields else "event"
 
 
-def tick(turn: Turn) -> int:
-    """Let time pass for the keys that want it; how many there were."""
+def tick(turn: Turn) -> None:
+    """Let time pass for the keys whose deadlines are over, before anything else of the turn is asked or told.
+
+    What was permitted until its deadline and is denied now has expired: it is cancelled.  INVARIANT: no sample is later
+    than a deadline that is due, as every turn begins so; what held just before the deadline can be asked, therefore.
+    """
     due = turn.judge.due(turn.now_ms)
-    for key in due:
+    if not due:
+        return
+    flying = {
+        job.job_id: job
+        for key, at_ms in due.items()
+        for job in _permitted(turn, key or None, at_ms - 1)
+    }
+    for key, at_ms in due.items():
         step = turn.judge.tick(key, turn.now_ms)
         turn.has_written = True
-        before = len(turn.cancelled)
-        with watch(turn, key or None):
-            turn.judge.observe(step)
-            turn.chronicle.tell(turn, "tick", agent=key, steps=[step])
-        if len(turn.cancelled) > before:
-            turn.metrics.revocation_detected("expiry", 0)
-    return len(due)
+        turn.judge.observe(step)
+        late = {"detected_after_ms": turn.now_ms - at_ms}
+        turn.chronicle.tell(turn, "tick", agent=key, steps=[step], details=late)
+    before = len(turn.cancelled)
+    _cancel_denied(turn, flying.values())
+    if len(turn.cancelled) > before:
+        turn.metrics.revocation_detected("expiry", (turn.now_ms - min(due.values())) / 1000)

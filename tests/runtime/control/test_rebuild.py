@@ -47,6 +47,7 @@ def test_it_survives_a_restart_and_a_lost_state(tmp_path: Path) -> None:
         place = tmp_path / str(lose)
         async with plane(place) as one:
             await live(one, random.Random(7), 80)
+            await one.reconcile()  # a stop and a start let happen what is due
             before, at_ms = remembered(one), one.clock.at_ms
         if lose:
             with sqlite3.connect(place / "gov.db") as database:
