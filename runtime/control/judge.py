@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from govlang.native.errors import TableError
 from govlang.runtime.bundle import Bundle
-from govlang.runtime.control.values import revive
+from govlang.runtime.control.values import is_plain, revive
 from govlang.runtime.control.verdict import Verdict, strictest
 from govlang.runtime.decision import Decision, Outcome
 from govlang.runtime.evidence.record import written
@@ -57,6 +57,7 @@ class Judge:
         self._context = context
         memory = policy.memory
         self.agent_field: Final = _agent_field(policy)
+        self._kinds = {f.name: f.kind for f in policy.fields}
         self._from_runtime = {f.name for f in policy.fields if f.origin == "runtime"}
         self._samples = {} if memory is None else {one.name: one for one in memory.samples}
         self._deadlines: list[tuple[int, str]] = []
@@ -72,6 +73,21 @@ class Judge:
         request = revive(self.policy.fields, question.request)
         outcome = self.policy.decide(request, now_ms=now_ms, runtime=dict(runtime))
         return _verdict(outcome, outcome, runtime, "")
+
+    def read(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A request as it was sent, as the policy is asked about it once it is kept: `revive(fields, written(…))`."""
+        if is_plain(self._kinds, request):
+            return request
+        return revive(self.policy.fields, written(request))
+
+    def outcome(self, request: dict[str, Any], agent: str, now_ms: int) -> Outcome:
+        """What would be decided of a request (`read`), with nothing approved and by nobody's order; writes nothing.
+
+        The same as `ask` of it, without what only gates and evidence need.
+        """
+        runtime = self.runtime(Question(request, agent), request)
+        found: Outcome = self.policy.decide(request, now_ms=now_ms, runtime=runtime)
+        return found
 
     def commit(self, question: Question, now_ms: int) -> tuple[Verdict, bool]:
         """Decide and remember; whether it was remembered: not if somebody in the chain may not do it."""
@@ -114,6 +130,8 @@ class Judge:
 
     def runtime(self, question: Question, request: Mapping[str, Any]) -> dict[str, Any]:
         """The values of the fields `from runtime` that the policy declares."""
+        if not self._from_runtime:
+            return {}
         chain = question.delegation
         known: dict[str, Any] = {
             "approved": list(question.approved),

@@ -36,6 +36,24 @@ def revive(fields: Iterable[Column], kept: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def is_plain(kinds: Mapping[str, str], request: Mapping[str, Any]) -> bool:
+    """Whether `revive(fields, written(request))` is the request itself; `kinds`: each field's.  False may be wrong."""
+    for name, value in request.items():
+        kind = type(value)
+        if kind is str:
+            if not value.isascii() or kinds.get(name) in NUMERIC:
+                return False
+        elif kind is int or kind is Decimal:
+            if kinds.get(name) not in NUMERIC:
+                return False
+        elif kind is list:
+            if not all(type(one) is str and one.isascii() for one in value):
+                return False
+        elif kind is not bool and value is not None:
+            return False
+    return True
+
+
 def number_of(text: str) -> Any:
     """The number that a text is; a text that is none stays what it is, and the policy says so."""
     try:
