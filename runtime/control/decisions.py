@@ -19,15 +19,19 @@ from govlang.runtime.control.gates import Asked, answer_of
 from govlang.runtime.control.job import Approval, Intent, Job
 from govlang.runtime.control.job_machine import JobState
 from govlang.runtime.control.judge import Question
+from govlang.runtime.control.tokens import Role
 from govlang.runtime.control.values import revive
-from govlang.runtime.control.verdict import CheckUnavailableError, Verdict
+from govlang.runtime.control.verdict import INVALID, CheckUnavailableError, Verdict
 from govlang.runtime.decision import as_json
 from govlang.runtime.evidence.record import written
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from govlang.runtime.bundle import Bundle
     from govlang.runtime.control.tokens import Caller
     from govlang.runtime.control.turn import Turn
+    from govlang.runtime.decision import Outcome
 
 LISTED_MAX: Final = 1000
 EXPLAIN_S: Final = 30
@@ -75,6 +79,8 @@ class Decisions(Desk):
 
     async def evaluate(self, caller: Caller, body: Body, *, record: bool) -> Answer:
         """What would be decided of a request; with `record` the question stands in the ledger."""
+        if not record and self.check is None and not body.get("runtime"):
+            return self._evaluated(caller, body)
         question = self._question(caller, body)
         if isinstance(question, Answer):
             return question
@@ -87,24 +93,45 @@ class Decisions(Desk):
             return answer_to(error)
         return _answer(verdict)
 
-    def _question(self, caller: Caller, body: Body) -> Question | Answer:
-        """The question of a body; an agent asks for itself only."""
+    def _evaluated(self, caller: Caller, body: Body) -> Answer:
+        """The same, of nothing but the policy here: the shortest way."""
+        judge = self.judge
         request = body["request"]
+        agent = self._agent(caller, request)
+        if isinstance(agent, Answer):
+            return agent
+        now_ms = body.get("now_ms") or self.office.clock()
+        try:
+            outcome = judge.outcome(request, agent, now_ms)
+        except CodedError as error:
+            return answer_to(error)
+        return _answer(outcome)
+
+    def _question(self, caller: Caller, body: Body) -> Question | Answer:
+        """The question of a body."""
+        request = body["request"]
+        agent = self._agent(caller, request)
+        if isinstance(agent, Answer):
+            return agent
+        if body.get("runtime") and Role.OPERATOR not in caller.roles:
+            return problem(
+                "forbidden", "only an operator says what the runtime knows", field="runtime"
+            )
+        return Question(request, agent)
+
+    def _agent(self, caller: Caller, request: Mapping[str, Any]) -> str | Answer:
+        """Whose request it is; an agent asks for itself only."""
         name = self.judge.agent_field
         named = request.get(name) if name is not None else None
         agent = named if isinstance(named, str) else caller.subject
-        if agent != caller.subject and "operator" not in caller.roles:
+        if agent != caller.subject and Role.OPERATOR not in caller.roles:
             return problem(
                 "forbidden",
                 f"the token speaks for `{caller.subject}`, the request names `{agent}`",
                 field=f"request.{name}",
                 expected=f"`{caller.subject}`",
             )
-        if body.get("runtime") and "operator" not in caller.roles:
-            return problem(
-                "forbidden", "only an operator says what the runtime knows", field="runtime"
-            )
-        return Question(request, agent)
+        return agent
 
     def _ask(self, question: Question, body: Body) -> Verdict:
         """The answer of the active policy now: reading it takes no turn, as the policy is one sample at a time
@@ -184,12 +211,12 @@ class Decisions(Desk):
         return await self.run(lambda turn: revocation.observe(turn, caller.subject, told, happened))
 
 
-def _answer(verdict: Verdict) -> Answer:
-    if not verdict.is_invalid:
-        return Answer(200, verdict.to_dict())
-    named = verdict.reason.split("`")
+def _answer(found: Verdict | Outcome) -> Answer:
+    if found.rule_id != INVALID:
+        return Answer(200, found.to_dict())
+    named = found.reason.split("`")
     field = f"request.{named[1]}" if len(named) > 2 else "request"
-    return problem("invalid_request", verdict.reason, field=field, rule_id=verdict.rule_id)
+    return problem("invalid_request", found.reason, field=field, rule_id=INVALID)
 
 
 def _recorded(turn: Turn, question: Question, asked: Asked | None, *, record: bool) -> Answer:

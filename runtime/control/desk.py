@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from govlang.native.errors import CodedError
 from govlang.runtime.control.answer import Answer, problem
+from govlang.runtime.control.awaited import Awaited, Mail
 from govlang.runtime.control.job_machine import IllegalMoveError
 from govlang.runtime.control.writer import StoppedError, StorageError, Writer
 
@@ -44,6 +45,7 @@ class Desk:
         self.bus: Final = bus
         self.book: Final = book
         self.check: Final = check
+        self._box: Mail | None = None
 
     @property
     def judge(self) -> Judge:
@@ -59,7 +61,17 @@ class Desk:
 
     async def carry_out(self, operation: Callable[[Turn], T]) -> T:
         """Have an operation carried out; what it returns, once it is on the disk."""
-        return await asyncio.wrap_future(self.writer.submit(operation))
+        awaited = Awaited(self._mail())
+        self.writer.promise(operation, awaited)
+        found: T = await awaited.future
+        return found
+
+    def _mail(self) -> Mail:
+        """The mail of the loop that runs."""
+        loop = asyncio.get_running_loop()
+        if self._box is None or self._box.loop is not loop:
+            self._box = Mail(loop)
+        return self._box
 
     async def run(self, operation: Callable[[Turn], Answer]) -> Answer:
         """The same, with an answer for every error."""

@@ -73,6 +73,15 @@ class Judge:
         outcome = self.policy.decide(dict(question.request), now_ms=now_ms, runtime=dict(runtime))
         return _verdict(outcome, outcome, runtime, "")
 
+    def outcome(self, request: dict[str, Any], agent: str, now_ms: int) -> Outcome:
+        """What would be decided of a request, with nothing approved and by nobody's order; writes nothing.
+
+        The same as `ask` of it, without what only gates and evidence need.
+        """
+        runtime = self.runtime(Question(request, agent), request)
+        found: Outcome = self.policy.decide(request, now_ms=now_ms, runtime=runtime)
+        return found
+
     def commit(self, question: Question, now_ms: int) -> tuple[Verdict, bool]:
         """Decide and remember; whether it was remembered: not if somebody in the chain may not do it."""
         chain = self._of_chain(question, now_ms)
@@ -114,6 +123,8 @@ class Judge:
 
     def runtime(self, question: Question, request: Mapping[str, Any]) -> dict[str, Any]:
         """The values of the fields `from runtime` that the policy declares."""
+        if not self._from_runtime:
+            return {}
         chain = question.delegation
         known: dict[str, Any] = {
             "approved": list(question.approved),

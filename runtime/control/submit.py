@@ -89,8 +89,7 @@ def admit_undo(turn: Turn, job: Job) -> Answer:
     turn.chronicle.tell(turn, "undo_submitted", job, details={"undo_of": job.undo_of})
     moved = turn.move(job, Move.ADMIT, Gate.UNDO)
     turn.offer(moved)
-    body = {"job_id": moved.job_id, "run_id": moved.run_id, "state": moved.state.value}
-    return Answer(202, {**body, "decision": moved.decision, "approval_id": None})
+    return Answer(202, admitted(moved))
 
 
 def _again(earlier: KeptAnswer, body_hash: str) -> Answer:
@@ -342,32 +341,32 @@ def store(turn: Turn, job: Job, verdict: Verdict, gate: Gate, told: Verdict) -> 
     """Store a job that may go on: to the workers, or to a person first."""
     waits = verdict.decision is Decision.REQUIRE_HUMAN
     amounts, steps = reservation(turn, job)
-    job = job.with_(reserved=amounts, decision=told.to_dict())
+    changes: dict[str, Any] = {"reserved": amounts, "decision": told.to_dict()}
     if waits:
         approval, token = request_approval(turn, job, verdict)
-        job = job.with_(approval_id=approval.approval_id, approval_token=token)
+        changes |= {"approval_id": approval.approval_id, "approval_token": token}
     details = {
         "job_hash": job.job_hash,
         "pool": job.intent.pool,
         "parent_job_id": job.parent_job_id,
-        "approval_id": job.approval_id,
+        "approval_id": changes.get("approval_id"),
     }
     known = {name: value for name, value in details.items() if value is not None}
     turn.chronicle.decide(
         turn, "submitted", job, told, steps=steps, details=known, shadow=told is not verdict
     )
-    moved = turn.move(job, Move.HOLD if waits else Move.ADMIT, gate)
+    moved = turn.move(job, Move.HOLD if waits else Move.ADMIT, gate, **changes)
     if not waits:
         turn.offer(moved)
-    return Answer(202, admitted(moved, told))
+    return Answer(202, admitted(moved))
 
 
-def admitted(job: Job, verdict: Verdict) -> dict[str, Any]:
+def admitted(job: Job) -> dict[str, Any]:
     """The body of a 202."""
     return {
         "job_id": job.job_id,
         "run_id": job.run_id,
         "state": job.state.value,
-        "decision": verdict.to_dict(),
+        "decision": job.decision,
         "approval_id": job.approval_id,
     }

@@ -123,6 +123,8 @@ class Verdict:
 def strictest(verdicts: Iterable[Verdict]) -> Verdict:
     """The strictest verdict; of equal ones the first, with the obligations of all that permit no less."""
     found = list(verdicts)
+    if len(found) == 1:
+        return found[0]
     worst = max(found, key=lambda one: DECISIONS.index(one.decision))
     if not worst.permits:
         return worst

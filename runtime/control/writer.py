@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from govlang.native.errors import CodedError
 
@@ -55,7 +55,15 @@ class Workshop:
         raise NotImplementedError
 
 
-_Item = tuple[Operation[Any], "Future[Any]"]
+class Promise(Protocol):
+    """What hears how an operation ended; a `concurrent.futures.Future` is one, `Awaited` (awaited.py) another."""
+
+    def set_running_or_notify_cancel(self) -> bool: ...
+    def set_result(self, result: Any) -> None: ...
+    def set_exception(self, exception: BaseException | None) -> None: ...
+
+
+_Item = tuple[Operation[Any], Promise]
 _STOP: Final = None
 
 
@@ -90,11 +98,19 @@ class Writer:
             StoppedError: the service is stopping.
         """
         future: Future[T] = Future()
+        self.promise(operation, future)
+        return future
+
+    def promise(self, operation: Operation[Any], promise: Promise) -> None:
+        """The same, with somebody else to be told.
+
+        Raises:
+            StoppedError: the service is stopping.
+        """
         with self._gate:
             if not self._is_open:
                 raise StoppedError
-            self._queue.put((operation, future))
-        return future
+            self._queue.put((operation, promise))
 
     def stop(self) -> None:
         """Carry out what was taken in, and end."""

@@ -257,9 +257,13 @@ def written(value: Any) -> Any:
     """JSON values as they are; numbers as text, so that what was written is what is hashed."""
     kind = type(value)
     if kind is str:
-        return _clean(value)
+        return value if value.isascii() else _clean(value)
     if kind is bool or value is None:
         return value
+    if kind is dict:
+        return {_clean(str(key)): written(item) for key, item in value.items()}
+    if kind is list:
+        return [written(item) for item in value]
     match value:
         case str():
             return _clean(value)

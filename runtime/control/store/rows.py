@@ -87,18 +87,48 @@ _FLAGS: Final = ("committed", "reported", "undo_owed")
 
 
 def job_row(job: Job) -> Row:
-    """The values of the columns `JOB`."""
-    return tuple(_written(name, _part(job, name)) for name in JOB)
+    """The values of the columns `JOB`, in their order."""
+    intent = job.intent
+    return (
+        job.job_id,
+        job.run_id,
+        job.step,
+        job.attempt,
+        job.agent,
+        job.topic,
+        intent.pool,
+        compact(intent.request),
+        _text(intent.payload),
+        _text(intent.undo),
+        job.job_hash,
+        job.state.value,
+        job.created_ms,
+        job.updated_ms,
+        job.caller,
+        job.parent_job_id,
+        compact(list(job.delegation)) if job.delegation else "[]",
+        job.approval_id,
+        job.approval_token,
+        job.tries,
+        job.due_ms,
+        int(job.committed),
+        int(job.reported),
+        compact(job.reserved) if job.reserved else "{}",
+        job.lease_id,
+        job.lease_until_ms,
+        job.worker,
+        job.worker_agent,
+        _text(job.decision),
+        job.reason,
+        _text(job.output),
+        job.undo_of,
+        int(job.undo_owed),
+        job.revoked_ms,
+    )
 
 
-def _part(job: Job, name: str) -> Any:
-    return getattr(job.intent if name in _INTENT else job, name)
-
-
-def _written(name: str, value: Any) -> Any:
-    if name in _JSON:
-        return compact(list(value) if isinstance(value, tuple) else value)
-    return int(value) if isinstance(value, bool) else value
+def _text(value: Any) -> str:
+    return "null" if value is None else compact(value)
 
 
 def job_of(row: Row) -> Job:

@@ -1,0 +1,344 @@
+"""Open-loop load on a real `gov serve`: how long a durable submit takes when nobody waits for the one before it.
+
+In: nothing.  Out: rows: submits at 1 000/s and at the highest rate that is kept (p50, p99, p99.9 in ms, from the time
+at which each request was due, so that a slow answer delays no other: no coordinated omission), processor time of a
+submit and of an evaluate, evaluate beside an empty Starlette handler, and the share of the decision itself.
+
+`python -m benchmarks.load [SECONDS]` prints them.  Every request is a job of its own (key, agent of
+2 000) for `examples/control_plane.gov`, whose rate rule counts what is dispatched, so that none is throttled; each
+must
+be answered with 202, and each is on the disk then (SQLite, synchronous=FULL, in the folder of `GOVLANG_LOAD_DIR` or
+/var/tmp).
+The generator is this process: 64 connections, uvloop, no library of HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Final, cast
+
+import uvloop
+
+from benchmarks import http
+from benchmarks.measure import Row
+
+CONNECTIONS: Final = 64
+RATE: Final = 1_000
+STEP: Final = 250
+RATE_MAX: Final = 6_000
+P99_MAX_MS: Final = 50.0
+AGENTS: Final = 2_000
+WARM_S: Final = 1.5
+ROUNDS: Final = 5
+WORKLOAD: Final = "control_plane"
+RULES: Final = 5
+SUBJECT: Final = "gov serve"
+TICKS: Final = os.sysconf("SC_CLK_TCK")
+SETTINGS: Final = {
+    "GOV_RATE_PER_S": "1000000",
+    "GOV_RATE_BURST": "1000000",
+    "GOV_LOG_LEVEL": "error",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A service that runs."""
+
+    pid: int
+    port: int
+    token: str
+
+    def cpu_s(self) -> float:
+        """Processor time that it has spent, all threads, in seconds."""
+        spent = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(spent[11]) + int(spent[12])) / TICKS
+
+
+@dataclass(frozen=True, slots=True)
+class Sustained:
+    """What a rate came to; latencies in ms, from when each request was due."""
+
+    rate: float
+    kept: float
+    latencies: list[float]
+    cpu_us: float
+
+    def quantile(self, share: float) -> float:
+        """The latency that so many do not exceed."""
+        return self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the service kept up: nothing piled up, and 99 % within the limit."""
+        return self.kept >= 0.98 * self.rate and self.quantile(0.99) < P99_MAX_MS
+
+
+@contextmanager
+def serving(bundle: bytes) -> Iterator[Served]:
+    """`gov serve` in a process of its own, its data in a folder that goes away."""
+    place = os.environ.get("GOVLANG_LOAD_DIR", "/var/tmp")  # noqa: S108  # a disk, where /tmp may be memory
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        file = Path(folder, "policy.govb")
+        file.write_bytes(bundle)
+        command = [Path(sys.executable).with_name("gov"), "serve", file]
+        running = subprocess.Popen(
+            [*command, "--port", "0", "--data", Path(folder, "data")],
+            env={**os.environ, **SETTINGS, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert running.stdout is not None
+            said = ""
+            while "token" not in said:
+                line = running.stdout.readline()
+                assert line, said
+                said += line
+            port, token = re.search(r":(\d+)  \(", said), re.search(r"gov_\S+", said)
+            assert port, said
+            assert token, said
+            yield Served(running.pid, int(port[1]), token[0])
+        finally:
+            running.terminate()
+            running.wait(30)
+
+
+def posted(path: str, body: bytes, token: str, *headers: str) -> bytes:
+    """The bytes of a POST."""
+    lines = (
+        f"POST {path} HTTP/1.1",
+        "host: localhost",
+        f"authorization: Bearer {token}",
+        "content-type: application/json",
+        *headers,
+        f"content-length: {len(body)}",
+    )
+    return "\r\n".join((*lines, "", "")).encode() + body
+
+
+def submit_of(token: str, run: str) -> Callable[[int], bytes]:
+    """Number to a submit of its own."""
+
+    def made(number: int) -> bytes:
+        request = {**http.REQUEST, "agent": f"a{number % AGENTS}", "environment": "staging"}
+        body = {"request": request, "payload": {"vm": f"v{number}"}, "pool": "ops"}
+        raw = json.dumps(body).encode()
+        return posted("/v1/jobs", raw, token, f"idempotency-key: {run}-{number}")
+
+    return made
+
+
+class Connection(asyncio.Protocol):
+    """One connection; `idle` is told when it is free again."""
+
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self.got = b""
+        self.due_s = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def send(self, sent: bytes, due_s: float) -> None:
+        """One request, which was due at `due_s`."""
+        self.due_s = due_s
+        self.transport.write(sent)
+
+    def data_received(self, data: bytes) -> None:
+        self.got += data
+        head = self.got.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        at = self.got.find(b"content-length: ", 0, head)
+        end = self.got.find(b"\r\n", at)
+        if len(self.got) < head + 4 + int(self.got[at + 16 : end]):
+            return
+        assert self.got.startswith(self.load.status), self.got[:600]
+        self.got = b""
+        self.load.answered(self)
+
+
+class Load:
+    """Requests at a fixed rate, whatever becomes of them."""
+
+    status: Final = b"HTTP/1.1 202"
+
+    def __init__(
+        self, port: int, made: Callable[[int], bytes], rate: float, seconds: float
+    ) -> None:
+        self.port, self.rate = port, rate
+        self.requests = [made(number) for number in range(int(rate * seconds))]
+        self.latencies: list[float] = []
+        self.idle: deque[Connection] = deque()
+        self.waiting: deque[int] = deque()
+        self.last_s = 0.0
+
+    def due_s(self, number: int) -> float:
+        """When a request is due."""
+        return self.began_s + number / self.rate
+
+    def answered(self, one: Connection) -> None:
+        """Note the latency, and have the connection ask what is overdue."""
+        self.last_s = monotonic()
+        self.latencies.append((self.last_s - one.due_s) * 1e3)
+        if self.waiting:
+            number = self.waiting.popleft()
+            one.send(self.requests[number], self.due_s(number))
+        else:
+            self.idle.append(one)
+        if len(self.latencies) == len(self.requests):
+            self.done.set()
+
+    async def run(self) -> tuple[float, list[float]]:
+        """Requests answered a second, and the latencies in order of size."""
+        loop = asyncio.get_running_loop()
+        self.done = asyncio.Event()
+        for _ in range(CONNECTIONS):
+            made = await loop.create_connection(lambda: Connection(self), "127.0.0.1", self.port)
+            self.idle.append(made[1])
+        self.began_s = monotonic() + 0.05
+        for number, sent in enumerate(self.requests):
+            due_s = self.due_s(number)
+            left_s = due_s - monotonic()
+            if left_s > 0:
+                await asyncio.sleep(left_s)
+            if self.idle:
+                self.idle.popleft().send(sent, due_s)
+            else:
+                self.waiting.append(number)
+        await asyncio.wait_for(self.done.wait(), 60)
+        for one in self.idle:
+            one.transport.close()
+        return len(self.requests) / (self.last_s - self.began_s), sorted(self.latencies)
+
+
+def sustained(served: Served, rate: float, seconds: float) -> Sustained:
+    """Submits at a rate."""
+    gc.collect()
+    gc.disable()
+    load = Load(served.port, submit_of(served.token, f"r{rate:g}-{monotonic():.0f}"), rate, seconds)
+    before_s = served.cpu_s()
+    kept, latencies = uvloop.run(load.run())
+    spent_s = served.cpu_s() - before_s
+    gc.enable()
+    return Sustained(rate, kept, latencies, spent_s / len(latencies) * 1e6)
+
+
+def highest(served: Served, seconds: float) -> Sustained:
+    """The highest rate that is kept; a rate that is missed gets a second chance, as the machine may have been busy."""
+    best = sustained(served, RATE, seconds)
+    rate = RATE + STEP
+    while rate <= RATE_MAX:
+        found = sustained(served, rate, seconds)
+        if not found.is_kept:
+            sleep(0.5)
+            found = sustained(served, rate, seconds)
+        if not found.is_kept:
+            break
+        best, rate = found, rate + STEP
+    return best
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Evaluate beside the empty handler: requests a second and processor time of a request, each."""
+
+    empty: float
+    evaluate: float
+    share: float
+    empty_us: float
+    evaluate_us: float
+
+
+def evaluated(served: Served, bundle: bytes, seconds: float) -> Evaluated:
+    """Both in turns, so that a busy machine is busy for both."""
+    listens = http.listening()
+    bare = get_context("fork").Process(
+        target=http.serve, args=(bundle, "empty", listens), daemon=True
+    )
+    bare.start()
+    assert bare.pid is not None
+    body = json.dumps({"request": http.REQUEST}).encode()
+    asked = posted("/v1/policy/evaluate", body, served.token)
+    targets = (
+        (Served(bare.pid, listens.getsockname()[1], ""), http.message("empty")),
+        (served, asked),
+    )
+    found: list[list[tuple[float, float]]] = [[], []]
+    try:
+        sleep(WARM_S)
+        for _ in range(ROUNDS):
+            for (target, sent), into in zip(targets, found, strict=True):
+                before_s = target.cpu_s()
+                rate = uvloop.run(http.load(target.port, sent, seconds))
+                into.append((rate, (target.cpu_s() - before_s) / (rate * seconds) * 1e6))
+    finally:
+        bare.kill()
+    shares = [mine[0] / theirs[0] for theirs, mine in zip(*found, strict=True)]
+    empty, evaluate = (
+        [statistics.median(part) for part in zip(*one, strict=True)] for one in found
+    )
+    return Evaluated(empty[0], evaluate[0], statistics.median(shares), empty[1], evaluate[1])
+
+
+def load_rows(seconds: float = 10.0) -> Iterator[Row]:
+    """Every figure."""
+    bundle = http.compiled()
+    with serving(bundle) as served:
+        sustained(served, 200, WARM_S)
+        yield from latency_rows(f"{RATE:,}/s".replace(",", " "), sustained(served, RATE, seconds))
+        yield from latency_rows("at the highest rate kept", highest(served, seconds / 2))
+    with serving(bundle) as served:
+        found = evaluated(served, bundle, max(0.5, seconds / 5))
+    yield row("evaluate, 32 connections", found.evaluate, "requests/s")
+    yield row("an empty Starlette handler, the same", found.empty, "requests/s")
+    yield row(SHARE, found.share * 100, "%")
+    yield row("processor time of an evaluate", found.evaluate_us, "µs")
+    yield row("processor time of the empty handler", found.empty_us, "µs")
+    lookup_us = http.lookup_us(bundle)
+    yield row("the decision itself, dict in", lookup_us, "µs")
+    yield row("the decision's share of an evaluate", lookup_us / found.evaluate_us * 100, "%")
+    yield row("load of the machine meanwhile (1 min)", os.getloadavg()[0], "")
+
+
+SHARE: Final = "evaluate beside the empty handler"
+
+
+def latency_rows(label: str, found: Sustained) -> Iterator[Row]:
+    """The figures of one rate."""
+    yield row(f"durable submits, {label}", found.kept, "requests/s")
+    for name, share in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)):
+        yield row(f"durable submits, {label}, {name}", found.quantile(share), "ms")
+    yield row(f"durable submits, {label}, processor time of one", found.cpu_us, "µs")
+
+
+def row(form: str, value: float, unit: str) -> Row:
+    """A figure."""
+    return Row(WORKLOAD, RULES, SUBJECT, form, value, unit)
+
+
+def main() -> None:
+    """Print the rows."""
+    print(f"load {os.getloadavg()[0]:.1f}")
+    for one in load_rows(float(sys.argv[1]) if len(sys.argv) > 1 else 10.0):
+        print(f"{one.value:12.4g} {one.unit:12} {one.form}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
