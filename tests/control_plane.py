@@ -45,6 +45,33 @@ rule refused  when topic like "deny.**"     deny because "never" remedy "ask for
 """
 
 
+BUDGET = """language 1
+policy budget version "1.0.0"
+default allow
+
+input {
+  agent  : key
+  topic  : text
+  amount : number in 0..1000 step 0.5
+  note   : text private
+}
+event success after dispatched
+event failure after dispatched
+event alarm { level : number in 0..10 }
+
+rule over when sum(allowed.amount) in 1 h by 5 min + reserved(amount) + amount > 100 throttle retry 1 min
+rule bad  when count(failure) since success >= 3 deny
+rule hot  when alarm within 1 min and alarming is on deny
+rule told when (note == "secret") within 10 s throttle retry 1 s
+
+machine alarming {
+  start off
+  off -> on  on alarm
+  on  -> off after 2 min
+}
+"""
+
+
 @cache
 def bundle_of(source: str) -> bytes:
     """The bundle of a source."""

@@ -29,6 +29,9 @@ SETTLED: Final = "settled"
 RELEASED: Final = "released"
 DISPATCHED: Final = "dispatched"
 
+STALE_MAX: Final = 1000
+"""So many deadlines that were overtaken are kept, beside as many as count, before they are dropped."""
+
 
 def no_context(agent: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
     """A host that knows nothing else."""
@@ -59,7 +62,8 @@ class Judge:
         self.agent_field: Final = _agent_field(policy)
         self._from_runtime = {f.name for f in policy.fields if f.origin == "runtime"}
         self._samples = {} if memory is None else {one.name: one for one in memory.samples}
-        self._deadlines: list[tuple[int, str]] = []
+        self._ticks: dict[str, int] = {}
+        self._queue: list[tuple[int, str]] = []
 
     # --- questions -------------------------------------------------------------------------------
 
@@ -180,28 +184,33 @@ class Judge:
     # --- deadlines -------------------------------------------------------------------------------
 
     def _note(self, key: str, deadline_ms: int | None) -> None:
-        if deadline_ms is not None:
-            heapq.heappush(self._deadlines, (deadline_ms, key))
-
-    @property
-    def next_deadline_ms(self) -> int | None:
-        """When the next key wants a tick."""
-        return self._deadlines[0][0] if self._deadlines else None
+        """The newest sample of a key says when it wants its next tick; what was said before is void."""
+        if deadline_ms is None:
+            self._ticks.pop(key, None)
+        elif self._ticks.get(key) != deadline_ms:
+            self._ticks[key] = deadline_ms
+            heapq.heappush(self._queue, (deadline_ms, key))
+            if len(self._queue) > 2 * len(self._ticks) + STALE_MAX:
+                self._queue = sorted((at_ms, one) for one, at_ms in self._ticks.items())
 
     def deadlines(self) -> list[list[Any]]:
-        """Every deadline with its key, for whoever goes on from this state."""
-        return [[at_ms, key] for at_ms, key in sorted(set(self._deadlines))]
+        """When each key wants its next tick, for whoever goes on from this state."""
+        return [[at_ms, key] for at_ms, key in sorted((at, key) for key, at in self._ticks.items())]
 
     def take_deadlines(self, kept: list[list[Any]]) -> None:
         """Go on with the deadlines of another judge."""
-        self._deadlines = sorted((int(at_ms), str(key)) for at_ms, key in kept)
+        self._ticks = {str(key): int(at_ms) for at_ms, key in kept}
+        self._queue = sorted((at_ms, key) for key, at_ms in self._ticks.items())
 
-    def due(self, now_ms: int) -> list[str]:
-        """The keys that want a tick now; each is given once."""
-        found: dict[str, None] = {}
-        while self._deadlines and self._deadlines[0][0] <= now_ms:
-            found[heapq.heappop(self._deadlines)[1]] = None
-        return list(found)
+    def due(self, now_ms: int, most: int) -> list[str]:
+        """Up to so many keys that want a tick now; each is given once."""
+        found: list[str] = []
+        while self._queue and self._queue[0][0] <= now_ms and len(found) < most:
+            at_ms, key = heapq.heappop(self._queue)
+            if self._ticks.get(key) == at_ms:
+                del self._ticks[key]
+                found.append(key)
+        return found
 
     def tick(self, key: str, now_ms: int) -> dict[str, Any]:
         """The step of a trace that lets time pass for a key."""

@@ -35,8 +35,8 @@ def reconcile(turn: Turn) -> bool:
         expire(turn, approval)
     for job in turn.session.owed_undo(turn.now_ms):
         let_go(turn, job)
-    revocation.tick(turn)
-    return len(lapsed) == ROUND or len(expired) == ROUND
+    ticked = revocation.tick(turn, ROUND)
+    return ROUND in (len(lapsed), len(expired), ticked)
 
 
 def forget_answers(turn: Turn) -> int:

@@ -115,9 +115,9 @@ def _field(error: TableError, step: Mapping[str, Any]) -> str:
     return f"fields.{named[1]}" if len(named) > 2 and named[1] in fields else "event"
 
 
-def tick(turn: Turn) -> int:
-    """Let time pass for the keys that want it; how many there were."""
-    due = turn.judge.due(turn.now_ms)
+def tick(turn: Turn, most: int) -> int:
+    """Let time pass for up to so many keys that want it; how many there were."""
+    due = turn.judge.due(turn.now_ms, most)
     for key in due:
         step = turn.judge.tick(key, turn.now_ms)
         turn.has_written = True
