@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from govlang.native.errors import TableError
+from govlang.native.request import InvalidFieldError, read_request
 from govlang.runtime.bundle import Bundle
 from govlang.runtime.control.values import number_of, revive
 from govlang.runtime.control.verdict import Verdict, strictest
@@ -145,6 +145,15 @@ class Judge:
         """The fields that an event carries beside its key."""
         return tuple(one.name for one in self._samples[event].fields)
 
+    def fault_of(self, event: str, fields: Mapping[str, Any]) -> InvalidFieldError | None:
+        """What is wrong with the fields of an event, None: nothing."""
+        columns = self._samples[event].fields
+        try:
+            read_request(columns, revive(columns, fields), None)
+        except InvalidFieldError as error:
+            return error
+        return None
+
     def step(
         self, event: str, agent: str, fields: Mapping[str, Any], now_ms: int
     ) -> dict[str, Any]:
@@ -250,8 +259,3 @@ def _verdict(outcome: Outcome, before: Outcome, runtime: Mapping[str, Any], of: 
         deadline_ms=outcome.next_deadline_ms,
         runtime=written(dict(runtime)),
     )
-
-
-def is_refused_event(error: TableError) -> bool:
-    """Whether a step was refused because nothing called for it (GOV417)."""
-    return error.code == "GOV417"
