@@ -6,8 +6,10 @@ What always holds: what the policy cannot read is never let through, whatever th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from govlang.native.errors import TableError
 from govlang.runtime.control.judge import RELEASED, RESERVED, SETTLED, Question
 from govlang.runtime.control.settings import Enforcement, FailMode
 from govlang.runtime.control.values import revive
@@ -76,18 +78,28 @@ def reservation(turn: Turn, job: Job) -> tuple[dict[str, str], list[dict[str, ob
     amounts = {name: str(job.intent.request.get(name, "0")) for name in judge.reserved_names}
     if not amounts:
         return {}, []
-    return amounts, feed(turn, RESERVED, job.agent, amounts)
+    steps = feed(turn, RESERVED, job.agent, amounts)
+    return amounts if steps else {}, steps
 
 
 def feed(
     turn: Turn, event: str, agent: str, fields: Mapping[str, object]
 ) -> list[dict[str, object]]:
-    """Tell the policy of an event of the runtime, if it knows it; the steps that were taken in."""
+    """Tell the policy of an event of the runtime, if it knows it; the steps that were taken in.
+
+    One that it does not take changes nothing, and stands in the ledger as `untold`.
+    """
     if not turn.judge.knows(event):
         return []
     step = turn.judge.step(event, agent, fields, turn.now_ms)
+    try:
+        turn.judge.observe(step)
+    except TableError as error:
+        # Another policy was published meanwhile, or nobody knows a field: work ends all the same, and it is on record.
+        details = {"event": event, "code": error.code}
+        turn.chronicle.tell(turn, "untold", agent=agent, details=details)
+        return []
     turn.has_written = True
-    turn.judge.observe(step)
     return [step]
 
 
@@ -96,13 +108,15 @@ def settlement(turn: Turn, job: Job, used: Mapping[str, str] | None) -> list[dic
 
     `used` None: nothing was done.  A field of which nobody says what was used counts as used whole.
     """
-    if not job.reserved:
+    names = turn.judge.reserved_names
+    if not job.reserved or not names:
         return []
+    held = {name: job.reserved.get(name, "0") for name in names}
     if not job.committed or used is None:
-        return feed(turn, RELEASED, job.agent, job.reserved)
-    spent = {name: used.get(name, amount) for name, amount in job.reserved.items()}
-    more = {name: _less(spent[name], job.reserved[name]) for name in job.reserved}
-    rest = {name: _less(job.reserved[name], spent[name]) for name in job.reserved}
+        return feed(turn, RELEASED, job.agent, held)
+    spent = {name: used.get(name, amount) for name, amount in held.items()}
+    more = {name: _less(spent[name], held[name]) for name in names}
+    rest = {name: _less(held[name], spent[name]) for name in names}
     steps = feed(turn, RESERVED, job.agent, more) if any(v != "0" for v in more.values()) else []
     steps += feed(turn, SETTLED, job.agent, spent)
     return steps + feed(turn, RELEASED, job.agent, rest)
@@ -110,7 +124,5 @@ def settlement(turn: Turn, job: Job, used: Mapping[str, str] | None) -> list[dic
 
 def _less(amount: str, other: str) -> str:
     """Amount - other, at least 0, as text."""
-    from decimal import Decimal
-
     found = Decimal(amount) - Decimal(other)
     return str(found) if found > 0 else "0"

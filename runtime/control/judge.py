@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from govlang.native.errors import TableError
 from govlang.native.memory import SampleType
+from govlang.native.request import InvalidFieldError, read_request
 from govlang.runtime.bundle import Bundle
 from govlang.runtime.control.values import number_of, revive
 from govlang.runtime.control.verdict import Verdict, strictest
@@ -29,6 +29,9 @@ RESERVED: Final = "reserved"
 SETTLED: Final = "settled"
 RELEASED: Final = "released"
 DISPATCHED: Final = "dispatched"
+
+STALE_MAX: Final = 1000
+"""So many deadlines that were overtaken are kept, beside as many as count, before they are dropped."""
 
 
 def no_context(agent: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -60,7 +63,8 @@ class Judge:
         self.agent_field: Final = agent_field(policy)
         self._from_runtime = {f.name for f in policy.fields if f.origin == "runtime"}
         self._samples = {} if memory is None else {one.name: one for one in memory.samples}
-        self._deadlines: list[tuple[int, str]] = []
+        self._ticks: dict[str, int] = {}
+        self._queue: list[tuple[int, str]] = []
 
     # --- questions -------------------------------------------------------------------------------
 
@@ -153,6 +157,15 @@ class Judge:
         """The fields that an event carries beside its key."""
         return tuple(one.name for one in self._samples[event].fields)
 
+    def fault_of(self, event: str, fields: Mapping[str, Any]) -> InvalidFieldError | None:
+        """What is wrong with the fields of an event, None: nothing."""
+        columns = self._samples[event].fields
+        try:
+            read_request(columns, revive(columns, fields), None)
+        except InvalidFieldError as error:
+            return error
+        return None
+
     def step(
         self, event: str, agent: str, fields: Mapping[str, Any], now_ms: int
     ) -> dict[str, Any]:
@@ -183,28 +196,32 @@ class Judge:
     # --- deadlines -------------------------------------------------------------------------------
 
     def _note(self, key: str, deadline_ms: int | None) -> None:
-        if deadline_ms is not None:
-            heapq.heappush(self._deadlines, (deadline_ms, key))
-
-    @property
-    def next_deadline_ms(self) -> int | None:
-        """When the next key wants a tick."""
-        return self._deadlines[0][0] if self._deadlines else None
+        """The newest sample of a key says when it wants its next tick; what was said before is void."""
+        if deadline_ms is None:
+            self._ticks.pop(key, None)
+        elif self._ticks.get(key) != deadline_ms:
+            self._ticks[key] = deadline_ms
+            heapq.heappush(self._queue, (deadline_ms, key))
+            if len(self._queue) > 2 * len(self._ticks) + STALE_MAX:
+                self._queue = sorted((at_ms, one) for one, at_ms in self._ticks.items())
 
     def deadlines(self) -> list[list[Any]]:
-        """Every deadline with its key, for whoever goes on from this state."""
-        return [[at_ms, key] for at_ms, key in sorted(set(self._deadlines))]
+        """When each key wants its next tick, for whoever goes on from this state."""
+        return [[at_ms, key] for at_ms, key in sorted((at, key) for key, at in self._ticks.items())]
 
     def take_deadlines(self, kept: list[list[Any]]) -> None:
         """Go on with the deadlines of another judge."""
-        self._deadlines = sorted((int(at_ms), str(key)) for at_ms, key in kept)
+        self._ticks = {str(key): int(at_ms) for at_ms, key in kept}
+        self._queue = sorted((at_ms, key) for key, at_ms in self._ticks.items())
 
     def due(self, now_ms: int) -> dict[str, int]:
-        """The keys that want a tick now, each with the first of its deadlines; they are given once."""
+        """The keys that want a tick now, each with its deadline; they are given once."""
         found: dict[str, int] = {}
-        while self._deadlines and self._deadlines[0][0] <= now_ms:
-            at_ms, key = heapq.heappop(self._deadlines)
-            found.setdefault(key, at_ms)
+        while self._queue and self._queue[0][0] <= now_ms:
+            at_ms, key = heapq.heappop(self._queue)
+            if self._ticks.get(key) == at_ms:
+                del self._ticks[key]
+                found[key] = at_ms
         return found
 
     def tick(self, key: str, now_ms: int) -> dict[str, Any]:
@@ -256,8 +273,3 @@ def _verdict(outcome: Outcome, before: Outcome, runtime: Mapping[str, Any], of: 
         deadline_ms=outcome.next_deadline_ms,
         runtime=written(dict(runtime)),
     )
-
-
-def is_refused_event(error: TableError) -> bool:
-    """Whether a step was refused because nothing called for it (GOV417)."""
-    return error.code == "GOV417"

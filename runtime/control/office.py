@@ -21,6 +21,7 @@ from govlang.runtime.control.rebuild import SAVED, STARTED, Loading, hand_over, 
 from govlang.runtime.control.revocation import tick
 from govlang.runtime.control.store import SavedState
 from govlang.runtime.control.turn import Turn
+from govlang.runtime.control.values import compact
 from govlang.runtime.control.writer import Workshop
 from govlang.runtime.evidence.ledger import read_head
 
@@ -146,13 +147,14 @@ class Office(Workshop):
         """Keep what the policy remembers, so that the next start need not feed the whole ledger."""
         judge = turn.judge
         blob = judge.policy.save(now_ms=turn.now_ms)
+        deadlines = compact(judge.deadlines())
         details = {
             "state": digest(blob),
             "params": params_of(turn),
-            "deadlines": judge.deadlines(),
+            "deadlines": digest(deadlines.encode()),
         }
         seq = turn.chronicle.tell(turn, SAVED, details=details)
-        turn.session.put_state(SavedState(seq, judge.policy.snapshot, blob))
+        turn.session.put_state(SavedState(seq, judge.policy.snapshot, blob, deadlines))
         self._saved_seq = seq
 
     # --- the start -------------------------------------------------------------------------------

@@ -63,11 +63,13 @@ def _from_saved(session: Session, loading: Loading, saved: SavedState) -> Judge 
     line = next(iter(session.lines(saved.seq, saved.seq)), None)
     record = {} if line is None else json.loads(line)
     details = record.get("details", {})
-    if record.get("run_timeline_event") != SAVED or details.get("state") != digest(saved.blob):
+    kept = (digest(saved.blob), digest(saved.deadlines.encode()))
+    named = (details.get("state"), details.get("deadlines"))
+    if record.get("run_timeline_event") != SAVED or named != kept:
         return None
     judge = _published(session, loading, saved.snapshot, details.get("params", {}))
     judge.policy.restore(saved.blob, downtime_ms=0, now_ms=record["at_ms"])
-    judge.take_deadlines(details.get("deadlines", []))
+    judge.take_deadlines(json.loads(saved.deadlines))
     return judge
 
 

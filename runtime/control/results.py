@@ -15,7 +15,9 @@ from govlang.runtime.control.dispatch import backoff_ms
 from govlang.runtime.control.gates import feed, settlement
 from govlang.runtime.control.job import IN_FLIGHT, Job
 from govlang.runtime.control.job_machine import JobState, Move
+from govlang.runtime.control.judge import SETTLED
 from govlang.runtime.control.revocation import watch
+from govlang.runtime.control.values import compact
 from govlang.runtime.evidence.record import written
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 SUCCESS: Final = "success"
 FAILURE: Final = "failure"
+
+TOLD_MAX: Final = 16_384
+"""The longest `used` and `fields`, in bytes of JSON: a record holds them whole."""
 
 
 def heartbeat(turn: Turn, caller: Caller, lease_id: str, body: Mapping[str, Any]) -> Answer:
@@ -74,9 +79,9 @@ def result(turn: Turn, caller: Caller, lease_id: str, body: Mapping[str, Any]) -
             field="outcome",
             expected="a heartbeat with `started` first",
         )
-    missing = _missing(turn, job, body)
-    if missing:
-        return missing
+    unusable = _unusable(turn, job, body)
+    if unusable is not None:
+        return unusable
     is_undone = body["outcome"] == "again"
     job = _again(turn, job) if is_undone else _end(turn, job, body, told)
     return Answer(200, {"job_id": job.job_id, "state": job.state.value})
@@ -104,17 +109,40 @@ def _fields(turn: Turn, job: Job, event: str, given: Mapping[str, Any]) -> dict[
     return {n: given[n] if n in given else job.intent.request.get(n) for n in names}
 
 
-def _missing(turn: Turn, job: Job, body: Mapping[str, Any]) -> Answer | None:
-    event = SUCCESS if body["outcome"] == "succeeded" else FAILURE
-    fields = _fields(turn, job, event, body.get("fields") or {})
-    lacking = next((name for name, value in fields.items() if value is None), None)
-    if lacking is None:
-        return None
+def _unusable(turn: Turn, job: Job, body: Mapping[str, Any]) -> Answer | None:
+    """Why the policy could not take what a worker says, None if it can."""
+    told = {"used": body.get("used") or {}, "fields": body.get("fields") or {}}
+    if len(compact(written(told)).encode()) > TOLD_MAX:
+        return problem(
+            "invalid_body",
+            "`used` and `fields` are too long",
+            field="fields",
+            expected=f"at most {TOLD_MAX} bytes; large values belong into `output`",
+        )
+    judge, event = turn.judge, SUCCESS if body["outcome"] == "succeeded" else FAILURE
+    wrong = None
+    if body["outcome"] != "again" and not job.reported and judge.knows(event):
+        given = _fields(turn, job, event, told["fields"])
+        wrong = judge.fault_of(event, {n: v for n, v in given.items() if v is not None})
+        if wrong is not None:
+            return _refused(f"fields.{wrong.field}", event, wrong.why)
+    if judge.knows(SETTLED):
+        wrong = judge.fault_of(SETTLED, _spent(turn, written(told["used"])))
+    return None if wrong is None else _refused(f"used.{wrong.field}", SETTLED, wrong.why)
+
+
+def _spent(turn: Turn, used: Mapping[str, str]) -> dict[str, str]:
+    """What is said to be used of each field that the policy reserves."""
+    return {name: used.get(name, "0") for name in turn.judge.reserved_names}
+
+
+def _refused(field: str, event: str, why: str) -> Answer:
+    named = field.rpartition(".")[2]
     return problem(
         "invalid_body",
-        f"the policy's event `{event}` carries `{lacking}`",
-        field=f"fields.{lacking}",
-        expected="its value",
+        f"the policy's event `{event}` carries `{named}`, which {why}",
+        field=field,
+        expected="what the policy declares",
     )
 
 

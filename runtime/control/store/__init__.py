@@ -45,6 +45,8 @@ class SavedState:
     seq: int
     snapshot: str
     blob: bytes
+    deadlines: str
+    """When its keys want their next ticks, as JSON."""
 
 
 class Session(Protocol):

@@ -91,7 +91,9 @@ CREATE INDEX ledger_run ON ledger (run_id, seq) WHERE run_id <> '';
 CREATE TABLE secrets (seq INTEGER PRIMARY KEY, salt BLOB NOT NULL, private TEXT NOT NULL) STRICT;
 
 CREATE TABLE bundles (snapshot TEXT PRIMARY KEY, bundle BLOB NOT NULL, at_ms INTEGER NOT NULL) STRICT;
-CREATE TABLE states (seq INTEGER PRIMARY KEY, snapshot TEXT NOT NULL, blob BLOB NOT NULL) STRICT;
+CREATE TABLE states (
+  seq INTEGER PRIMARY KEY, snapshot TEXT NOT NULL, blob BLOB NOT NULL, deadlines TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE tokens (
   id TEXT PRIMARY KEY, secret_hash TEXT NOT NULL, roles TEXT NOT NULL, agent TEXT, approves TEXT NOT NULL,

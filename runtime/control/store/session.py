@@ -238,10 +238,11 @@ class SqliteSession:
 
     def put_state(self, saved: SavedState) -> None:
         self._ask("DELETE FROM states")
-        self._ask("INSERT INTO states VALUES (?, ?, ?)", (saved.seq, saved.snapshot, saved.blob))
+        values = (saved.seq, saved.snapshot, saved.blob, saved.deadlines)
+        self._ask("INSERT INTO states VALUES (?, ?, ?, ?)", values)
 
     def state(self) -> SavedState | None:
-        row = self._ask("SELECT seq, snapshot, blob FROM states ORDER BY seq DESC").fetchone()
+        row = self._ask("SELECT * FROM states ORDER BY seq DESC").fetchone()
         return None if row is None else SavedState(*row)
 
     def token(self, token_id: str) -> StoredToken | None:
