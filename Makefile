@@ -15,7 +15,7 @@ STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 NATIVE := $(wildcard native/*.c native/*.h native/build_table.py)
 
-.PHONY: help setup demo edge-page test edge-packages edge-test lint types check check-long package bench mutation builtin golden fmt lock \
+.PHONY: help setup demo agents edge-page test edge-packages edge-test lint types check check-long package bench mutation builtin golden fmt lock \
         agreement-long fuzz-long clean
 
 help: ## this list
@@ -32,8 +32,11 @@ $(STAMP): $(BIN)/python pyproject.toml setup.py requirements.lock $(NATIVE)
 
 setup: $(STAMP) ## the virtual environment with everything in it
 
-demo: $(STAMP) ## verify, build and run the example policies, and break a faulty one
+demo: $(STAMP) ## verify, build and run the example policies, break a faulty one, and serve one
 	@$(BIN)/python -m govlang.cli.demo
+
+agents: $(STAMP) ## two agents, a delete, an incident and its replay, on a real control plane
+	@$(BIN)/python examples/agents/run.py
 
 edge-page: $(STAMP) ## the drone policy in a browser: it decides as one moves sliders
 	$(BIN)/python examples/edge/serve.py

@@ -1,7 +1,8 @@
-"""`make demo`: verify and build the example policies, decide with them, and break a faulty one.
+"""`make demo`: verify and build the example policies, decide with them, break a faulty one, and serve one.
 
 In: the folder `examples`.  Out: tables on the terminal; the bundles go to a temporary folder.  Exits 0 only if
-every example is proved and the faulty policy is refuted by a request that its own decision confirms.
+every example is proved, the faulty policy is refuted by a request that its own decision confirms, and the control plane
+decides as it must and leaves evidence that verifies.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from govlang.runtime.policy import Policy
 from govlang.verifier.report import Options
 
 FAULTY: Final = "faulty/conflict_range/antenna_abs.gov"
+SERVED: Final = "stateless/control_plane.gov"
 SHOWN: Final = 4
 WIDTH: Final = 120  # where no terminal says otherwise
 
@@ -55,13 +57,21 @@ def main(examples: Path) -> int:
         console.print(_table_of_decisions(found))
     console.rule("[bold]3  a policy with a fault")
     refuted = _break(console, examples / FAULTY)
-    proved = all(one.built.bundle for one in found)
+    console.rule("[bold]4  the control plane: a gate, a person, evidence")
+    served = [_serve(console, one.built.bundle) for one in found if one.path == examples / SERVED]
+    good = all([*served, refuted, *(one.built.bundle for one in found)])
     console.print(
         "[bold green]all as it must be"
-        if proved and refuted
+        if good
         else "[bold red]something did not come out as it must"
     )
-    return 0 if proved and refuted else 1
+    return 0 if good and served else 1
+
+
+def _serve(console: Console, bundle: bytes | None) -> bool:
+    from govlang.cli.demo_service import show_service
+
+    return bundle is not None and show_service(console, bundle)
 
 
 def policies(examples: Path) -> list[Path]:
