@@ -103,7 +103,9 @@ class Decisions(Desk):
         now_ms = body.get("now_ms") or self.office.clock()
         try:
             outcome = judge.outcome(request, agent, now_ms)
-            return _answer(outcome) if outcome.rule_id == INVALID else Answer(200, judge.told(outcome))
+            return (
+                _answer(outcome) if outcome.rule_id == INVALID else Answer(200, judge.told(outcome))
+            )
         except CodedError as error:
             return answer_to(error)
 
