@@ -52,6 +52,7 @@ setup(
                     "gov_dict.c",
                     "gov_dict_time.c",
                     "gov_observe.c",
+                    "gov_outcome.c",
                     "gov_read.c",
                     *ENGINE,
                 )

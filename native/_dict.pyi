@@ -6,6 +6,7 @@ class Decided:
     _texts: tuple[str, ...] | None
     _words: bytes
     _is_valid: bool
+    _mark: bytes | None
     next_deadline_ms: int | None
     @property
     def decision(self) -> Any: ...

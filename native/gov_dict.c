@@ -13,7 +13,6 @@
 
 #include <string.h>
 
-#define SCRATCH_WORDS 640
 #define TEXTS_KEPT 32
 
 static PyObject *kept_texts(const decider *self, const text_value *texts) {
@@ -248,93 +247,6 @@ static void decider_dealloc(decider *self) {
     Py_DECREF(type);
 }
 
-/* --- outcomes ---------------------------------------------------------------------------------------------------- */
-
-static PyObject *shared(PyObject *object) {
-    Py_INCREF(object);
-    return object;
-}
-
-static PyObject *outcome_decision(outcome_object *o, void *closure) {
-    (void)closure;
-    return shared(PyTuple_GetItem(((decider *)o->policy)->decisions, o->outcome.decision));
-}
-
-static PyObject *outcome_rule_id(outcome_object *o, void *closure) {
-    (void)closure;
-    decider *policy = (decider *)o->policy;
-    if (o->outcome.rule == GOV_BY_DEFAULT) return shared(policy->default_id);
-    if (o->outcome.rule == GOV_BY_INVALID) return shared(policy->invalid_id);
-    if (o->outcome.rule == GOV_BY_CLOCK) return shared(policy->clock_id);
-    if (o->outcome.rule == GOV_BY_FULL) return shared(policy->full_id);
-    return shared(PyTuple_GetItem(policy->rule_ids, o->outcome.rule));
-}
-
-static PyObject *outcome_reason(outcome_object *o, void *closure) {
-    (void)closure;
-    decider *policy = (decider *)o->policy;
-    if (o->reason) return shared(o->reason);
-    if (o->outcome.rule == GOV_BY_CLOCK) return shared(policy->clock_reason);
-    if (o->outcome.rule == GOV_BY_FULL) return shared(policy->full_reason);
-    if (o->outcome.rule >= GOV_BY_INVALID) return shared(policy->nothing);
-    return shared(PyTuple_GetItem(policy->reasons, o->outcome.rule));
-}
-
-static PyObject *outcome_words(outcome_object *o, void *closure) {
-    (void)closure;
-    Py_ssize_t size = (Py_ssize_t)(((decider *)o->policy)->table->n_columns * sizeof *o->words);
-    return PyBytes_FromStringAndSize((const char *)o->words, size);
-}
-
-static PyObject *outcome_is_valid(outcome_object *o, void *closure) {
-    (void)closure;
-    return PyBool_FromLong(o->outcome.rule == GOV_BY_DEFAULT || o->outcome.rule < GOV_BY_FULL);
-}
-
-static PyObject *outcome_deadline(outcome_object *o, void *closure) {
-    (void)closure;
-    return o->deadline == GOV_UNKNOWN ? shared(Py_None) : PyLong_FromLongLong(o->deadline);
-}
-
-static PyGetSetDef outcome_getters[] = {
-    {"decision", (getter)outcome_decision, NULL, "what was decided", NULL},
-    {"rule_id", (getter)outcome_rule_id, NULL, "the rule that decided", NULL},
-    {"reason", (getter)outcome_reason, NULL, "why, in the author's words", NULL},
-    {"_words", (getter)outcome_words, NULL, "the encoded request", NULL},
-    {"_is_valid", (getter)outcome_is_valid, NULL, "whether rules decided", NULL},
-    {"next_deadline_ms", (getter)outcome_deadline, NULL, "when something can change without a sample; None: never", NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
-static PyMemberDef outcome_members[] = {
-    {"_policy", T_OBJECT_EX, offsetof(outcome_object, policy), READONLY, "the policy that decided"},
-    {"_texts", T_OBJECT, offsetof(outcome_object, texts), READONLY, "texts that obligations may quote"},
-    {NULL, 0, 0, 0, NULL},
-};
-
-static void outcome_dealloc(outcome_object *o) {
-    PyTypeObject *type = Py_TYPE((PyObject *)o);
-    Py_XDECREF(o->policy);
-    Py_XDECREF(o->texts);
-    Py_XDECREF(o->reason);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-    release(o);
-    Py_DECREF(type);
-}
-
-static PyType_Slot outcome_slots[] = {
-    {Py_tp_doc, "The compact outcome that Outcome is built on."},
-    {Py_tp_dealloc, outcome_dealloc},
-    {Py_tp_getset, outcome_getters},
-    {Py_tp_members, outcome_members},
-    {0, NULL},
-};
-
-static PyType_Spec outcome_spec = {
-    "govlang.native._dict.Decided", offsetof(outcome_object, words), sizeof(int64_t),
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, outcome_slots,
-};
-
 /* --- module ------------------------------------------------------------------------------------------------------ */
 
 static PyMethodDef decider_methods[] = {
@@ -375,7 +287,7 @@ static PyType_Spec decider_spec = {
 };
 
 static int add_types(PyObject *module) {
-    PyObject *decider_type = PyType_FromSpec(&decider_spec), *outcome_type = PyType_FromSpec(&outcome_spec);
+    PyObject *decider_type = PyType_FromSpec(&decider_spec), *outcome_type = PyType_FromSpec(&gov_outcome_spec);
     int failed = !decider_type || !outcome_type || PyModule_AddObjectRef(module, "Decider", decider_type) ||
                  PyModule_AddObjectRef(module, "Decided", outcome_type);
     Py_XDECREF(decider_type);

@@ -1,5 +1,5 @@
-/* What the files of govlang.native._dict share: reading a request (gov_read.c) and deciding it (gov_dict.c), what is
-   remembered (gov_dict_time.c), reports (gov_observe.c). */
+/* What the files of govlang.native._dict share: reading a request (gov_read.c) and deciding it (gov_dict.c), what
+   comes of it (gov_outcome.c), what is remembered (gov_dict_time.c), reports (gov_observe.c). */
 
 #ifndef GOV_DICT_H
 #define GOV_DICT_H
@@ -54,6 +54,10 @@ typedef struct {
     int64_t deadline;          /* ms, GOV_UNKNOWN: there is none */
     int64_t words[1];
 } outcome_object;
+
+extern PyType_Spec gov_outcome_spec;
+
+#define SCRATCH_WORDS 640 /* on the stack; larger tables take memory for a call */
 
 /* A text of the request; `object` is held while it is read, since other code may run meanwhile. */
 typedef struct { const uint8_t *bytes; Py_ssize_t size; PyObject *object; } text_value;

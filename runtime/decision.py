@@ -11,10 +11,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from govlang.native._dict import Decided
-from govlang.runtime.obligations import Asked, Obligation, gather_obligations
+from govlang.runtime.obligations import Obligation
 
 if TYPE_CHECKING:
-    from govlang.native.table import Collected, Table
     from govlang.runtime.policy import Policy
 
 
@@ -45,34 +44,28 @@ class Outcome(Decided):
     @property
     def obligations(self) -> tuple[Obligation, ...]:
         """What the host must do; a host that cannot must treat the outcome as deny."""
-        if not self._is_valid:
-            return ()
-        return self._gather(self._collected)
-
-    def _gather(self, found: Collected) -> tuple[Obligation, ...]:
-        table: Table = self._policy.table
-        rules = [table.schema.rule(i) for i in found.taken]
-        asked = Asked(table, self._words, self._texts or ())
-        return gather_obligations(asked, rules, DECISIONS.index(self.decision))
+        return self.gathered()[0]
 
     @property
     def matched(self) -> tuple[str, ...]:
         """Every rule that fired, in order of precedence."""
-        if not self._is_valid:
-            return ()
-        return tuple(self._policy.rule_ids[i] for i in self._collected.fired)
+        mark = self._mark
+        return () if mark is None else self._policy.gatherer.of(mark).matched
 
     def gathered(self) -> tuple[tuple[Obligation, ...], tuple[str, ...]]:
         """`obligations` and `matched`, worked out together."""
-        if not self._is_valid:
+        mark = self._mark
+        if mark is None:
             return (), ()
-        found = self._collected
-        ids = self._policy.rule_ids
-        return self._gather(found), tuple(ids[i] for i in found.fired)
+        gatherer = self._policy.gatherer
+        obligations = gatherer.obligations(mark, self._words, self._texts or ())
+        return obligations, gatherer.of(mark).matched
 
     @property
-    def _collected(self) -> Collected:
-        return self._policy.table.collect(self._words)
+    def fixed_by(self) -> bytes | None:
+        """By what `to_dict` is told apart from that of other outcomes of the policy; None: by the request itself."""
+        mark = self._mark
+        return mark if mark is not None and self._policy.gatherer.of(mark).is_fixed else None
 
     @property
     def policy_snapshot(self) -> str:

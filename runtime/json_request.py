@@ -36,7 +36,8 @@ def read_json(text: str | bytes | bytearray | memoryview) -> Any:
         DuplicateKeyError: an object gives one key twice.
     """
     try:
-        return _DECODER.decode(text if isinstance(text, str) else str(text, "utf-8"))
+        read = text if isinstance(text, str) else str(text, "utf-8")
+        return _read_short(read) if len(read) <= INTEGER_DIGITS_MAX else _DECODER.decode(read)
     except DuplicateKeyError:
         raise
     except json.JSONDecodeError as error:
@@ -49,17 +50,37 @@ def read_json(text: str | bytes | bytearray | memoryview) -> Any:
         raise _unreadable("it is nested too deeply") from None
 
 
+def _read_short(text: str) -> Any:
+    """The same of a text that is too short for an integer to be too long: C reads it but for objects and decimals.
+
+    Whatever is not plain is read again by the decoder, which says what is wrong.
+    """
+    try:
+        value, end = _SHORT.raw_decode(text)
+    except (json.JSONDecodeError, InvalidOperation):
+        return _DECODER.decode(text)
+    return value if end == len(text) else _DECODER.decode(text)
+
+
 def _unreadable(why: str) -> JsonError:
     return JsonError("GOV413", f"the request is not JSON: {why}", "send one JSON object")
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    read: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in read:
-            raise DuplicateKeyError(key)
-        read[key] = value
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        raise DuplicateKeyError(_twice(pairs))
     return read
+
+
+def _twice(pairs: list[tuple[str, Any]]) -> str:
+    """The first key that is given again."""
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            return key
+        seen.add(key)
+    raise AssertionError("no key is given twice")
 
 
 def _integer(digits: str) -> int | Decimal:
@@ -77,3 +98,4 @@ def _number(digits: str) -> Decimal:
 _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_pairs, parse_float=_number, parse_int=_integer
 )
+_SHORT: Final = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=Decimal)

@@ -26,6 +26,7 @@ from govlang.native.table import Table
 from govlang.runtime.bundle import Bundle, check_signer, load_bundle, read_bundle
 from govlang.runtime.clock import clock_fields, why_unread
 from govlang.runtime.decision import DECISIONS, Outcome
+from govlang.runtime.gathering import Gatherer
 from govlang.runtime.json_request import DuplicateKeyError, read_json
 from govlang.runtime.memory import (
     CAPACITY,
@@ -85,6 +86,7 @@ class Policy(Decider):
         loaded.bind(tuple(steps.values()))
         super().__init__(loaded, loaded.address, DECISIONS, Outcome)
         self.table: Final = loaded
+        self.gatherer: Final = Gatherer(loaded, self._rule_ids)
         self.params: Final[Mapping[str, int]] = steps
         self.params_hash: Final = hash_params(steps)
         self.snapshot: Final = loaded.schema.snapshot

@@ -15,6 +15,17 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypedDict, Unpack
 
 
+class Lasting(dict[str, Any]):
+    """A body that is given again and again and never changed, so that it is written as JSON once."""
+
+    __slots__ = ("text",)
+    text: bytes | None
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        super().__init__(body)
+        self.text = None
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A status of HTTP, a JSON object (or a text, sent as text/plain), and headers beyond the usual ones."""

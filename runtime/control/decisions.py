@@ -103,9 +103,11 @@ class Decisions(Desk):
         now_ms = body.get("now_ms") or self.office.clock()
         try:
             outcome = judge.outcome(request, agent, now_ms)
+            return (
+                _answer(outcome) if outcome.rule_id == INVALID else Answer(200, judge.told(outcome))
+            )
         except CodedError as error:
             return answer_to(error)
-        return _answer(outcome)
 
     def _question(self, caller: Caller, body: Body) -> Question | Answer:
         """The question of a body."""

@@ -16,6 +16,7 @@ from typing import Any, Final
 from govlang.native.memory import SampleType
 from govlang.native.request import InvalidFieldError, read_request
 from govlang.runtime.bundle import Bundle
+from govlang.runtime.control.answer import Lasting
 from govlang.runtime.control.values import number_of, revive
 from govlang.runtime.control.verdict import Verdict, strictest
 from govlang.runtime.decision import Decision, Outcome
@@ -24,6 +25,9 @@ from govlang.runtime.policy import Policy
 
 Context = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 """What else the host knows of an agent's request: values of the policy's fields `from runtime`."""
+
+TOLD_MAX: Final = 1024
+"""So many answers are kept as they are written; others are written each time."""
 
 RESERVED: Final = "reserved"
 SETTLED: Final = "settled"
@@ -65,6 +69,8 @@ class Judge:
         self._samples = {} if memory is None else {one.name: one for one in memory.samples}
         self._ticks: dict[str, int] = {}
         self._queue: list[tuple[int, str]] = []
+        self._plain = self._declared(self._known(Question({}, "")))
+        self._told: dict[bytes, Lasting] = {}
 
     # --- questions -------------------------------------------------------------------------------
 
@@ -82,8 +88,22 @@ class Judge:
 
         The same as `ask` of it, without what only gates and evidence need.
         """
-        runtime = self.runtime(Question(request, agent), request)
+        runtime = self._plain
+        if self._context is not no_context or "origin" in runtime:
+            runtime = self.runtime(Question(request, agent), request)
         found: Outcome = self.policy.decide(request, now_ms=now_ms, runtime=runtime)
+        return found
+
+    def told(self, outcome: Outcome) -> dict[str, Any]:
+        """An outcome as JSON has it; where nothing of the request goes into it, the same object each time."""
+        mark = outcome.fixed_by
+        if mark is None:
+            return outcome.to_dict()
+        found = self._told.get(mark)
+        if found is None:
+            found = Lasting(outcome.to_dict())
+            if len(self._told) < TOLD_MAX:
+                self._told[mark] = found
         return found
 
     def commit(self, question: Question, now_ms: int) -> tuple[Verdict, bool]:
@@ -129,6 +149,9 @@ class Judge:
         """The values of the fields `from runtime` that the policy declares."""
         if not self._from_runtime:
             return {}
+        return self._declared({**self._known(question), **self._context(question.agent, request)})
+
+    def _known(self, question: Question) -> dict[str, Any]:
         chain = question.delegation
         known: dict[str, Any] = {
             "approved": list(question.approved),
@@ -138,7 +161,9 @@ class Judge:
         }
         for name in self.reserved_names:
             known[f"{RESERVED}_{name}"] = number_of(question.reserved.get(name, "0"))
-        known |= self._context(question.agent, request)
+        return known
+
+    def _declared(self, known: Mapping[str, Any]) -> dict[str, Any]:
         return {n: v for n, v in known.items() if n in self._from_runtime and v is not None}
 
     # --- what happens ----------------------------------------------------------------------------

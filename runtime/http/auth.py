@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from govlang.runtime.control.tokens import DEV, Caller, TokenBook, Unknown
-from govlang.runtime.http.headers import Headers
+from govlang.runtime.http.headers import AUTHORIZATION, HOST, NONE, Headers
 from govlang.runtime.http.refusal import RefusedError, refused
 
 KNOWN_MAX: Final = 10_000
@@ -39,16 +39,17 @@ class Auth:
         Raises:
             RefusedError: unauthenticated.
         """
-        if not headers.authorization:
+        given = headers.get(AUTHORIZATION)
+        if not given:
             if self.dev and is_loopback(client) and _asked_locally(headers):
                 return DEV
             raise _nobody(Unknown.MISSING)
-        if len(headers.authorization) > 1:
+        if len(given) > 1:
             raise _nobody(Unknown.MALFORMED)
         if self._version != self.book.version:
             self._version = self.book.version
             self._known.clear()
-        header = headers.authorization[0]
+        header = given[0]
         digest = hashlib.sha256(header).digest()
         known = self._known.get(digest)
         if known is not None and self.clock_ms() < known[1]:
@@ -83,7 +84,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def _asked_locally(headers: Headers) -> bool:
-    return len(headers.host) == 1 and LOCAL_HOST.fullmatch(headers.host[0]) is not None
+    hosts = headers.get(HOST, NONE)
+    return len(hosts) == 1 and LOCAL_HOST.fullmatch(hosts[0]) is not None
 
 
 def _nobody(why: Unknown) -> RefusedError:

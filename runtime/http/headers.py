@@ -1,40 +1,34 @@
-"""The headers that the routes read, picked out of a request in one pass."""
+"""The headers of a request by name, and the checks of those that the routes read."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Final
 
 from govlang.runtime.http.refusal import refused
 
 IDEMPOTENCY_KEY: Final = re.compile(rb"[\x21-\x7e]{1,200}")
 
 
-class Headers(NamedTuple):
-    """What was sent, an entry for each time that it was."""
+Headers = Mapping[bytes, list[bytes]]
+"""What was sent by name, an entry for each time that it was."""
 
-    authorization: list[bytes]
-    content_type: list[bytes]
-    content_length: list[bytes]
-    idempotency_key: list[bytes]
-    host: list[bytes]
+AUTHORIZATION: Final = b"authorization"
+CONTENT_TYPE: Final = b"content-type"
+CONTENT_LENGTH: Final = b"content-length"
+HOST: Final = b"host"
+NONE: Final[list[bytes]] = []
 
 
-def pick(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """The headers of an ASGI scope that are read here."""
-    found = Headers([], [], [], [], [])
+def pick(headers: Collection[tuple[bytes, bytes]]) -> Headers:
+    """The headers of an ASGI scope."""
+    found = {name: [value] for name, value in headers}
+    if len(found) == len(headers):
+        return found
+    found = {}
     for name, value in headers:
-        if name == b"authorization":
-            found.authorization.append(value)
-        elif name == b"content-type":
-            found.content_type.append(value)
-        elif name == b"content-length":
-            found.content_length.append(value)
-        elif name == b"idempotency-key":
-            found.idempotency_key.append(value)
-        elif name == b"host":
-            found.host.append(value)
+        found.setdefault(name, []).append(value)
     return found
 
 
@@ -44,7 +38,7 @@ def idempotency_key(headers: Headers) -> str:
     Raises:
         RefusedError: idempotency_key_missing, it is missing, given twice, or of other characters.
     """
-    keys = headers.idempotency_key
+    keys = headers.get(b"idempotency-key", NONE)
     if len(keys) == 1 and IDEMPOTENCY_KEY.fullmatch(keys[0]):
         return keys[0].decode("ascii")
     raise refused(
@@ -61,10 +55,11 @@ def check_content_type(headers: Headers, expected: bytes) -> None:
     Raises:
         RefusedError: unsupported_media_type.
     """
-    if headers.content_type == [expected]:
+    given = headers.get(CONTENT_TYPE, NONE)
+    if given == [expected]:
         return
-    if len(headers.content_type) == 1:
-        kind, _, parameter = headers.content_type[0].partition(b";")
+    if len(given) == 1:
+        kind, _, parameter = given[0].partition(b";")
         charset = parameter.strip().lower().replace(b'"', b"")
         if kind.strip().lower() == expected and charset in {b"", b"charset=utf-8"}:
             return

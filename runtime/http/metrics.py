@@ -13,9 +13,7 @@ from typing import Any, Final, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from govlang.runtime.control.meter import Meter
-
-QUICK: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-"""Buckets in seconds for what a machine does at once."""
+from govlang.runtime.http.requests import QUICK, Requests
 
 SLOW: Final = (0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600, 14_400, 86_400)
 """Buckets in seconds for what waits, for workers or for people."""
@@ -81,12 +79,8 @@ class Metrics(Meter):
         self._breakers = self._made(
             Gauge, "breaker_state", "1 for the state that holds.", ("dependency", "state")
         )
-        self._requests = self._made(
-            Counter, "http_requests", "Requests.", ("route", "method", "status")
-        )
-        self._request_seconds = self._made(
-            Histogram, "http_request_seconds", "Requests, timed.", ("route",), buckets=QUICK
-        )
+        self._requests = Requests()
+        self._registry.register(self._requests)
 
     def _declare_store(self) -> None:
         self._group = self._made(
@@ -188,8 +182,7 @@ class Metrics(Meter):
 
     def requested(self, route: str, method: str, status: int, seconds: float) -> None:
         """A request was answered."""
-        self._child(self._requests, route, method, str(status)).inc()
-        self._child(self._request_seconds, route).observe(seconds)
+        self._requests.add(route, method, status, seconds)
 
     def exposition(self) -> str:
         """All of it, in the text format."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from starlette.types import Send
 
-from govlang.runtime.control.answer import Answer
+from govlang.runtime.control.answer import Answer, Lasting
 
 JSON: Final = b"application/json"
 PROBLEM: Final = b"application/problem+json"
@@ -39,6 +39,10 @@ def body_of(answer: Answer) -> bytes:
             return b""
         case str():
             return answer.body.encode()
+        case Lasting():
+            if answer.body.text is None:
+                answer.body.text = _encode(answer.body).encode()
+            return answer.body.text
         case _:
             return _encode(answer.body).encode()
 
