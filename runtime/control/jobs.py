@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from govlang.runtime.control.turn import Turn
 
 PHASE_MAX: Final = 16_384
-"""The longest evidence of a phase, in characters of JSON: a record holds it whole."""
+"""The longest evidence of a phase, in bytes of JSON: a record holds it whole."""
 
 LISTED_MAX: Final = 1000
 """So many approvals, letters or records are listed at once."""
@@ -69,12 +69,12 @@ class Jobs(Desk):
             agents = turn.session.agents_of_run(run_id)
             if not (caller.subject in agents or (agents and Role.OPERATOR in caller.roles)):
                 return not_found("run", run_id)
-            if len(compact(body)) > PHASE_MAX:
+            if len(compact(body).encode()) > PHASE_MAX:
                 return problem(
                     "invalid_body",
                     "the evidence is too long",
                     field="evidence",
-                    expected=f"at most {PHASE_MAX} characters; name large evidence by its hash",
+                    expected=f"at most {PHASE_MAX} bytes; name large evidence by its hash",
                 )
             details = {"phase": body["phase"], "justification": body["justification"]}
             seq = turn.chronicle.tell(

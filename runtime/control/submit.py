@@ -110,7 +110,7 @@ def read_job(turn: Turn, caller: Caller, body: Mapping[str, Any]) -> Job:
         Refused: it names a run, a parent or an agent that the caller cannot speak for.
     """
     request = written(body["request"])
-    _check_size(request, "request")
+    check_size(request, "request")
     parent = _parent(turn, caller, body.get("parent_job_id"))
     agent = _agent(turn, caller, request)
     topic = request.get("topic")
@@ -121,7 +121,7 @@ def read_job(turn: Turn, caller: Caller, body: Mapping[str, Any]) -> Job:
     _check_run(turn, caller, run_id, agent, parent)
     undo = body.get("undo")
     if undo is not None:
-        _check_size(undo["request"], "undo.request")
+        check_size(undo["request"], "undo.request")
     intent = Intent(
         request,
         body.get("payload"),
@@ -150,8 +150,12 @@ def read_job(turn: Turn, caller: Caller, body: Mapping[str, Any]) -> Job:
     )
 
 
-def _check_size(value: Any, field: str) -> None:
-    """A record holds the whole request, and must fit a tile of the ledger."""
+def check_size(value: Any, field: str) -> None:
+    """A record holds the whole request, and must fit a tile of the ledger.
+
+    Raises:
+        Refused: it is too long.
+    """
     size = len(compact(value).encode())
     if size > REQUEST_MAX:
         raise Refused(
