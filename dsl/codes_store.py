@@ -1,4 +1,4 @@
-"""The pages of the policy check, the store and what the service remembers (GOV614 to GOV629), and of `gov token`."""
+"""The pages of the policy check, the store and what the service remembers (GOV614 to GOV628), and of `gov token`."""
 
 from __future__ import annotations
 
@@ -114,12 +114,6 @@ STORE: dict[str, Page] = {
         "there is no head.",
         "a gov.db restored from an older copy than LEDGER.head",
         _COPY,
-    ),
-    "GOV629": Page(
-        "a record that is too long",
-        "A record of the ledger has at most 65 535 bytes, so that it fits an entry of a tile.",
-        "a request of 100 000 bytes",
-        "Put large values into the payload: of it the ledger holds the hash.",
     ),
     "GOV690": Page(
         "the service refuses, or cannot be reached",

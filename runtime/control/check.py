@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from govlang.native.request import legible
 from govlang.runtime.control.breaker import Breaker, BreakerOpenError
 from govlang.runtime.control.gates import Asked
 from govlang.runtime.control.judge import Judge, Question
-from govlang.runtime.control.verdict import CheckUnavailableError, Verdict, strictest
+from govlang.runtime.control.verdict import INVALID, CheckUnavailableError, Verdict, strictest
 from govlang.runtime.decision import Decision, as_json
 from govlang.runtime.evidence.record import written
 
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from govlang.runtime.control.settings import Settings
+    from govlang.runtime.policy import Policy
 
 DEPENDENCY: Final = "policy_check"
 """What the breaker calls it."""
 ANSWER_MAX: Final = 1 << 20
+READ: Final = (httpx.codes.OK, httpx.codes.UNPROCESSABLE_ENTITY)
+"""The statuses of its answers: a decision, or that the request cannot be read."""
 
 
 class RemoteCheck:
@@ -69,8 +73,10 @@ class RemoteCheck:
         except BreakerOpenError as error:
             raise CheckUnavailableError(f"is not asked: {error.message}") from None
         try:
-            answer = await self._send(body)
-            verdict = _read(answer, runtime, "" if agent == question.agent else agent)
+            status, answer = await self._send(body)
+            read = _read if status == httpx.codes.OK else _read_refusal
+            of = "" if agent == question.agent else agent
+            verdict = read(answer, runtime, of, judge.policy)
         except CheckUnavailableError:
             call.failed()
             raise
@@ -80,7 +86,7 @@ class RemoteCheck:
         call.succeeded()
         return verdict
 
-    async def _send(self, body: str) -> bytes:
+    async def _send(self, body: str) -> tuple[int, bytes]:
         try:
             answer = await self._client.post(
                 self._url, content=body, headers={"content-type": "application/json"}
@@ -89,18 +95,19 @@ class RemoteCheck:
             raise CheckUnavailableError("did not answer in time") from None
         except httpx.HTTPError as error:
             raise CheckUnavailableError(f"cannot be reached: {type(error).__name__}") from None
-        if answer.status_code != httpx.codes.OK:
+        if answer.status_code not in READ:
             raise CheckUnavailableError(f"answered with status {answer.status_code}")
         if len(answer.content) > ANSWER_MAX:
             raise CheckUnavailableError("answered with too much")
-        return answer.content
+        return answer.status_code, answer.content
 
     async def close(self) -> None:
         await self._client.aclose()
 
 
-def _read(content: bytes, runtime: Mapping[str, Any], of: str) -> Verdict:
+def _read(content: bytes, runtime: Mapping[str, Any], of: str, here: Policy) -> Verdict:
     """The verdict that an answer is."""
+    del here
     try:
         plain = json.loads(content)
         decision = Decision(plain["decision"])
@@ -120,6 +127,33 @@ def _read(content: bytes, runtime: Mapping[str, Any], of: str) -> Verdict:
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         raise CheckUnavailableError("gave an answer that cannot be read") from None
+
+
+def _read_refusal(content: bytes, runtime: Mapping[str, Any], of: str, here: Policy) -> Verdict:
+    """The verdict on a request that the check elsewhere cannot read: it is an answer, and no fault of its.
+
+    A refusal names no policy, so the record names the one here.
+    """
+    try:
+        plain = json.loads(content)
+        if plain["code"] != INVALID:
+            raise CheckUnavailableError(f"refuses to answer: `{legible(str(plain['code']), 60)}`")
+        why = _text(plain["detail"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise CheckUnavailableError("gave an answer that cannot be read") from None
+    return Verdict(
+        decision=Decision.DENY,
+        rule_id=INVALID,
+        reason=why,
+        obligations=(),
+        matched=(),
+        policy_snapshot=here.snapshot,
+        params_hash=here.params_hash,
+        before=Decision.DENY,
+        before_rule=INVALID,
+        of=of,
+        runtime=written(runtime),
+    )
 
 
 def _text(value: Any) -> str:

@@ -13,10 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from govlang.native.digest import digest
-from govlang.native.errors import CodedError
 from govlang.runtime.control.values import compact
-from govlang.runtime.evidence.canonical import canonical
-from govlang.runtime.evidence.ledger import GENESIS, Head
+from govlang.runtime.evidence.ledger import GENESIS, Head, chain_line
 from govlang.runtime.evidence.record import (
     Basis,
     Circumstances,
@@ -35,9 +33,6 @@ if TYPE_CHECKING:
     from govlang.runtime.control.verdict import Verdict
 
 Steps = Sequence[Mapping[str, Any]]
-
-LINE_MAX: Final = 65_535
-"""The longest record, in bytes (evidence/tiles.py)."""
 
 NO_STEPS: Final[Steps] = ()
 
@@ -165,20 +160,15 @@ class Chronicle:
         private: Mapping[str, Any],
         run_id: str = "",
     ) -> int:
+        line, head = chain_line(body, self.head)
         turn.has_written = True
-        seq = self.head.count + 1
-        line = canonical({**body, "seq": seq, "prev": self.head.hash})
-        if len(line) > LINE_MAX:
-            raise CodedError(
-                "GOV629",
-                f"a record of {len(line)} bytes is too long",
-                "put large values into the payload",
-            )
-        turn.session.add_line(seq, line, job.run_id if job else run_id, job.job_id if job else "")
+        turn.session.add_line(
+            head.count, line, job.run_id if job else run_id, job.job_id if job else ""
+        )
         if private:
-            turn.session.add_secret(seq, salt, compact(private))
-        self.head = Head(seq, digest(line))
-        return seq
+            turn.session.add_secret(head.count, salt, compact(private))
+        self.head = head
+        return head.count
 
 
 def _of_chain(details: Mapping[str, Any] | None, verdict: Verdict) -> Mapping[str, Any] | None:

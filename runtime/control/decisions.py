@@ -19,6 +19,7 @@ from govlang.runtime.control.gates import Asked, answer_of
 from govlang.runtime.control.job import Approval, Intent, Job
 from govlang.runtime.control.job_machine import JobState
 from govlang.runtime.control.judge import Question
+from govlang.runtime.control.submit import Refused, check_size
 from govlang.runtime.control.tokens import Role
 from govlang.runtime.control.values import revive
 from govlang.runtime.control.verdict import INVALID, CheckUnavailableError, Verdict
@@ -223,9 +224,12 @@ def _answer(found: Verdict | Outcome) -> Answer:
 
 def _recorded(turn: Turn, question: Question, asked: Asked | None, *, record: bool) -> Answer:
     try:
+        check_size(written(dict(question.request)), "request")
         verdict = answer_of(turn, question, asked)
     except CheckUnavailableError as error:
         return problem("policy_unavailable", error.message, retry_after_s=1)
+    except Refused as refused:
+        return refused.answer
     if record:
         turn.chronicle.decide(turn, "evaluated", _asked_job(turn, question), verdict)
     return _answer(verdict)

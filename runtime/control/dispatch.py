@@ -138,6 +138,8 @@ def _decide(
     not committed either.
     """
     first = answer_of(turn, question, asked)
+    if first.is_fail_open and job.approval_id is not None and not question.approved:
+        raise CheckUnavailableError("does not answer, and nobody's approval is good any more")
     missing = first.actions - actions if first.permits else frozenset()
     if missing:
         raise CheckUnavailableError(f"asks for `{min(missing)}`, which this worker cannot do")

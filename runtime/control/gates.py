@@ -50,7 +50,17 @@ def answer_of(turn: Turn, question: Question, asked: Asked | None) -> Verdict:
             raise
         policy = turn.judge.policy
         why = f"{turn.settings.policy_check_fail_open_reason} ({error.why})"
-        return fail_open(policy.snapshot, policy.params_hash, why)
+        return unread(turn, question) or fail_open(policy.snapshot, policy.params_hash, why)
+
+
+def unread(turn: Turn, question: Question) -> Verdict | None:
+    """The verdict of the table here if it cannot read what is asked, whoever else decides; None if it can.
+
+    Raises:
+        CheckUnavailableError: the host does not say what it knows, so nobody can tell.
+    """
+    found = turn.judge.ask(question, turn.now_ms)
+    return found if found.is_invalid else None
 
 
 def _told(turn: Turn, question: Question, asked: Asked | None) -> Verdict:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from govlang.runtime.control.turn import Turn
 
 PHASE_MAX: Final = 16_384
-"""The longest evidence of a phase, in characters of JSON: a record holds it whole."""
+"""The longest evidence of a phase, in bytes of JSON: a record holds it whole."""
 
 LISTED_MAX: Final = 1000
 """So many approvals, letters or records are listed at once."""
@@ -43,7 +43,7 @@ class Jobs(Desk):
             found = await self.run_any(lambda turn: submit.question(turn, caller, body, key))
             if isinstance(found, Answer):
                 return found
-            asked = await self.check.ask(self.judge, found)
+            asked = found if isinstance(found, Asked) else await self.check.ask(self.judge, found)
         return await self.run(lambda turn: submit.submit(turn, caller, body, key, asked))
 
     async def run_any(self, operation: Any) -> Any:
@@ -69,12 +69,12 @@ class Jobs(Desk):
             agents = turn.session.agents_of_run(run_id)
             if not (caller.subject in agents or (agents and Role.OPERATOR in caller.roles)):
                 return not_found("run", run_id)
-            if len(compact(body)) > PHASE_MAX:
+            if len(compact(body).encode()) > PHASE_MAX:
                 return problem(
                     "invalid_body",
                     "the evidence is too long",
                     field="evidence",
-                    expected=f"at most {PHASE_MAX} characters; name large evidence by its hash",
+                    expected=f"at most {PHASE_MAX} bytes; name large evidence by its hash",
                 )
             details = {"phase": body["phase"], "justification": body["justification"]}
             seq = turn.chronicle.tell(
@@ -92,7 +92,13 @@ class Jobs(Desk):
 
     async def retry(self, caller: Caller, job_id: str) -> Answer:
         """Submit a dead letter once more, as the next attempt of its step, through the gate."""
-        return await self.run(lambda turn: _retry(turn, caller, job_id))
+        asked = None
+        if self.check is not None:
+            found = await self.run_any(lambda turn: _retried(turn, job_id))
+            if isinstance(found, Answer):
+                return found
+            asked = await self.check.ask(self.judge, found) if found else None
+        return await self.run(lambda turn: _retry(turn, caller, job_id, asked))
 
     # --- workers ---------------------------------------------------------------------------------
 
@@ -224,16 +230,18 @@ def _questions(turn: Turn, pool: str, most: int) -> dict[str, Question]:
     }
 
 
-def _retry(turn: Turn, caller: Caller, job_id: str) -> Answer:
-    letter, job = turn.session.letter(job_id), turn.session.job(job_id)
-    if letter is None or job is None:
+def _retried(turn: Turn, job_id: str) -> Question | Answer | None:
+    """What a check elsewhere is to be asked before a dead letter is retried; None: nothing."""
+    job = turn.session.job(job_id)
+    if job is None:
         return not_found("dead letter", job_id)
-    key = f"dlq {job_id}"
-    earlier = turn.session.answer(RETRIES, key)
-    if earlier is not None:
-        return Answer(earlier.status, earlier.body)
+    return None if job.undo_of else question_of(turn, _anew(turn, job))
+
+
+def _anew(turn: Turn, job: Job) -> Job:
+    """The next attempt of a job."""
     attempt = 1 + turn.session.attempts(job.run_id, job.step)
-    anew = Job(
+    return Job(
         job_id=f"{job.run_id}:{job.step}@{attempt}",
         run_id=job.run_id,
         step=job.step,
@@ -251,7 +259,22 @@ def _retry(turn: Turn, caller: Caller, job_id: str) -> Answer:
         due_ms=turn.now_ms,
         undo_of=job.undo_of,
     )
-    answer = submit.admit(turn, anew) if anew.undo_of is None else submit.admit_undo(turn, anew)
+
+
+def _retry(turn: Turn, caller: Caller, job_id: str, asked: Asked | None = None) -> Answer:
+    letter, job = turn.session.letter(job_id), turn.session.job(job_id)
+    if letter is None or job is None:
+        return not_found("dead letter", job_id)
+    key = f"dlq {job_id}"
+    earlier = turn.session.answer(RETRIES, key)
+    if earlier is not None:
+        return Answer(earlier.status, earlier.body)
+    if letter.retried_as is not None:
+        return problem("conflict", f"it was retried as `{letter.retried_as}`", job_id=job_id)
+    anew = _anew(turn, job)
+    answer = (
+        submit.admit(turn, anew, asked) if anew.undo_of is None else submit.admit_undo(turn, anew)
+    )
     if answer.status == 202:
         turn.chronicle.tell(
             turn, "retried", job, approver=caller.subject, details={"as": anew.job_id}

@@ -9,6 +9,7 @@ else.
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,10 +19,12 @@ from govlang.native.request import InvalidFieldError, read_request
 from govlang.runtime.bundle import Bundle
 from govlang.runtime.control.answer import Lasting
 from govlang.runtime.control.values import number_of, revive
-from govlang.runtime.control.verdict import Verdict, strictest
+from govlang.runtime.control.verdict import CheckUnavailableError, Verdict, strictest
 from govlang.runtime.decision import Decision, Outcome
 from govlang.runtime.evidence.record import written
 from govlang.runtime.policy import Policy
+
+log: Final = logging.getLogger("govlang.control")
 
 Context = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 """What else the host knows of an agent's request: values of the policy's fields `from runtime`."""
@@ -149,7 +152,8 @@ class Judge:
         """The values of the fields `from runtime` that the policy declares."""
         if not self._from_runtime:
             return {}
-        return self._declared({**self._known(question), **self._context(question.agent, request)})
+        host = self._of_host(question.agent, request)
+        return self._declared({**self._known(question), **host})
 
     def _known(self, question: Question) -> dict[str, Any]:
         chain = question.delegation
@@ -165,6 +169,19 @@ class Judge:
 
     def _declared(self, known: Mapping[str, Any]) -> dict[str, Any]:
         return {n: v for n, v in known.items() if n in self._from_runtime and v is not None}
+
+    def _of_host(self, agent: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What else the host knows.
+
+        Raises:
+            CheckUnavailableError: it fails; what is not known permits nothing.
+        """
+        try:
+            return self._context(agent, request)
+        except Exception as error:
+            log.exception("the host's context failed")
+            why = f"lacks what the host knows: its context failed ({type(error).__name__})"
+            raise CheckUnavailableError(why) from None
 
     # --- what happens ----------------------------------------------------------------------------
 

@@ -204,7 +204,7 @@ def publish(
     turn.session.set("active", snapshot)
     turn.session.set("published_ms", str(turn.now_ms))
     set_params(turn, params)
-    if before is not None:
+    if before not in (None, snapshot):
         turn.session.set("previous", before)
     details = {
         "snapshot": snapshot,

@@ -117,8 +117,21 @@ def put_in_place(
         judge = loading.judge(raw, kept)
     except CodedError as error:
         return problem("bad_bundle", error.message, field="body", expected=error.help)
+    why = _unfit(turn, judge)
+    if why is not None:
+        return problem("bad_bundle", why, field="body")
     anew = publish(turn, judge, raw, kept, by, reason)
     return Answer(200, {**shown(turn), "anew": list(anew)})
+
+
+def _unfit(turn: Turn, judge: Judge) -> str | None:
+    """Why a policy cannot follow the active one, None if it can."""
+    active = turn.judge.policy
+    if judge.policy.name != active.name:
+        return f"it is the policy `{judge.policy.name}`, not `{active.name}`, whose memory it would take over"
+    if turn.settings.policy_check_url is not None and judge.policy.memory is not None:
+        return "it has rules over time, and POLICY_CHECK_URL is set: what it remembers is kept here"
+    return None
 
 
 def _parameters(bundle: Bundle) -> list[dict[str, Any]]:
@@ -143,6 +156,9 @@ def roll_back(turn: Turn, loading: Loading, by: str, reason: str) -> Answer:
     raw = turn.session.bundle(previous) if previous else None
     if raw is None:
         return problem("conflict", "there is no policy before the active one")
+    found = opened(raw, turn.settings)
+    if isinstance(found, Answer):
+        return found
     return put_in_place(
         turn, loading, raw, turn.judge.policy.snapshot, by, f"rolled back: {reason}"
     )

@@ -74,32 +74,23 @@ def observe(turn: Turn, by: str, step: Mapping[str, Any], happened_ms: int | Non
             field="at_ms",
             expected=f"at most {turn.now_ms + AHEAD_MS}, a minute ahead of this service",
         )
-    if len(compact(told)) > STEP_MAX:
-        return problem(
-            "invalid_body", "the step is too long", expected=f"at most {STEP_MAX} characters"
-        )
-    turn.has_written = True
-    try:
-        with watch(turn, key_of(step) or None):
+    if len(compact(told).encode()) > STEP_MAX:
+        return problem("invalid_body", "the step is too long", expected=f"at most {STEP_MAX} bytes")
+    late = 0 if happened_ms is None else max(0, turn.now_ms - happened_ms)
+    with watch(turn, key_of(step) or None):
+        try:
             deadline = turn.judge.take(told)
-            late = 0 if happened_ms is None else max(0, turn.now_ms - happened_ms)
-            seq = turn.chronicle.tell(
-                turn,
-                "signal" if "signal" in step else "event",
-                agent=key_of(step),
-                approver=by,
-                steps=[
-                    {
-                        name: written(value) if name in VALUES else value
-                        for name, value in told.items()
-                    }
-                ],
-                details={"detected_after_ms": late},
-            )
-    except TableError as error:
-        turn.has_written = False
-        return problem(
-            "invalid_request", error.message, field=_field(error, step), expected=error.help
+        except TableError as error:
+            field = _field(error, step)
+            return problem("invalid_request", error.message, field=field, expected=error.help)
+        turn.has_written = True
+        seq = turn.chronicle.tell(
+            turn,
+            "signal" if "signal" in step else "event",
+            agent=key_of(step),
+            approver=by,
+            steps=[_shown(told)],
+            details={"detected_after_ms": late},
         )
     if turn.cancelled:
         by_hand = name.endswith(".revoked")  # the event of a contract that only somebody sends
@@ -109,6 +100,11 @@ def observe(turn: Turn, by: str, step: Mapping[str, Any], happened_ms: int | Non
     )
 
 
+def _shown(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A step as records have it."""
+    return {name: written(value) if name in VALUES else value for name, value in told.items()}
+
+
 VALUES: Final = frozenset({"fields", "value"})
 """The members of a step whose numbers stand in records as texts."""
 
@@ -116,7 +112,7 @@ AHEAD_MS: Final = 60_000
 """How far the clock of whoever reports something may be ahead of the service's, in ms."""
 
 STEP_MAX: Final = 16_384
-"""The longest step that is taken in, in characters of JSON: a record holds it whole."""
+"""The longest step that is taken in, in bytes of JSON: a record holds it whole."""
 
 RUNTIME_EVENTS: Final = frozenset(
     {"dispatched", "allowed", "success", "failure", "cancelled", "reserved", "settled", "released"}

@@ -13,13 +13,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from govlang.runtime.control.answer import Answer, problem
 from govlang.runtime.control.approvals import request_approval
-from govlang.runtime.control.gates import Asked, answer_of, enforced, question_of, reservation
+from govlang.runtime.control.gates import (
+    Asked,
+    answer_of,
+    enforced,
+    question_of,
+    reservation,
+    unread,
+)
 from govlang.runtime.control.job import IN_FLIGHT, Intent, Job, hash_job
 from govlang.runtime.control.job_machine import Gate, JobState, Move
 from govlang.runtime.control.judge import Question
 from govlang.runtime.control.store import KeptAnswer
 from govlang.runtime.control.tokens import DEV, Role
-from govlang.runtime.control.values import compact, fingerprint
+from govlang.runtime.control.values import compact, fingerprint, revive
 from govlang.runtime.control.verdict import UNAVAILABLE, CheckUnavailableError, Verdict
 from govlang.runtime.decision import Decision
 from govlang.runtime.evidence.record import written
@@ -68,15 +75,24 @@ def submit(
     return answer
 
 
-def question(turn: Turn, caller: Caller, body: Mapping[str, Any], key: str) -> Question | Answer:
-    """What a check elsewhere is to be asked about a body; or the answer, where there is nothing to ask."""
+def question(
+    turn: Turn, caller: Caller, body: Mapping[str, Any], key: str
+) -> Question | Asked | Answer:
+    """What a check elsewhere is to be asked about a body; or what is known without it.
+
+    It is not asked about what the table here cannot read: that would look as if it failed.
+    """
     earlier = turn.session.answer(caller.subject, key)
     if earlier is not None:
         return _again(earlier, fingerprint(body))
     try:
-        return asked_of(read_job(turn, caller, body), body["request"])
+        asked = asked_of(read_job(turn, caller, body), body["request"])
+        invalid = unread(turn, asked)
     except Refused as refused:
         return refused.answer
+    except CheckUnavailableError as error:
+        return Asked(unavailable=error.why)
+    return asked if invalid is None else Asked(invalid)
 
 
 def asked_of(job: Job, request: Mapping[str, Any]) -> Question:
@@ -109,7 +125,7 @@ def read_job(turn: Turn, caller: Caller, body: Mapping[str, Any]) -> Job:
         Refused: it names a run, a parent or an agent that the caller cannot speak for.
     """
     request = written(body["request"])
-    _check_size(request, "request")
+    check_size(request, "request")
     parent = _parent(turn, caller, body.get("parent_job_id"))
     agent = _agent(turn, caller, request)
     topic = request.get("topic")
@@ -120,7 +136,7 @@ def read_job(turn: Turn, caller: Caller, body: Mapping[str, Any]) -> Job:
     _check_run(turn, caller, run_id, agent, parent)
     undo = body.get("undo")
     if undo is not None:
-        _check_size(undo["request"], "undo.request")
+        check_size(undo["request"], "undo.request")
     intent = Intent(
         request,
         body.get("payload"),
@@ -149,8 +165,12 @@ def read_job(turn: Turn, caller: Caller, body: Mapping[str, Any]) -> Job:
     )
 
 
-def _check_size(value: Any, field: str) -> None:
-    """A record holds the whole request, and must fit a tile of the ledger."""
+def check_size(value: Any, field: str) -> None:
+    """A record holds the whole request, and must fit a tile of the ledger.
+
+    Raises:
+        Refused: it is too long.
+    """
     size = len(compact(value).encode())
     if size > REQUEST_MAX:
         raise Refused(
@@ -274,10 +294,9 @@ def admit(
             )
         case _:
             pass
-    undo = None if body is None else body.get("undo")
-    against = None if undo is None else _undo_refused(turn, question, undo["request"])
+    against = _undo_refused(turn, job, question, body)
     if against is not None:
-        return _denied(turn, job, against, "undo.request")
+        return against
     if len(turn.machine) >= turn.settings.live_jobs_max:
         return problem("storage_unavailable", "there are too many live jobs", retry_after_s=5)
     return store(turn, job, verdict, verdict.gate, found if is_shadow else verdict)
@@ -318,7 +337,8 @@ def _invalid(turn: Turn, job: Job, verdict: Verdict) -> Answer:
 
 
 def _denied(turn: Turn, job: Job, verdict: Verdict, field: str | None = None) -> Answer:
-    turn.chronicle.decide(turn, "submit_refused", job, verdict)
+    details = None if field is None else {"field": field}
+    turn.chronicle.decide(turn, "submit_refused", job, verdict, details=details)
     of = f" (as `{verdict.of}`, on whose behalf it is)" if verdict.of else ""
     return problem(
         "denied",
@@ -331,10 +351,21 @@ def _denied(turn: Turn, job: Job, verdict: Verdict, field: str | None = None) ->
     )
 
 
-def _undo_refused(turn: Turn, question: Question, undo: Mapping[str, Any]) -> Verdict | None:
-    """Why the declared undo may not be run, None if it may: decided now, as it must run when all else is revoked."""
-    found = turn.judge.ask(replace(question, request=undo), turn.now_ms)
-    return None if found.permits else replace(found, decision=Decision.DENY)
+def _undo_refused(
+    turn: Turn, job: Job, question: Question, body: Mapping[str, Any] | None
+) -> Answer | None:
+    """The refusal of a job whose undo may not be run: decided now, as it must run when all else is revoked."""
+    kept = job.intent.undo
+    if kept is None:
+        return None
+    fields = turn.judge.policy.fields
+    request = revive(fields, kept["request"]) if body is None else body["undo"]["request"]
+    found = turn.judge.ask(replace(question, request=request), turn.now_ms)
+    if found.permits:
+        return None
+    asked_about = replace(job.intent, request=kept["request"])
+    undo = job.with_(intent=asked_about, topic=str(kept["request"].get("topic", "")))
+    return _denied(turn, undo, replace(found, decision=Decision.DENY), "undo.request")
 
 
 def store(turn: Turn, job: Job, verdict: Verdict, gate: Gate, told: Verdict) -> Answer:
