@@ -70,4 +70,10 @@ TREE: Final[dict[str, Page]] = {
         "gov evidence forget-private data --before 2031-01-01, while the service holds the database",
         "Stop the writer, or try again.",
     ),
+    "GOV669": Page(
+        "a run that the ledger does not know",
+        "A run is told by its id, the part of a job's id before the colon. No record is of this one.",
+        "gov drill replay data --run run_42",
+        "List what there is with `gov evidence show data`.",
+    ),
 }

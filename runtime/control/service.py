@@ -58,6 +58,8 @@ class Parts:
     meter: Meter = field(default_factory=Meter)
     transport: httpx.AsyncBaseTransport | None = None
     """How the policy check elsewhere is reached."""
+    breaker: Breaker = field(default_factory=Breaker)
+    """What keeps calls away from it while it does not answer."""
 
 
 class Service(Jobs, Decisions, Operations):
@@ -91,7 +93,7 @@ class Service(Jobs, Decisions, Operations):
             self.is_new = office.judge is None
             if office.judge is None:
                 office.begin(_given(bundle, folder, settings), params or {}, "the first start")
-            self.breaker = Breaker()
+            self.breaker = given.breaker
             check = None
             if settings.policy_check_url is not None:
                 check = RemoteCheck(settings, self.breaker, given.transport)

@@ -20,6 +20,7 @@ VERBS: Final = {
     "check": "parse and type-check policies",
     "decide": "decide one request",
     "diff": "show every region whose outcome changed between two policies",
+    "drill": "rehearse an outage, and rebuild incidents from the ledger",
     "evidence": "check, show, sign and export evidence ledgers",
     "explain": "say which rules fired, which did not and why, and what would be allowed",
     "export": "write a policy in the format of another tool",
