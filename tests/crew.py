@@ -110,12 +110,14 @@ class Crew(Plane):
         return [r for r in found if event in (None, r["run_timeline_event"])]
 
 
-def play(scenario: Callable[[Crew], Awaitable[None]], **settings: Any) -> None:
+def play(
+    scenario: Callable[[Crew], Awaitable[None]], policy: str = POLICY, **settings: Any
+) -> None:
     """Let a scenario happen in a plane in which each of the crew has its contract."""
 
     async def whole() -> None:
         with folder() as place:
-            async with Crew(place, bundle_of(POLICY), settings, parts={"meter": Heard()}) as crew:
+            async with Crew(place, bundle_of(policy), settings, parts={"meter": Heard()}) as crew:
                 for who in CREW:
                     assert (await crew.happens("task.issued", who)).status == 202
                 await scenario(crew)

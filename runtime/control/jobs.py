@@ -12,6 +12,7 @@ from govlang.runtime.control.approvals import approved_roles
 from govlang.runtime.control.desk import Desk, not_found, sees
 from govlang.runtime.control.gates import Asked, question_of
 from govlang.runtime.control.job import Job
+from govlang.runtime.control.revocation import watch
 from govlang.runtime.control.store import KeptAnswer, Letter
 from govlang.runtime.control.tokens import Role, Unknown
 from govlang.runtime.control.values import compact, fingerprint, revive
@@ -57,7 +58,8 @@ class Jobs(Desk):
             job = turn.session.job(job_id)
             if job is None or not (caller.subject == job.agent or Role.OPERATOR in caller.roles):
                 return not_found("job", job_id)
-            found = cancel.cancel(turn, caller, job, reason)
+            with watch(turn, job.agent, but=job.job_id):
+                found = cancel.cancel(turn, caller, job, reason)
             return found if isinstance(found, Answer) else Answer(200, told(found, self._fields()))
 
         return await self.run(act)

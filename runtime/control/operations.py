@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from govlang.native.errors import CodedError
 from govlang.runtime.control.answer import Answer, problem
 from govlang.runtime.control.breaker import Breaker
-from govlang.runtime.control.cancel import cancel_in_flight
 from govlang.runtime.control.desk import Desk, not_found
+from govlang.runtime.control.revocation import revoke
 from govlang.runtime.control.tokens import (
     Caller,
     Role,
@@ -49,11 +49,9 @@ class Operations(Desk):
                 approver=caller.subject,
                 details={"reason": reason},
             )
-            for job in turn.session.in_flight_of(agent):
-                if job.undo_of is None:
-                    cancel_in_flight(
-                        turn, job, f"`{agent}` was suspended: {reason}", is_revoked=True
-                    )
+            why = f"`{agent}` was suspended: {reason}"
+            flying = [job for job in turn.session.in_flight_of(agent) if job.undo_of is None]
+            revoke(turn, {job.job_id: why for job in flying})
             if turn.cancelled:
                 turn.metrics.revocation_detected("operator", 0)
             return Answer(

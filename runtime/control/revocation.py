@@ -8,7 +8,7 @@ same transaction; so it does of whoever handed work on; what was revoked is canc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from govlang.native.errors import TableError
@@ -16,6 +16,7 @@ from govlang.runtime.control.answer import Answer, problem
 from govlang.runtime.control.approvals import approver_roles
 from govlang.runtime.control.cancel import cancel_in_flight
 from govlang.runtime.control.gates import question_of
+from govlang.runtime.control.job import IN_FLIGHT
 from govlang.runtime.control.judge import key_of
 from govlang.runtime.control.values import compact
 from govlang.runtime.decision import Decision
@@ -44,12 +45,25 @@ def _permitted(turn: Turn, agent: str | None, at_ms: int) -> list[Job]:
 
 
 def _cancel_denied(turn: Turn, flying: Iterable[Job]) -> None:
+    lost: dict[str, str] = {}
     for job in flying:
         verdict = _asked(turn, job, turn.now_ms)
         if verdict.decision is Decision.DENY:
             of = f" (as `{verdict.of}`)" if verdict.of else ""
-            why = f"revoked by `{verdict.rule_id}`{of}: {verdict.reason}"
-            cancel_in_flight(turn, job, why, is_revoked=True)
+            lost[job.job_id] = f"revoked by `{verdict.rule_id}`{of}: {verdict.reason}"
+    if lost:
+        revoke(turn, lost)
+
+
+def revoke(turn: Turn, lost: Mapping[str, str]) -> None:
+    """Cancel work in flight, by job with the reason; and whatever the policy denies because that work has ended."""
+    found = {job_id: turn.session.job(job_id) for job_id in lost}
+    flying = [job for job in found.values() if job is not None and job.state in IN_FLIGHT]
+    with ExitStack() as watched:
+        for agent in dict.fromkeys(job.agent for job in flying):
+            watched.enter_context(watch(turn, agent))
+        for job in flying:
+            cancel_in_flight(turn, job, lost[job.job_id], is_revoked=True)
 
 
 def _asked(turn: Turn, job: Job, at_ms: int) -> Verdict:

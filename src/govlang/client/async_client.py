@@ -225,7 +225,9 @@ class AsyncGovClient:
     # --- operators --------------------------------------------------------------------------------
 
     async def observe(self, step: Mapping[str, Any]) -> Observed:
-        """Report an event or a signal, a step of a trace."""
+        """Report an event or a signal, a step of a trace; its `at_ms` says when it happened, the policy takes it as of
+        now.
+        """
         return await self.send(calls.observe(step))
 
     async def letters(self) -> tuple[Letter, ...]:

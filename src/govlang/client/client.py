@@ -227,7 +227,9 @@ class GovClient:
     # --- operators --------------------------------------------------------------------------------
 
     def observe(self, step: Mapping[str, Any]) -> Observed:
-        """Report an event or a signal, a step of a trace."""
+        """Report an event or a signal, a step of a trace; its `at_ms` says when it happened, the policy takes it as of
+        now.
+        """
         return self.send(calls.observe(step))
 
     def letters(self) -> tuple[Letter, ...]:

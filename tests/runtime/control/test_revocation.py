@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from control_plane import OPERATOR, START_MS, agent, approver, worker
-from crew import Crew, Heard, code, play
+from crew import POLICY, Crew, Heard, code, play
 
 from govlang.runtime.control.tokens import Caller, Unknown
 from govlang.runtime.http.metrics import Metrics
@@ -203,6 +203,33 @@ def test_the_work_of_others_goes_on() -> None:
         assert (await crew.end(theirs)).status == 200
 
     play(scenario)
+
+
+FRAIL = POLICY.replace("revoke on scope_violation", "revoke on scope_violation, failure")
+"""A contract that a failure ends; work that is cancelled has failed."""
+
+ENDS: dict[str, Callable[[Crew, str], Awaitable[Any]]] = {
+    "cancelled by hand": lambda c, job_id: c.service.cancel(OPERATOR, job_id, "no need"),
+    "revoked with whoever handed it on": lambda c, _: c.happens("scope_violation", "planner"),
+    "suspended with whoever handed it on": lambda c, _: c.service.suspend(
+        OPERATOR, "planner", "odd"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_what_the_end_of_revoked_work_revokes_in_turn_is_cancelled_too(name: str) -> None:
+    async def scenario(crew: Crew) -> None:
+        own = await crew.takes("ops", "edit")
+        theirs = await crew.takes("lead", "edit")
+        parent = await crew.takes("planner", "read", by="ops")
+        job = await crew.takes("ops", "edit", parent_job_id=parent["job_id"])
+        await ENDS[name](crew, job["job_id"])
+        states = [crew.state(one["job_id"]) for one in (job, own, theirs)]
+        assert states == ["cancelled", "cancelled", "running"]
+        assert crew.job(own["job_id"]).reason.startswith("revoked by `task.not_active`")
+
+    play(scenario, FRAIL)
 
 
 # --- how long it took ----------------------------------------------------------------------------
