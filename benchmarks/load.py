@@ -6,7 +6,8 @@ submit and of an evaluate, evaluate beside an empty Starlette handler, and the s
 
 `python -m benchmarks.load [SECONDS]` prints them.  Every request is a job of its own (key, agent of
 2 000) for `examples/control_plane.gov`, whose rate rule counts what is dispatched, so that none is throttled; each must
-be answered with 202, and each is on the disk then (SQLite, synchronous=FULL, in the folder of `GOVLANG_LOAD_DIR` or /var/tmp).
+be answered with 202, and each is on the disk then (SQLite, synchronous=FULL, in the folder of `GOVLANG_LOAD_DIR`, else
+/var/tmp).
 The generator is this process: 64 connections, uvloop, no library of HTTP.
 """
 
