@@ -5,9 +5,8 @@ at which each request was due, so that a slow answer delays no other: no coordin
 submit and of an evaluate, evaluate beside an empty Starlette handler, and the share of the decision itself.
 
 `python -m benchmarks.load [SECONDS]` prints them.  Every request is a job of its own (key, agent of
-2 000) for `examples/control_plane.gov`, whose rate rule counts what is dispatched, so that none is throttled; each
-must
-be answered with 202, and each is on the disk then (SQLite, synchronous=FULL, in the folder of `GOVLANG_LOAD_DIR` or
+2 000) for `examples/control_plane.gov`, whose rate rule counts what is dispatched, so that none is throttled; each must
+be answered with 202, and each is on the disk then (SQLite, synchronous=FULL, in the folder of `GOVLANG_LOAD_DIR`, else
 /var/tmp).
 The generator is this process: 64 connections, uvloop, no library of HTTP.
 """

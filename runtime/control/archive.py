@@ -7,15 +7,18 @@ when it cannot sign, decisions go on, and `checkpoint age` in the metrics tells.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from govlang.native.digest import digest
 from govlang.native.errors import CodedError
 from govlang.runtime.control.meter import Meter
 from govlang.runtime.evidence.keys import signed_by
+from govlang.runtime.evidence.ledger import GENESIS
 from govlang.runtime.evidence.tiles import Tiles
 from govlang.runtime.evidence.tree import stored_note
 
@@ -24,6 +27,11 @@ if TYPE_CHECKING:
     from govlang.runtime.control.store import Store
 
 log: Final = logging.getLogger("govlang.archive")
+
+RESTORE: Final = (
+    "restore the data directory from a copy, `gov evidence verify` shows which; "
+    "it is never begun anew by itself"
+)
 
 
 class Archive:
@@ -35,7 +43,8 @@ class Archive:
         """Open the tree, and hold it against the ledger.
 
         Raises:
-            CodedError: GOV661 the last checkpoint is not of this ledger · GOV665 the keys do not belong together.
+            CodedError: GOV628 a record after the last checkpoint does not follow the one before · GOV661 the last
+            checkpoint is not of this ledger, or covers more than there is · GOV665 the keys do not belong together.
         """
         self._folder = folder
         self._store = store
@@ -48,6 +57,33 @@ class Archive:
         self.last_error: str | None = None
         self._thread = threading.Thread(target=self._run, name="gov-archive", daemon=True)
         self._catch_up()
+        self._check_end()
+
+    def _check_end(self) -> None:
+        """Refuse a ledger that was cut below its checkpoint, has a hole, or goes on after it otherwise than it must.
+
+        What the checkpoint covers is held against its root by the tree.
+        """
+        covered = self.size
+        if self._tree.size < covered:
+            raise CodedError(
+                "GOV661",
+                f"the last checkpoint covers {covered} records, the ledger has {self._tree.size}",
+                RESTORE,
+            )
+        session = self._store.reader()
+        tail = session.tail()
+        if tail is not None and tail[0] != self._tree.size:
+            raise CodedError(
+                "GOV628", f"the ledger counts {tail[0]} records and has {self._tree.size}", RESTORE
+            )
+        lines = session.lines(max(1, covered))
+        prev = digest(bytes(next(lines, b""))) if covered else GENESIS
+        for seq, line in enumerate(lines, covered + 1):
+            if not _follows(bytes(line), seq, prev):
+                why = f"record {seq} of the ledger does not follow the one before"
+                raise CodedError("GOV628", why, RESTORE)
+            prev = digest(bytes(line))
 
     @property
     def key(self) -> str:
@@ -131,3 +167,11 @@ class Archive:
             )
         found = tiles.consistency(first, size)
         return {"from": first, "to": size, "hashes": [one.hex() for one in found]}
+
+
+def _follows(line: bytes, seq: int, prev: str) -> bool:
+    try:
+        plain = json.loads(line)
+        return (plain["seq"], plain["prev"]) == (seq, prev)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False

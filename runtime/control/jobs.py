@@ -112,7 +112,10 @@ class Jobs(Desk):
         while True:
             asked = await self._ask_about(pool, body)
             answer = await self.run(
-                lambda turn, asked=asked: dispatch.lease(turn, caller, pool, body, asked)  # type: ignore[misc]
+                lambda turn, asked=asked: (
+                    _ended_token(turn, caller)  # type: ignore[misc]
+                    or dispatch.lease(turn, caller, pool, body, asked)
+                )
             )
             left_s = deadline - asyncio.get_running_loop().time()
             if not isinstance(answer.body, dict) or answer.body.get("jobs") or answer.status != 200:
@@ -216,6 +219,15 @@ def told(job: Job, fields: Any) -> Body:
 def shown_request(job: Job, fields: Any) -> Any:
     """The request of a job as JSON, for those who must judge it."""
     return as_json(revive(fields, job.intent.request))
+
+
+def _ended_token(turn: Turn, caller: Caller) -> Answer | None:
+    """The refusal of a worker whose token has ended since it began to wait, which may be half a minute ago."""
+    token = turn.session.token(caller.token_id)
+    if token is None or (token.revoked_ms is None and turn.now_ms < token.expires_ms):
+        return None
+    why = Unknown.EXPIRED if token.revoked_ms is None else Unknown.REVOKED
+    return problem("unauthenticated", why.value, field="Authorization")
 
 
 def _letter(one: Letter) -> Body:

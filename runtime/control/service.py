@@ -83,6 +83,9 @@ class Service(Jobs, Decisions, Operations):
         given = parts or Parts()
         store = SqliteStore(folder)
         try:
+            archive = Archive(
+                folder, store, settings, given.meter
+            )  # first: the office moves the head on
             office = Office(
                 store,
                 settings,
@@ -99,8 +102,8 @@ class Service(Jobs, Decisions, Operations):
                 check = RemoteCheck(settings, self.breaker, given.transport)
             writer = Writer(office, settings.group_max, given.meter.committed)
             super().__init__(office, writer, LocalBus(), _book(store), check)
+            self.archive = archive
             _check_memory(self)
-            self.archive = Archive(folder, store, settings, given.meter)
         except BaseException:
             store.close()
             raise

@@ -11,11 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
 NUMERIC: Final = frozenset({"number", "time", "duration"})
+
+
+NUMBER: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", re.ASCII)
+"""How JSON, and `str` of an int or a Decimal, write a finite number: no `1_0`, no ` 1`, no digits of other scripts."""
 
 
 class Column(Protocol):
@@ -38,6 +43,8 @@ def revive(fields: Iterable[Column], kept: Mapping[str, Any]) -> dict[str, Any]:
 
 def number_of(text: str) -> Any:
     """The number that a text is; a text that is none stays what it is, and the policy says so."""
+    if not NUMBER.fullmatch(text):
+        return text
     try:
         return int(text) if text.lstrip("-").isdigit() else Decimal(text)
     except (ValueError, InvalidOperation):
