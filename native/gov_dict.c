@@ -1,8 +1,8 @@
 /* govlang.native._dict: from a Python dict to an outcome, without Python in between.
 
    In: the address of a loaded table, a request (dict), the host's part (dict or None).  Out: an outcome object.
-   Every field is read as native/request.py says; what this file cannot read itself (decimals, huge integers) it hands
-   to `_read_slowly`, and a request that is invalid to `_explain`, both in runtime/policy.py, so that messages have one
+   Every field is read as native/request.py says; what gov_read.c leaves (long decimals, huge integers) goes
+   to `_read_slowly`, a request that is invalid to `_explain`, both in runtime/policy.py, so that messages have one
    home.  INVARIANT: nothing becomes a decision of the table unless every field has been checked.
 
    Written against the limited API of Python 3.11. */
@@ -182,6 +182,13 @@ static int name_rules(decider *self) {
     return 0;
 }
 
+static int find_decimal(decider *self) {
+    PyObject *module = PyImport_ImportModule("decimal");
+    self->decimal = module ? (PyTypeObject *)PyObject_GetAttrString(module, "Decimal") : NULL;
+    Py_XDECREF(module);
+    return self->decimal ? 0 : -1;
+}
+
 static int decider_init(decider *self, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"owner", "address", "decisions", "outcome", NULL};
     PyObject *owner, *decisions, *outcome;
@@ -209,8 +216,8 @@ static int decider_init(decider *self, PyObject *args, PyObject *kwargs) {
     self->full_reason = PyUnicode_InternFromString("there is no room to remember another key");
     self->table = table;
     if (!self->default_id || !self->invalid_id || !self->nothing || !self->clock_id || !self->clock_reason ||
-        !self->full_id || !self->full_reason || name_fields(self) != 0 || name_rules(self) != 0 ||
-        gov_name_reports(self) != 0) {
+        !self->full_id || !self->full_reason || find_decimal(self) != 0 || name_fields(self) != 0 ||
+        name_rules(self) != 0 || gov_name_reports(self) != 0) {
         self->table = NULL;
         return -1;
     }
@@ -230,6 +237,7 @@ static void decider_dealloc(decider *self) {
     PyMem_Free(self->names);
     Py_XDECREF(self->owner);
     Py_XDECREF((PyObject *)self->outcome);
+    Py_XDECREF((PyObject *)self->decimal);
     Py_XDECREF(self->decisions);
     Py_XDECREF(self->rule_ids);
     Py_XDECREF(self->reasons);

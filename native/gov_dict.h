@@ -31,7 +31,7 @@ typedef struct {
     PyObject_HEAD
     const gov_table *table;
     PyObject *owner;          /* keeps the table */
-    PyTypeObject *outcome;
+    PyTypeObject *outcome, *decimal; /* decimal: Decimal itself, none of its subclasses */
     PyObject *decisions, *rule_ids, *reasons; /* tuples, by number */
     PyObject *default_id, *invalid_id, *nothing;
     field_names *names;       /* of all fields; only those of requests and reports have some */

@@ -97,6 +97,32 @@ static inline int gov_steps_of_double(const gov_field *f, double value, int64_t 
     return nearest ? gov_keep(f, steps, out) : gov_steps_exactly(f, value, out);
 }
 
+#define GOV_DECIMAL_DIGITS 18 /* of a decimal that fits 64 bits with its scale */
+
+/* Steps of a decimal as it is written, `-12.50`: 1, or 0 if it is off the grid or range; -1: it is longer, has an
+   exponent or is no number. */
+static inline int gov_steps_of_decimal(const gov_field *f, const char *text, size_t size, int64_t *out) {
+    const char *end = text + size;
+    const int minus = size && *text == '-';
+    int64_t digits = 0, scale = 1;
+    int count = 0, point = 0;
+    for (text += minus; text < end; text++) {
+        if (*text == '.' && !point) {
+            point = 1;
+            continue;
+        }
+        if (*text < '0' || *text > '9' || ++count > GOV_DECIMAL_DIGITS) return -1;
+        digits = 10 * digits + (*text - '0');
+        if (point) scale *= 10;
+    }
+    if (!count) return -1;
+    const gov_int128 top = (gov_int128)(minus ? -digits : digits) * f->step_den;
+    const gov_int128 bottom = (gov_int128)scale * f->step_num;
+    gov_int128 floor = top / bottom, rest = top % bottom;
+    if (rest < 0) floor -= 1, rest += bottom;
+    return gov_round(f, floor, rest == 0, 2 * rest >= bottom, out);
+}
+
 /* Times and durations: whole milliseconds. */
 static inline int gov_millis_of_double(const gov_field *f, double value, int64_t *out) {
     if (!(value >= -GOV_INT64_EDGE && value < GOV_INT64_EDGE) || value != floor(value)) return 0;

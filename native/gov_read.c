@@ -1,7 +1,7 @@
 /* From Python objects to words: every value as native/request.py reads it.
 
    In: a request (dict), the host's part (dict or NULL).  Out: words, or that the request is invalid; why is found by
-   the reference reader.  Decimals and huge integers are left to it too. */
+   the reference reader.  Huge integers and decimals that are long or have an exponent are left to it too. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -50,7 +50,7 @@ int gov_name_field(decider *self, uint32_t field) {
 
 /* --- values ------------------------------------------------------------------------------------------------------ */
 
-/* Decimals and huge integers: the reference reader, which returns None for what is invalid. */
+/* What is left to it: the reference reader, which returns None for what is invalid. */
 static int read_slowly(decider *self, uint32_t field, PyObject *raw, int64_t *out) {
     if (field >= self->inputs) return INVALID; /* what a report carries: runtime/memory.py reads it again */
     PyObject *steps = PyObject_CallMethod((PyObject *)self, "_read_slowly", "IO", (unsigned)field, raw);
@@ -62,6 +62,17 @@ static int read_slowly(decider *self, uint32_t field, PyObject *raw, int64_t *ou
     }
     Py_DECREF(steps);
     return status;
+}
+
+/* A decimal by its digits; what they do not say at once is left to the reference reader. */
+static int read_decimal(decider *self, uint32_t i, const gov_field *f, PyObject *raw, int64_t *out) {
+    PyObject *text = PyObject_Str(raw);
+    Py_ssize_t size = 0;
+    const char *bytes = text ? PyUnicode_AsUTF8AndSize(text, &size) : NULL;
+    const int found = bytes ? gov_steps_of_decimal(f, bytes, (size_t)size, out) : -1;
+    Py_XDECREF(text);
+    if (!bytes) return FAILED;
+    return found < 0 ? read_slowly(self, i, raw, out) : found ? VALID : INVALID;
 }
 
 static int read_number(decider *self, uint32_t i, const gov_field *f, PyObject *raw, int64_t *out) {
@@ -78,6 +89,7 @@ static int read_number(decider *self, uint32_t i, const gov_field *f, PyObject *
         int ok = f->kind == GOV_NUMBER ? gov_steps_of_double(f, value, out) : gov_millis_of_double(f, value, out);
         return ok ? VALID : INVALID;
     }
+    if (Py_TYPE(raw) == self->decimal && f->kind == GOV_NUMBER) return read_decimal(self, i, f, raw, out);
     if (PyUnicode_Check(raw) || raw == Py_None || PyList_Check(raw) || PyDict_Check(raw)) return INVALID;
     return read_slowly(self, i, raw, out);
 }
