@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from control_plane import BUDGET, EFFECTS, OPERATOR, Plane, agent, approver, bundle_of
+from control_life import BUDGET
+from control_plane import EFFECTS, OPERATOR, Plane, agent, approver, bundle_of
 
 STATELESS = EFFECTS.replace("agent  : key", "agent  : text")
 

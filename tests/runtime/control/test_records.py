@@ -6,7 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from control_plane import BUDGET, OPERATOR, Plane, agent, bundle_of
+from control_life import BUDGET
+from control_plane import OPERATOR, Plane, agent, bundle_of
 
 from govlang.runtime.control.office import Office
 
