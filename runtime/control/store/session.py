@@ -68,6 +68,9 @@ class SqliteSession:
         moved.
         """
         self._ask(_PUT_JOB, job_row(job))
+        if before is JobState.PENDING:
+            for agent in {job.agent, *job.delegation}:
+                self._ask("INSERT OR IGNORE INTO parties VALUES (?, ?)", (job.run_id, agent))
         flew = (job.state if before is None else before) in IN_FLIGHT
         if job.state in IN_FLIGHT and not flew:
             for agent in {job.agent, *job.delegation}:
@@ -83,8 +86,8 @@ class SqliteSession:
         return int(found.fetchone()[0] or 0)
 
     def agents_of_run(self, run_id: str) -> set[str]:
-        rows = self._ask("SELECT agent, delegation FROM jobs WHERE run_id = ?", (run_id,))
-        return {one for agent, chain in rows for one in (agent, *json.loads(chain))}
+        rows = self._ask("SELECT agent FROM parties WHERE run_id = ?", (run_id,))
+        return {agent for (agent,) in rows}
 
     def waiting(self, pool: str, now_ms: int, most: int) -> list[Job]:
         where = "WHERE pool = ? AND state IN ('scheduled', 'retrying') AND due_ms <= ? ORDER BY due_ms LIMIT ?"
