@@ -28,7 +28,7 @@ from govlang.runtime.control.jobs import Jobs
 from govlang.runtime.control.judge import Context, no_context
 from govlang.runtime.control.meter import Meter
 from govlang.runtime.control.office import Office
-from govlang.runtime.control.operations import Operations, create_token
+from govlang.runtime.control.operations import Operations, create_token, forced
 from govlang.runtime.control.rebuild import Loading
 from govlang.runtime.control.settings import Settings
 from govlang.runtime.control.store.sqlite import SqliteStore
@@ -97,6 +97,8 @@ class Service(Jobs, Decisions, Operations):
             if office.judge is None:
                 office.begin(_given(bundle, folder, settings), params or {}, "the first start")
             self.breaker = given.breaker
+            for dependency in forced(store.reader()):
+                self.breaker.force_open(dependency)
             check = None
             if settings.policy_check_url is not None:
                 check = RemoteCheck(settings, self.breaker, given.transport)
