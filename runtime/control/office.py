@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -69,6 +70,7 @@ class Office(Workshop):
         self._is_torn = False
         self._saved_seq = 0
         self._suspended: dict[str, str] = {}
+        self._live: Counter[str] = Counter()
         self._remember()
         self._check_head()
 
@@ -83,7 +85,9 @@ class Office(Workshop):
         saved = session.state()
         self._saved_seq = saved.seq if saved else 0
         machine = self._machine()
+        self._live = Counter()
         for job in session.live():
+            self._live[job.agent] += 1
             state = machine.follow(job.job_id, session.moves(job.job_id))
             if state is not job.state:
                 raise CodedError(
@@ -135,6 +139,7 @@ class Office(Workshop):
             settings=self.settings,
             metrics=self.metrics,
             suspended=self._suspended,
+            live=self._live,
         )
 
     def close(self, turn: Turn) -> None:

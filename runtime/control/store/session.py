@@ -63,6 +63,11 @@ class SqliteSession:
     def job(self, job_id: str) -> Job | None:
         return self._one_job("WHERE job_id = ?", job_id)
 
+    def request(self, job_id: str) -> dict[str, Any] | None:
+        """What a job asks for, without its payload, which may be large."""
+        row = self._ask("SELECT request FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
     def put_job(self, job: Job, before: JobState | None = None) -> None:
         """Keep a job, and whom it is answered for by while a worker has it; `before` is the state it was in, if it
         moved.
@@ -178,6 +183,14 @@ class SqliteSession:
 
     def publish(self, pool: str, job_id: str) -> None:
         self._ask("INSERT INTO outbox (pool, job_id) VALUES (?, ?)", (pool, job_id))
+
+    def depths(self) -> tuple[int, int]:
+        """How many jobs are not yet published, and how many dead letters nobody has retried."""
+        found = self._ask(
+            "SELECT (SELECT count(*) FROM outbox), "
+            "(SELECT count(*) FROM letters WHERE retried_as IS NULL)"
+        ).fetchone()
+        return int(found[0]), int(found[1])
 
     def unpublished(self, most: int) -> list[tuple[int, str, str]]:
         return self._ask(

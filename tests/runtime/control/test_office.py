@@ -14,6 +14,7 @@ from control_plane import EFFECTS, OPERATOR, Plane, approver, bundle_of, worker
 from govlang.native.errors import CodedError
 from govlang.runtime.control import office
 from govlang.runtime.control.headfile import HeadFile
+from govlang.runtime.control.meter import Meter
 from govlang.runtime.evidence.ledger import read_head
 
 
@@ -162,3 +163,61 @@ def _plan(place: Path, one: Plane, query: str) -> list[Any]:
         getattr(session, query)("r")
         database.set_trace_callback(None)
         return [row for text in asked for row in database.execute("EXPLAIN QUERY PLAN " + text)]
+
+
+def test_one_agent_cannot_take_the_room_of_all(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        settings = {"live_jobs_agent_max": 3}
+        async with Plane(tmp_path, bundle_of(EFFECTS), settings) as one:
+            told = [await one.submit("a1", "allow.x") for _ in range(5)]
+            assert [answer.status for answer in told] == [202, 202, 202, 429, 429]
+            assert (await one.submit("a2", "allow.x")).status == 202
+            await one.lease(4)
+            assert isinstance(told[0].body, dict)
+            await one.service.cancel(OPERATOR, told[0].body["job_id"], "enough")
+            assert (await one.submit("a1", "allow.x")).status == 202
+        async with Plane(tmp_path, bundle_of(EFFECTS), settings) as again:
+            assert (await again.submit("a1", "allow.x", key="new")).status == 429
+
+    asyncio.run(scenario())
+
+
+def test_what_waits_in_the_outbox_is_published_at_the_start(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with Plane(tmp_path, bundle_of(EFFECTS)) as one:
+            await one.submit("a1", "allow.x")
+        with sqlite3.connect(tmp_path / "gov.db") as database:
+            database.execute("INSERT INTO outbox (pool, job_id) VALUES ('p', 'left')")
+        async with Plane(tmp_path, bundle_of(EFFECTS)) as again:
+            for _ in range(50):
+                await asyncio.sleep(0.02)
+                if not again.service.rows.unpublished(9):
+                    return
+            raise AssertionError("it still stands there")
+
+    asyncio.run(scenario())
+
+
+def test_dead_letters_outbox_and_breakers_are_measured(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        told: dict[str, Any] = {}
+
+        class Told(Meter):
+            def dead_letters(self, count: int) -> None:
+                told["letters"] = count
+
+            def outbox(self, depth: int) -> None:
+                told["outbox"] = depth
+
+            def breaker(self, dependency: str, state: str) -> None:
+                told[dependency] = state
+
+        async with Plane(tmp_path, bundle_of(EFFECTS), parts={"meter": Told()}) as one:
+            answer = await one.submit("a1", "allow.x")
+            assert isinstance(answer.body, dict)
+            await one.service.suspend(OPERATOR, "a1", "enough")
+            await one.lease()
+            await one.service.measure()
+            assert told == {"letters": 1, "outbox": 0, "policy_check": "closed"}
+
+    asyncio.run(scenario())
