@@ -99,13 +99,14 @@ def _refusal(
             field="job_hash",
             expected=approval.job_hash,
         )
+    waits = job.state is JobState.APPROVAL_REQUIRED and job.approval_id == approval.approval_id
     is_over = approval.state in ("rejected", "expired") or (
-        approval.state == "open" and turn.now_ms >= approval.expires_ms
+        approval.state == "open" and (turn.now_ms >= approval.expires_ms or not waits)
     )
     if is_over:
         return problem(
             "approval_closed",
-            "the approval has expired or was rejected",
+            "the approval has expired, was rejected, or is not needed any more",
             approval_id=approval.approval_id,
         )
     return None
@@ -202,6 +203,16 @@ def expire(turn: Turn, approval: Approval) -> None:
         why = "nobody approved it in time"
         _ended(turn, job, approval, "expired")
         _close(turn, job, Move.TIME_OUT, Gate.NONE, "approval_expired", why, "")
+
+
+def withdraw(turn: Turn, job: Job) -> None:
+    """Close what was asked about a job that is cancelled: nobody needs to answer any more."""
+    approval = turn.session.approval(job.approval_id) if job.approval_id else None
+    if approval is not None and approval.state in ("open", "granted"):
+        turn.has_written = True
+        turn.session.put_approval(approval.with_(state="expired"))
+        if approval.state == "open":
+            _ended(turn, job, approval, "cancelled")
 
 
 def _close(

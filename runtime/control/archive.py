@@ -51,6 +51,7 @@ class Archive:
         self._meter = meter or Meter()
         self._every = settings.checkpoint_records
         self._within_s = settings.checkpoint_s
+        self._origin = settings.origin
         self._ring, self._tree = signed_by(folder, settings.origin)
         self._due = threading.Event()
         self._is_over = False
@@ -113,14 +114,18 @@ class Archive:
 
     def _sign(self) -> None:
         try:
+            if (
+                self.last_error is not None
+            ):  # what failed may have left the rows of the tree half done
+                self._ring, self._tree = signed_by(self._folder, self._origin)
             self._catch_up()
             if self._tree.open_records:
                 self._tree.checkpoint()
                 self._meter.checkpointed(self.size)
             self.last_error = None
-        except (CodedError, OSError) as error:
+        except Exception as error:  # whatever it is, the next round tries again
             self.last_error = str(error)
-            log.error("no checkpoint could be signed", exc_info=error)  # noqa: TRY400  # the trace is in it
+            log.exception("no checkpoint could be signed")
 
     def _catch_up(self) -> None:
         self._tree.extend(bytes(line) for line in self._store.reader().lines(self._tree.size + 1))

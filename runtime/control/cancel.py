@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from govlang.runtime.control.answer import Answer, problem
+from govlang.runtime.control.approvals import withdraw
 from govlang.runtime.control.gates import feed, settlement
 from govlang.runtime.control.job import IN_FLIGHT, Job
 from govlang.runtime.control.job_machine import JobState, Move
@@ -27,6 +28,7 @@ def cancel(turn: Turn, caller: Caller, job: Job, reason: str) -> Answer | Job:
     by = f"cancelled by `{caller.subject}`: {reason}"
     if job.state in IN_FLIGHT:
         return cancel_in_flight(turn, job, by, is_revoked=False)
+    withdraw(turn, job)
     steps = settlement(turn, job, None)
     turn.chronicle.tell(turn, "cancelled", job, steps=steps, details={"reason": by})
     return turn.move(job, Move.CANCEL, reason=by)

@@ -61,7 +61,7 @@ class Decisions(Desk):
         return Answer(200, {"approvals": [self._listed(one) for one in found]})
 
     def _listed(self, one: Approval) -> Body:
-        job = self.rows.job(one.job_id)
+        request = self.rows.request(one.job_id)
         fields = self.judge.policy.fields
         return {
             "approval_id": one.approval_id,
@@ -72,7 +72,7 @@ class Decisions(Desk):
             "expires_ms": one.expires_ms,
             "state": one.state,
             "reason": one.reason,
-            "request": as_json(revive(fields, job.intent.request)) if job else {},
+            "request": as_json(revive(fields, request or {})),
             "job_hash": one.job_hash,
         }
 
@@ -152,7 +152,10 @@ class Decisions(Desk):
             question = self._question(caller, {**one, "runtime": None})
             if isinstance(question, Answer):
                 return question
-            decisions.append(self._ask(question, one).to_dict())
+            try:
+                decisions.append(self._ask(question, one).to_dict())
+            except CheckUnavailableError as error:
+                return answer_to(error)
             if number % 50 == 49:
                 await asyncio.sleep(0)
         return Answer(200, {"decisions": decisions})
@@ -166,7 +169,10 @@ class Decisions(Desk):
             return question
         if importlib.util.find_spec("z3") is None:
             return problem("not_installed", "install `govlang[verify]` to have decisions explained")
-        decided = self._ask(question, body).to_dict()
+        try:
+            decided = self._ask(question, body).to_dict()
+        except CheckUnavailableError as error:
+            return answer_to(error)
         nearest = await _explained(self.judge.bundle, question)
         return Answer(200, {"decision": decided, "explanation": nearest})
 

@@ -16,6 +16,7 @@ from govlang.native.errors import CodedError
 from govlang.runtime.control.answer import Answer, problem
 from govlang.runtime.control.awaited import Awaited, Mail
 from govlang.runtime.control.job_machine import IllegalMoveError
+from govlang.runtime.control.verdict import CheckUnavailableError
 from govlang.runtime.control.writer import StoppedError, StorageError, Writer
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def answer_to(error: Exception) -> Answer:
             )
         case IllegalMoveError():
             return problem("illegal_state", error.message)
+        case CheckUnavailableError():
+            return problem("policy_unavailable", error.message, retry_after_s=1)
         case CodedError():
             log.error("refused", exc_info=error)
             return problem("internal_error", error.message)

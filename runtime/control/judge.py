@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from govlang.native.memory import SampleType
@@ -113,7 +113,9 @@ class Judge:
         """Decide and remember; whether it was remembered: not if somebody in the chain may not do it."""
         chain = self._of_chain(question, now_ms)
         keep = not chain or strictest(chain).permits
-        return strictest((self._asked(question, now_ms, keep=keep), *chain)), keep
+        own = self._asked(question, now_ms, keep=keep)
+        # What was remembered is the request as its own agent's, so that is what its record must hold.
+        return replace(strictest((own, *chain)), runtime=own.runtime), keep
 
     def recommit(
         self, request: Mapping[str, Any], runtime: Mapping[str, Any], agent: str, now_ms: int

@@ -8,6 +8,8 @@ state that cannot be made again and a damaged store stop the start with what is 
 from __future__ import annotations
 
 import json
+import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +18,7 @@ from govlang.native.digest import digest
 from govlang.native.errors import CodedError
 from govlang.runtime.control.chronicle import Chronicle, head_of
 from govlang.runtime.control.headfile import HeadFile
-from govlang.runtime.control.job_machine import JobMachine
+from govlang.runtime.control.job_machine import CAPACITY, JobMachine, JobState
 from govlang.runtime.control.rebuild import SAVED, STARTED, Loading, hand_over, rebuild
 from govlang.runtime.control.revocation import tick
 from govlang.runtime.control.store import SavedState
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from govlang.runtime.control.meter import Meter
     from govlang.runtime.control.settings import Settings
     from govlang.runtime.control.store.sqlite import SqliteStore
+
+log: Final = logging.getLogger("govlang.control")
+
+LIVE: Final = tuple(s.value for s in JobState if s is not JobState.PENDING and not s.is_over)
 
 
 def _hear_nothing(what: object) -> None:
@@ -57,10 +63,14 @@ class Office(Workshop):
         self.grown: Callable[[int], None] = _hear_nothing
         self._head = HeadFile(Path(store.folder))
         self.judge: Judge | None = None
-        self.machine = JobMachine()
+        self.machine = self._machine()
         self.chronicle = Chronicle()
+        self.head_error: str | None = None
+        self._head_count = -1
+        self._is_torn = False
         self._saved_seq = 0
         self._suspended: dict[str, str] = {}
+        self._live: Counter[str] = Counter()
         self._remember()
         self._check_head()
 
@@ -74,8 +84,10 @@ class Office(Workshop):
         self._suspended = session.suspended()
         saved = session.state()
         self._saved_seq = saved.seq if saved else 0
-        machine = JobMachine()
+        machine = self._machine()
+        self._live = Counter()
         for job in session.live():
+            self._live[job.agent] += 1
             state = machine.follow(job.job_id, session.moves(job.job_id))
             if state is not job.state:
                 raise CodedError(
@@ -84,7 +96,11 @@ class Office(Workshop):
                     "restore the data directory from a copy; docs/operations.md says how",
                 )
         self.machine = machine
-        self.metrics.restored(session.live_counts())
+        self.metrics.restored(dict.fromkeys(LIVE, 0) | session.live_counts())
+
+    def _machine(self) -> JobMachine:
+        """A job machine with room for undo and retries beside the jobs that are let in."""
+        return JobMachine(max(CAPACITY, 2 * self.settings.live_jobs_max))
 
     def _check_head(self) -> None:
         """Refuse a ledger that was cut or exchanged: its head lies beside it."""
@@ -105,6 +121,8 @@ class Office(Workshop):
     # --- turns -----------------------------------------------------------------------------------
 
     def open(self) -> Turn:
+        if self._is_torn:
+            self.abandon()
         if self.judge is None:
             raise CodedError("GOV627", "no policy is published", "give `gov serve` a bundle")
         turn = self._turn(self.judge)
@@ -121,27 +139,37 @@ class Office(Workshop):
             settings=self.settings,
             metrics=self.metrics,
             suspended=self._suspended,
+            live=self._live,
         )
 
     def close(self, turn: Turn) -> None:
-        before = self._committed_count
         if self.chronicle.head.count - self._saved_seq >= self.settings.state_records:
             self.save_state(turn)
         self.store.commit()
         self.judge = turn.judge
-        if self.chronicle.head.count != before:
-            self._head.write(self.chronicle.head)
-            self._committed_count = self.chronicle.head.count
-            self.grown(self._committed_count)
-            self.metrics.ledger(self._committed_count)
+        # INVARIANT: what was committed is never carried out again, so nothing that follows may fail the turn.
+        try:
+            self._follow_up(turn)
+        except Exception as error:
+            self.head_error = str(error)
+            log.exception("the head of the ledger lags behind")
+
+    def _follow_up(self, turn: Turn) -> None:
+        """Write the head, and tell who waits; a head that lags is written with the next turn."""
         if turn.woken:
             self.woken(frozenset(turn.woken))
-
-    _committed_count = -1
+        count = self.chronicle.head.count
+        if count != self._head_count:
+            self.grown(count)
+            self.metrics.ledger(count)
+            self._head.write(self.chronicle.head)
+        self._head_count, self.head_error = count, None
 
     def abandon(self) -> None:
+        self._is_torn = True  # until all of it is made: what is half of before is not worked with
         self.store.rollback()
         self._remember()
+        self._is_torn = False
 
     def save_state(self, turn: Turn) -> None:
         """Keep what the policy remembers, so that the next start need not feed the whole ledger."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from govlang.native.errors import CodedError
@@ -22,9 +23,11 @@ from govlang.runtime.control.tokens import (
 
 if TYPE_CHECKING:
     from govlang.runtime.control.archive import Archive
+    from govlang.runtime.control.store import Session
     from govlang.runtime.control.turn import Turn
 
 RECORDS_MAX: Final = 1000
+FORCED: Final = "forced"
 
 Body = dict[str, Any]
 
@@ -77,20 +80,28 @@ class Operations(Desk):
 
     async def force_open(self, caller: Caller, dependency: str, reason: str) -> Answer:
         """Hold a breaker open."""
-        self.breaker.force_open(dependency)
-        return await self._moved(caller, dependency, reason, "breaker_forced")
+        return await self._move(caller, dependency, reason, is_forced=True)
 
     async def release(self, caller: Caller, dependency: str, reason: str) -> Answer:
         """Let a breaker go."""
-        self.breaker.release(dependency)
-        return await self._moved(caller, dependency, reason, "breaker_released")
+        return await self._move(caller, dependency, reason, is_forced=False)
 
-    async def _moved(self, caller: Caller, dependency: str, reason: str, event: str) -> Answer:
+    async def _move(
+        self, caller: Caller, dependency: str, reason: str, *, is_forced: bool
+    ) -> Answer:
+        try:
+            (self.breaker.force_open if is_forced else self.breaker.release)(dependency)
+        except CodedError as error:
+            return problem("invalid_body", error.message, field="dependency", expected=error.help)
         state = self.breaker.state(dependency)
+        event = "breaker_forced" if is_forced else "breaker_released"
 
         def act(turn: Turn) -> Answer:
             details = {"dependency": dependency, "reason": reason, "state": state}
             turn.chronicle.tell(turn, event, approver=caller.subject, details=details)
+            others = [one for one in forced(turn.session) if one != dependency]
+            kept = [*others, dependency] if is_forced else others
+            turn.session.set(FORCED, json.dumps(kept))
             turn.metrics.breaker(dependency, state)
             return Answer(200, {"dependency": dependency, "state": state})
 
@@ -163,10 +174,17 @@ class Operations(Desk):
 
     def ready(self) -> Answer:
         """The policy is loaded, the last commit reached the disk, nothing is stopping."""
-        if not self.writer.is_alive:
-            why = str(self.writer.last_error or "the service is stopping")
+        late = self.office.head_error
+        if late is not None or not self.writer.is_alive:
+            why = late or str(self.writer.last_error or "the service is stopping")
             return problem("not_ready", why)
         return Answer(200, {"status": "ready", "policy": self.judge.policy.snapshot})
+
+
+def forced(session: Session) -> list[str]:
+    """The dependencies whose breakers were forced open: they are so after a restart, too."""
+    found: list[str] = json.loads(session.get(FORCED) or "[]")
+    return found
 
 
 def create_token(turn: Turn, by: str, body: Body) -> Answer:
@@ -195,8 +213,6 @@ def create_token(turn: Turn, by: str, body: Body) -> Answer:
 
 def revoked(token: StoredToken, at_ms: int) -> StoredToken:
     """The token, of no use any more."""
-    from dataclasses import replace
-
     return replace(token, revoked_ms=token.revoked_ms or at_ms)
 
 

@@ -19,6 +19,7 @@ from govlang.runtime.control.gates import question_of
 from govlang.runtime.control.job import IN_FLIGHT
 from govlang.runtime.control.judge import key_of
 from govlang.runtime.control.values import compact
+from govlang.runtime.control.verdict import CheckUnavailableError
 from govlang.runtime.decision import Decision
 from govlang.runtime.evidence.record import written
 
@@ -33,6 +34,9 @@ def watch(turn: Turn, agent: str | None, but: str = "") -> Iterator[None]:
     """Cancel the work in flight of an agent (None: of all) that would be denied after what happens inside, and was
     not before.
     """
+    if turn.judge.policy.memory is None:  # nothing that happens changes what it decides
+        yield
+        return
     flying = [job for job in _permitted(turn, agent, turn.now_ms) if job.job_id != but]
     yield
     _cancel_denied(turn, flying)
@@ -41,14 +45,14 @@ def watch(turn: Turn, agent: str | None, but: str = "") -> Iterator[None]:
 def _permitted(turn: Turn, agent: str | None, at_ms: int) -> list[Job]:
     """The work in flight of an agent that is not denied at a time; an undo is nobody's to revoke."""
     flying = [job for job in turn.session.in_flight_of(agent) if job.undo_of is None]
-    return [job for job in flying if _asked(turn, job, at_ms).decision is not Decision.DENY]
+    return [job for job in flying if _denial(turn, job, at_ms) is None]
 
 
 def _cancel_denied(turn: Turn, flying: Iterable[Job]) -> None:
     lost: dict[str, str] = {}
     for job in flying:
-        verdict = _asked(turn, job, turn.now_ms)
-        if verdict.decision is Decision.DENY:
+        verdict = _denial(turn, job, turn.now_ms)
+        if verdict is not None:
             of = f" (as `{verdict.of}`)" if verdict.of else ""
             lost[job.job_id] = f"revoked by `{verdict.rule_id}`{of}: {verdict.reason}"
     if lost:
@@ -66,8 +70,13 @@ def revoke(turn: Turn, lost: Mapping[str, str]) -> None:
             cancel_in_flight(turn, job, lost[job.job_id], is_revoked=True)
 
 
-def _asked(turn: Turn, job: Job, at_ms: int) -> Verdict:
-    return turn.judge.ask(question_of(turn, job, approver_roles(turn, job)), at_ms)
+def _denial(turn: Turn, job: Job, at_ms: int) -> Verdict | None:
+    """The verdict by which work in flight is denied at a time; None: none, or the host does not say what it knows."""
+    try:
+        found = turn.judge.ask(question_of(turn, job, approver_roles(turn, job)), at_ms)
+    except CheckUnavailableError:
+        return None
+    return found if found.decision is Decision.DENY else None
 
 
 def observe(turn: Turn, by: str, step: Mapping[str, Any], happened_ms: int | None) -> Answer:

@@ -21,14 +21,14 @@ from govlang.runtime.control.answer import Answer, problem
 from govlang.runtime.control.archive import Archive
 from govlang.runtime.control.breaker import Breaker
 from govlang.runtime.control.bus.local import LocalBus
-from govlang.runtime.control.check import RemoteCheck
+from govlang.runtime.control.check import DEPENDENCY, RemoteCheck
 from govlang.runtime.control.decisions import Decisions
 from govlang.runtime.control.hostclock import NowMs, host_clock
 from govlang.runtime.control.jobs import Jobs
 from govlang.runtime.control.judge import Context, no_context
 from govlang.runtime.control.meter import Meter
 from govlang.runtime.control.office import Office
-from govlang.runtime.control.operations import Operations, create_token
+from govlang.runtime.control.operations import Operations, create_token, forced
 from govlang.runtime.control.rebuild import Loading
 from govlang.runtime.control.settings import Settings
 from govlang.runtime.control.store.sqlite import SqliteStore
@@ -46,6 +46,8 @@ FIRST_TOKEN_S: Final = 365 * 86_400
 """For how long the operator's token of the first start is good, in seconds."""
 ROUND_S: Final = 0.25
 """How often the reconciler looks, in seconds."""
+MEASURE_S: Final = 5
+"""How often what waits is counted, in seconds."""
 _HOUR_S: Final = 3600
 
 
@@ -97,6 +99,8 @@ class Service(Jobs, Decisions, Operations):
             if office.judge is None:
                 office.begin(_given(bundle, folder, settings), params or {}, "the first start")
             self.breaker = given.breaker
+            for dependency in forced(store.reader()):
+                self.breaker.force_open(dependency)
             check = None
             if settings.policy_check_url is not None:
                 check = RemoteCheck(settings, self.breaker, given.transport)
@@ -123,7 +127,9 @@ class Service(Jobs, Decisions, Operations):
         self._tasks = [
             asyncio.create_task(self._reconcile(), name="gov-reconcile"),
             asyncio.create_task(self._forget(), name="gov-forget"),
+            asyncio.create_task(self._measure(), name="gov-measure"),
         ]
+        self._publish(frozenset())  # what a crash left in the outbox
 
     def first_token(self) -> str:
         """The operator's token of a new data directory; before `start`, told once."""
@@ -201,6 +207,26 @@ class Service(Jobs, Decisions, Operations):
         while True:
             await self._quietly(reconciler.forget_answers)
             await asyncio.sleep(_HOUR_S)
+
+    async def _measure(self) -> None:
+        while True:
+            try:
+                await self.measure()
+            except Exception:
+                log.exception("nothing could be measured")
+            await asyncio.sleep(MEASURE_S)
+
+    def _depths(self) -> tuple[int, int]:
+        return self.rows.depths()  # by a reader of this thread
+
+    async def measure(self) -> None:
+        """Tell the metrics what stands waiting, and how the breakers are."""
+        outbox, letters = await asyncio.to_thread(self._depths)
+        metrics = self.office.metrics
+        metrics.outbox(outbox)
+        metrics.dead_letters(letters)
+        for dependency in (DEPENDENCY, *forced(self.rows)):
+            metrics.breaker(dependency, self.breaker.state(dependency))
 
     async def _quietly(self, operation: Callable[[Turn], Any]) -> Any:
         """An operation that nobody waits for; what fails is logged and tried again in the next round."""

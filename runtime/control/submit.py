@@ -297,6 +297,10 @@ def admit(
     against = _undo_refused(turn, job, question, body)
     if against is not None:
         return against
+    most = turn.settings.live_jobs_agent_max
+    if turn.live[job.agent] >= most:
+        why = f"`{job.agent}` has {most} live jobs, as many as one agent may have"
+        return problem("rate_limited", why, retry_after_s=5)
     if len(turn.machine) >= turn.settings.live_jobs_max:
         return problem("storage_unavailable", "there are too many live jobs", retry_after_s=5)
     return store(turn, job, verdict, verdict.gate, found if is_shadow else verdict)

@@ -6,6 +6,7 @@ What always holds: everything of one turn is of one time and of one transaction.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ class Turn:
     metrics: Meter
     suspended: dict[str, str]
     """Agents that may do nothing, with the reason; as the store has them."""
+    live: Counter[str]
+    """How many live jobs each agent has."""
     has_written: bool = False
     woken: set[str] = field(default_factory=set)
     """Pools for which work was stored in this turn."""
@@ -58,6 +61,7 @@ class Turn:
         self.session.add_move(job.job_id, move, gate, self.now_ms)
         self.session.put_job(moved, job.state)
         before = None if job.state is JobState.PENDING else job.state.value
+        self.live[job.agent] += (before is None) - moved.has_ended
         self.metrics.moved(before, state.value, ended=moved.has_ended)
         if moved.has_ended:
             self.machine.forget(job.job_id)

@@ -7,10 +7,13 @@ the policy no more, as it must run just when nothing else may.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from govlang.runtime.control.job import Intent, Job, hash_job
 from govlang.runtime.control.job_machine import Gate, JobState, Move
+
+STEP_MAX: Final = 95
+"""So much of a step's name stands in that of its undo: a name has at most 100 characters."""
 
 if TYPE_CHECKING:
     from govlang.runtime.control.turn import Turn
@@ -24,7 +27,7 @@ def run_undo(turn: Turn, job: Job) -> None:
     if undo is None or job.undo_of is not None:
         return
     intent = Intent(undo["request"], undo.get("payload"), undo.get("pool") or job.intent.pool)
-    step = f"{job.step}.undo"
+    step = f"{job.step[:STEP_MAX]}.undo"
     attempt = 1 + turn.session.attempts(job.run_id, step)
     topic = undo["request"].get("topic")
     made = Job(

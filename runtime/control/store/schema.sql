@@ -46,6 +46,9 @@ CREATE UNIQUE INDEX jobs_lease ON jobs (lease_id) WHERE lease_id IS NOT NULL;
 CREATE INDEX jobs_lapsing ON jobs (lease_until_ms) WHERE state IN ('dispatched', 'running');
 CREATE INDEX jobs_held ON jobs (lease_until_ms) WHERE undo_owed = 1 OR revoked_ms IS NOT NULL;
 
+-- The agents that take part in a run.
+CREATE TABLE parties (run_id TEXT NOT NULL, agent TEXT NOT NULL, PRIMARY KEY (run_id, agent)) STRICT, WITHOUT ROWID;
+
 -- Who is answered for by a job that a worker has: its agent and all that handed it on.
 CREATE TABLE flights (agent TEXT NOT NULL, job_id TEXT NOT NULL, PRIMARY KEY (agent, job_id)) STRICT, WITHOUT ROWID;
 

@@ -63,11 +63,19 @@ class SqliteSession:
     def job(self, job_id: str) -> Job | None:
         return self._one_job("WHERE job_id = ?", job_id)
 
+    def request(self, job_id: str) -> dict[str, Any] | None:
+        """What a job asks for, without its payload, which may be large."""
+        row = self._ask("SELECT request FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
     def put_job(self, job: Job, before: JobState | None = None) -> None:
         """Keep a job, and whom it is answered for by while a worker has it; `before` is the state it was in, if it
         moved.
         """
         self._ask(_PUT_JOB, job_row(job))
+        if before is JobState.PENDING:
+            for agent in {job.agent, *job.delegation}:
+                self._ask("INSERT OR IGNORE INTO parties VALUES (?, ?)", (job.run_id, agent))
         flew = (job.state if before is None else before) in IN_FLIGHT
         if job.state in IN_FLIGHT and not flew:
             for agent in {job.agent, *job.delegation}:
@@ -83,8 +91,8 @@ class SqliteSession:
         return int(found.fetchone()[0] or 0)
 
     def agents_of_run(self, run_id: str) -> set[str]:
-        rows = self._ask("SELECT agent, delegation FROM jobs WHERE run_id = ?", (run_id,))
-        return {one for agent, chain in rows for one in (agent, *json.loads(chain))}
+        rows = self._ask("SELECT agent FROM parties WHERE run_id = ?", (run_id,))
+        return {agent for (agent,) in rows}
 
     def waiting(self, pool: str, now_ms: int, most: int) -> list[Job]:
         where = "WHERE pool = ? AND state IN ('scheduled', 'retrying') AND due_ms <= ? ORDER BY due_ms LIMIT ?"
@@ -175,6 +183,14 @@ class SqliteSession:
 
     def publish(self, pool: str, job_id: str) -> None:
         self._ask("INSERT INTO outbox (pool, job_id) VALUES (?, ?)", (pool, job_id))
+
+    def depths(self) -> tuple[int, int]:
+        """How many jobs are not yet published, and how many dead letters nobody has retried."""
+        found = self._ask(
+            "SELECT (SELECT count(*) FROM outbox), "
+            "(SELECT count(*) FROM letters WHERE retried_as IS NULL)"
+        ).fetchone()
+        return int(found[0]), int(found[1])
 
     def unpublished(self, most: int) -> list[tuple[int, str, str]]:
         return self._ask(

@@ -114,9 +114,11 @@ def _lock(folder: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202  # an o
 
 def _open(path: Path) -> sqlite3.Connection:
     is_new = not path.exists() or path.stat().st_size == 0
-    head = path.parent / "LEDGER.head"
-    if is_new and head.exists():
-        raise _damaged(path, "is missing, but there is a ledger head beside it")
+    left = [name for name in ("LEDGER.head", "checkpoint") if (path.parent / name).exists()]
+    if is_new and left:
+        raise _damaged(path, f"is missing, but `{left[0]}` of its ledger lies beside it")
+    if is_new:
+        path.touch(mode=0o600)  # it holds what is private; SQLite gives its logs the same mode
     connection = _connect(path)
     try:
         for pragma in _PRAGMAS:

@@ -170,3 +170,38 @@ def test_a_host_that_fails_to_say_what_it_knows_is_a_check_without_an_answer(
             assert records[-1]["run_timeline_event"] == "postponed"
 
     asyncio.run(scenario())
+
+
+def test_work_ends_and_questions_are_answered_while_the_host_does_not_say_what_it_knows(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        broken = False
+
+        def context(name: str, request: Any) -> dict[str, Any]:
+            del name, request
+            if broken:
+                raise KeyError("the host's own fault")
+            return {}
+
+        parts = {"context": context}
+        async with Plane(tmp_path, bundle_of(BUDGET), parts=parts) as one:
+            request = {"agent": "a1", "topic": "t", "amount": 1, "note": "x"}
+            body = {"request": request, "payload": None, "pool": "p"}
+            for key in ("k1", "k2", "k3"):
+                await one.service.submit(agent("a1"), body, key)
+            first, second, _ = await one.lease(3)
+            await one.begin(first)
+            await one.begin(second)
+            broken = True
+            assert (await one.end(first)).status == 200
+            one.clock.forward(31)
+            await one.reconcile()
+            assert one.state(second["job_id"]) == "timed_out"
+            for record in (False, True):
+                asked = await one.service.evaluate(agent("a1"), {"request": request}, record=record)
+                assert asked.status == 503
+            many = await one.service.simulate(OPERATOR, {"requests": [{"request": request}]})
+            assert many.status == 503
+
+    asyncio.run(scenario())
