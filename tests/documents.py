@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,13 +25,28 @@ BLOCK = re.compile(
     r"(?:^<!-- (?P<note>[^\n]*) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
-ENVIRONMENT = {
+ENVIRONMENT: dict[str, str] = {
     **os.environ,
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "NO_COLOR": "1",
     "COLUMNS": "120",
     "XDG_CACHE_HOME": "cache",
 }
+
+
+@contextmanager
+def port(place: Path) -> Iterator[None]:
+    """A free port in `$PORT`; services of the document whose ids lie in `*.pid` are ended with it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        ENVIRONMENT["PORT"] = str(free.getsockname()[1])
+    try:
+        yield
+    finally:
+        del ENVIRONMENT["PORT"]
+        for left in place.glob("*.pid"):
+            with suppress(ProcessLookupError, ValueError):
+                os.kill(int(left.read_text("utf-8")), signal.SIGKILL)
 
 
 def put_file(note: str, text: str, place: Path) -> None:

@@ -16,6 +16,7 @@ PACKAGES: Final = {
     "arm-none-eabi-size": "binutils-arm-none-eabi",
     "chromium": "chromium",
     "clang": "clang",
+    "curl": "curl",
     "gcc": "gcc",
     "node": "nodejs",
     "qemu-system-arm": "qemu-system-arm",

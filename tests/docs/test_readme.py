@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from documents import broken_links, run_document
+from documents import broken_links, port, run_document
 from tools import tool
 
 PAGES = ("README.md", "docs/commands.md", "docs/evidence.md", "docs/formats.md", "docs/python.md")
@@ -17,8 +17,10 @@ def test_a_page_does_what_it_says(
 ) -> None:
     if name == "README.md":
         tool("gcc")
+        tool("curl")
     monkeypatch.chdir(tmp_path)
-    kinds = run_document(name, tmp_path)
+    with port(tmp_path):
+        kinds = run_document(name, tmp_path)
     assert kinds.count("console") >= (1 if name == "docs/python.md" else 2)
     assert ("python" in kinds) == (name not in {"docs/commands.md", "docs/evidence.md"})
 
