@@ -186,7 +186,10 @@ class Decisions(Desk):
         active = self.judge
         if allow_looser and not reason.strip():
             return problem("invalid_body", "`allow_looser` needs a `reason`", field="reason")
-        why = None if allow_looser else await publishing.why_looser(active, found, bundle)
+        why = None
+        if not allow_looser:
+            is_signed = self.office.settings.require_signature is not None
+            why = await publishing.why_looser(active, found, bundle, is_signed=is_signed)
         if why is not None:
             return await self.run(lambda turn: publishing.refused(turn, found, caller.subject, why))
         told = f"allowed to be looser: {reason}" if allow_looser else reason

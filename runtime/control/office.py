@@ -145,6 +145,7 @@ class Office(Workshop):
         blob = judge.policy.save(now_ms=turn.now_ms)
         details = {
             "state": digest(blob),
+            "bundle": judge.bundle_hash,
             "params": params_of(turn),
             "deadlines": judge.deadlines(),
         }
@@ -203,6 +204,7 @@ def publish(
         turn.session.set("previous", before)
     details = {
         "snapshot": snapshot,
+        "bundle": judge.bundle_hash,
         "version": judge.policy.version,
         "params": written_params(params),
         "previous": before,
