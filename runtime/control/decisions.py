@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from govlang.runtime.decision import Outcome
 
 LISTED_MAX: Final = 1000
+PAUSE: Final = 10
+"""After so many decisions of a simulation others have their turn."""
 EXPLAIN_S: Final = 30
 """How long the search for what would be allowed may take, in seconds."""
 
@@ -150,7 +152,7 @@ class Decisions(Desk):
             if isinstance(question, Answer):
                 return question
             decisions.append(self._ask(question, one).to_dict())
-            if number % 50 == 49:
+            if number % PAUSE == 0:
                 await asyncio.sleep(0)
         return Answer(200, {"decisions": decisions})
 

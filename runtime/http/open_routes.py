@@ -90,6 +90,7 @@ def open_routes(
             roles=NOBODY,
             act=lambda _, __: Answer(200, described_text(), {"content-type": "application/json"}),
             answer=None,
+            in_thread=True,
         ),
         read(
             "/docs",
@@ -98,6 +99,7 @@ def open_routes(
             roles=NOBODY,
             act=lambda _, __: Answer(200, shown(), PAGE_HEADERS),
             answer=None,
+            in_thread=True,
         ),
     )
     return own

@@ -49,7 +49,7 @@ class Route:
 
     `problems` are those of the service; those of the checks are added by `codes`.  `dev_body` stands for `body` in
     --dev; `only_operator` names a member of the body that nobody else may give; `waits`: it may take a while, so a
-    client that leaves is noticed.
+    client that leaves is noticed; `in_thread`: it reads much, beside the event loop.
     """
 
     method: str
@@ -69,6 +69,7 @@ class Route:
     waits: bool = False
     dev_body: type[BaseModel] | None = None
     only_operator: str | None = None
+    in_thread: bool = False
 
     def in_dev(self) -> Route:
         """The route as it is in --dev."""
