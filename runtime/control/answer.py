@@ -8,8 +8,9 @@ that is not in the table cannot be answered.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypedDict, Unpack
@@ -112,3 +113,10 @@ def problem(code: str, detail: str, **members: Unpack[Members]) -> Answer:
     if wait_s is None:
         return Answer(kind.status, body)
     return Answer(kind.status, body, {"retry-after": str(max(1, math.ceil(wait_s)))})
+
+
+def answer_lines(before: Mapping[str, Any], name: str, lines: Iterable[bytes]) -> Answer:
+    """An object whose last member is a list of records as the ledger has them: they are JSON, and are not read."""
+    head = json.dumps({**before, name: []}, ensure_ascii=False)
+    text = b",".join(bytes(one) for one in lines).decode()
+    return Answer(200, f"{head[:-2]}{text}]}}", {"content-type": "application/json"})

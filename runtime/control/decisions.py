@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from govlang.runtime.decision import Outcome
 
 LISTED_MAX: Final = 1000
+PAUSE: Final = 10
+"""After so many decisions of a simulation others have their turn."""
 EXPLAIN_S: Final = 30
 """How long the search for what would be allowed may take, in seconds."""
 
@@ -156,7 +158,7 @@ class Decisions(Desk):
                 decisions.append(self._ask(question, one).to_dict())
             except CheckUnavailableError as error:
                 return answer_to(error)
-            if number % 50 == 49:
+            if number % PAUSE == 0:
                 await asyncio.sleep(0)
         return Answer(200, {"decisions": decisions})
 
@@ -195,7 +197,10 @@ class Decisions(Desk):
         active = self.judge
         if allow_looser and not reason.strip():
             return problem("invalid_body", "`allow_looser` needs a `reason`", field="reason")
-        why = None if allow_looser else await publishing.why_looser(active, found, bundle)
+        why = None
+        if not allow_looser:
+            is_signed = self.office.settings.require_signature is not None
+            why = await publishing.why_looser(active, found, bundle, is_signed=is_signed)
         if why is not None:
             return await self.run(lambda turn: publishing.refused(turn, found, caller.subject, why))
         told = f"allowed to be looser: {reason}" if allow_looser else reason

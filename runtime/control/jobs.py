@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from govlang.runtime.control import cancel, dispatch, results, submit
-from govlang.runtime.control.answer import Answer, problem
+from govlang.runtime.control.answer import Answer, answer_lines, problem
 from govlang.runtime.control.approvals import approved_roles
 from govlang.runtime.control.desk import Desk, not_found, sees
 from govlang.runtime.control.gates import Asked, question_of
@@ -168,7 +167,7 @@ class Jobs(Desk):
         lines = self.rows.lines_of_run(run_id, LISTED_MAX)
         if not lines:
             return not_found("run", run_id)
-        return Answer(200, {"run_id": run_id, "records": [json.loads(one) for one in lines]})
+        return answer_lines({"run_id": run_id}, "records", lines)
 
     def letters(self, caller: Caller) -> Answer:
         """The dead letters that nobody has retried."""

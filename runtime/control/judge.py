@@ -61,8 +61,11 @@ class Question:
 class Judge:
     """An active policy, the hash of its proofs, and the deadlines of its keys."""
 
-    def __init__(self, bundle: Bundle, policy: Policy, context: Context = no_context) -> None:
+    def __init__(
+        self, bundle: Bundle, policy: Policy, context: Context = no_context, bundle_hash: str = ""
+    ) -> None:
         self.bundle: Final = bundle
+        self.bundle_hash: Final = bundle_hash
         self.policy: Final = policy
         self.proof_hash: Final = bundle.manifest.proof_hash
         self._context = context

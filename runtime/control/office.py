@@ -178,6 +178,7 @@ class Office(Workshop):
         deadlines = compact(judge.deadlines())
         details = {
             "state": digest(blob),
+            "bundle": judge.bundle_hash,
             "params": params_of(turn),
             "deadlines": digest(deadlines.encode()),
         }
@@ -236,6 +237,7 @@ def publish(
         turn.session.set("previous", before)
     details = {
         "snapshot": snapshot,
+        "bundle": judge.bundle_hash,
         "version": judge.policy.version,
         "params": written_params(params),
         "previous": before,

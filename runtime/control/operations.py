@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from govlang.native.errors import CodedError
-from govlang.runtime.control.answer import Answer, problem
+from govlang.runtime.control.answer import Answer, answer_lines, problem
 from govlang.runtime.control.breaker import Breaker
 from govlang.runtime.control.desk import Desk, not_found
 from govlang.runtime.control.revocation import revoke
@@ -156,7 +155,7 @@ class Operations(Desk):
         """Records as they stand in the ledger."""
         del caller
         top = min(last or first + RECORDS_MAX - 1, first + RECORDS_MAX - 1)
-        return Answer(200, {"records": [json.loads(one) for one in self.rows.lines(first, top)]})
+        return answer_lines({}, "records", self.rows.lines(first, top))
 
     def proof(self, caller: Caller, query: Mapping[str, int]) -> Answer:
         """That a record is in a tree of the ledger, or that one tree is the beginning of another."""

@@ -45,20 +45,23 @@ def opened(bundle: bytes, settings: Settings) -> Bundle | Answer:
         return problem("bad_bundle", str(error), field="body")
 
 
-async def why_looser(active: Judge, bundle: Bundle, raw: bytes) -> str | None:
+async def why_looser(active: Judge, bundle: Bundle, raw: bytes, *, is_signed: bool) -> str | None:
     """Why a bundle counts as looser than the active policy; None: it was proved not to be.
 
-    The proof is the manifest's, against the very snapshot that is active, or is made now in a process of its own
-    where the extra
-    `govlang[verify]` is installed.
+    The proof is the manifest's, against the very snapshot that is active, if a signature was demanded and so stands
+    behind it (`is_signed`): anybody can write a manifest.  Else it is made now, in a process of its own, where the
+    extra `govlang[verify]` is installed.
     """
-    if bundle.snapshot == active.policy.snapshot:
+    if bundle.snapshot == active.policy.snapshot and bundle.table == active.bundle.table:
         return None
     proved = bundle.manifest.no_looser
-    if proved is not None and proved.against == active.policy.snapshot:
+    if is_signed and proved is not None and proved.against == active.policy.snapshot:
         return None
     if importlib.util.find_spec("z3") is None:
-        return "its manifest holds no proof against the active policy (`gov build --against`)"
+        return (
+            "nothing proves it: a manifest's proof (`gov build --against`) counts where signatures are demanded, "
+            "and `govlang[verify]`, which would prove it here, is not installed"
+        )
     return await _compared(active, raw)
 
 

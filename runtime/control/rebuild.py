@@ -43,7 +43,7 @@ class Loading:
         opened = read_bundle(bundle)
         given = {n: number_of(v) if isinstance(v, str) else v for n, v in params.items()}
         policy = Policy.load(opened, params=given, capacity=self.capacity)
-        return Judge(opened, policy, self.context)
+        return Judge(opened, policy, self.context, digest(bundle))
 
 
 def rebuild(session: Session, loading: Loading, *, from_saved: bool = True) -> Judge | None:
@@ -67,19 +67,23 @@ def _from_saved(session: Session, loading: Loading, saved: SavedState) -> Judge 
     named = (details.get("state"), details.get("deadlines"))
     if record.get("run_timeline_event") != SAVED or named != kept:
         return None
-    judge = _published(session, loading, saved.snapshot, details.get("params", {}))
+    judge = _published(session, loading, saved.snapshot, details)
     judge.policy.restore(saved.blob, downtime_ms=0, now_ms=record["at_ms"])
     judge.take_deadlines(json.loads(saved.deadlines))
     return judge
 
 
 def _published(
-    session: Session, loading: Loading, snapshot: str, params: Mapping[str, Any]
+    session: Session, loading: Loading, snapshot: str, details: Mapping[str, Any]
 ) -> Judge:
+    """The policy that a record names, from the very bundle that it names, with the parameters that it holds."""
     bundle = session.bundle(snapshot)
     if bundle is None:
         raise _lost(f"the bundle of {snapshot} is not in the store")
-    return loading.judge(bundle, params)
+    judge = loading.judge(bundle, details.get("params", {}))
+    if judge.policy.snapshot != snapshot or details.get("bundle") not in (None, judge.bundle_hash):
+        raise _lost(f"the bundle of {snapshot} in the store is not the one that was published")
+    return judge
 
 
 def feed_all(
@@ -100,7 +104,7 @@ def _exchanged(
     session: Session, loading: Loading, judge: Judge | None, record: Mapping[str, Any]
 ) -> Judge:
     details = record["details"]
-    anew = _published(session, loading, details["snapshot"], details["params"])
+    anew = _published(session, loading, details["snapshot"], details)
     if judge is not None:
         hand_over(judge, anew, record["at_ms"])
     return anew

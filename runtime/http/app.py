@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from time import perf_counter, time_ns
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -48,6 +48,10 @@ JSON: Final = b"application/json"
 BYTES: Final = b"application/octet-stream"
 STRANGER: Final = Caller("", NOBODY, frozenset(), frozenset(), "")
 """Whoever asks an open route."""
+
+
+Reading = Callable[[Service, Ask], Answer]
+"""What a route does that only reads."""
 
 
 class Watch(Protocol):
@@ -120,7 +124,10 @@ class Gate:
         key = idempotency_key(headers) if route.takes_key else ""
         raw, body = await self._body(route, headers, receive)
         self._check_members(route, body, caller)
-        answer = route.act(self.service, Ask(caller, path, query, body, raw, key))
+        ask = Ask(caller, path, query, body, raw, key)
+        if route.in_thread:
+            return await asyncio.to_thread(cast("Reading", route.act), self.service, ask)
+        answer = route.act(self.service, ask)
         if not isawaitable(answer):
             return answer
         if route.waits and body.get("wait_s"):

@@ -108,6 +108,7 @@ def _descriptions(described: Callable[[], dict[str, Any]]) -> tuple[Route, ...]:
             roles=NOBODY,
             act=lambda _, __: Answer(200, text(), {"content-type": "application/json"}),
             answer=None,
+            in_thread=True,
         ),
         _read(
             "/docs",
@@ -116,5 +117,6 @@ def _descriptions(described: Callable[[], dict[str, Any]]) -> tuple[Route, ...]:
             roles=NOBODY,
             act=lambda _, __: Answer(200, shown(), PAGE_HEADERS),
             answer=None,
+            in_thread=True,
         ),
     )

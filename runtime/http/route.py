@@ -49,7 +49,7 @@ class Route:
 
     `problems` are those of the service; those of the checks are added by `codes`.
     `only_operator` names a member of the body that nobody else may give; `waits`: it may take a while, so a client that
-    leaves is noticed.
+    leaves is noticed; `in_thread`: it reads much, beside the event loop.
     """
 
     method: str
@@ -68,6 +68,7 @@ class Route:
     takes_key: bool = False
     waits: bool = False
     only_operator: str | None = None
+    in_thread: bool = False
 
     @property
     def has_body(self) -> bool:

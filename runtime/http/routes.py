@@ -98,6 +98,7 @@ JOBS: Final = (
         lambda s, a: s.timeline(a.caller, a.path["run_id"]),
         200,
         replies.Timeline,
+        in_thread=True,
     ),
     Route(
         "GET",
@@ -110,6 +111,7 @@ JOBS: Final = (
         200,
         replies.Approvals,
         query=bodies.ApprovalsOf,
+        in_thread=True,
     ),
     Route(
         "POST",
@@ -147,6 +149,7 @@ JOBS: Final = (
         lambda s, a: s.letters(a.caller),
         200,
         replies.Letters,
+        in_thread=True,
     ),
     Route(
         "POST",

@@ -120,6 +120,7 @@ EVIDENCE: Final = (
         200,
         replies.Records,
         query=bodies.Range,
+        in_thread=True,
     ),
     Route(
         "GET",
@@ -133,5 +134,6 @@ EVIDENCE: Final = (
         replies.Proved,
         ("not_found",),
         query=bodies.Proof,
+        in_thread=True,
     ),
 )

@@ -143,9 +143,20 @@ async def _serve(asked: Serving, settings: Settings, folder: Path, log: Any) -> 
             traces=traces(),
             dev=asked.dev,
         )
+        _draw(app, service)
         await _listen(app, service, asked, folder, token)
     finally:
         await service.stop()
+
+
+def _draw(app: Starlette, service: Service) -> None:
+    """Make the document and its page now: a third of a second, for which later nobody should have to wait."""
+    from govlang.runtime.http.app import STRANGER
+    from govlang.runtime.http.route import Ask
+
+    for route in app.state.routes:
+        if route.name in ("openapi", "docs"):
+            route.act(service, Ask(STRANGER, {}, {}, {}))
 
 
 async def _adopt(service: Service, asked: Serving) -> None:
