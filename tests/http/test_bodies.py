@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -7,6 +8,9 @@ import pytest
 from asgi_call import Reply, call
 from fake_service import FakeService, bearer, fake_app
 from http_samples import SAMPLES
+
+from govlang.runtime.http.reading import checked, read_strictly
+from govlang.runtime.http.routes import ROUTES
 
 
 def asked(target: str, body: bytes, *, role: str = "every", **settings: Any) -> tuple[Reply, Any]:
@@ -165,3 +169,11 @@ def test_a_bundle_arrives_byte_by_byte() -> None:
 
 def test_the_samples_cover_every_body() -> None:
     assert all(SAMPLES[name].body is not None for name in ("submit", "result", "publish"))
+
+
+@pytest.mark.parametrize("name", [route.name for route in ROUTES if route.body is not None])
+def test_a_body_is_read_as_its_model_has_it(name: str) -> None:
+    model = next(route.body for route in ROUTES if route.name == name)
+    assert model is not None
+    value = read_strictly(json.dumps(SAMPLES[name].body).encode())
+    assert checked(model, value, "body") == model.model_validate(value).model_dump(by_alias=True)

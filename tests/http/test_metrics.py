@@ -76,6 +76,21 @@ TOLD: list[tuple[Callable[[Metrics], None], dict[str, float]]] = [
         {
             "gov_http_requests_total{method=POST,route=submit,status=202}": 1,
             "gov_http_request_seconds_sum{route=submit}": 0.002,
+            "gov_http_request_seconds_bucket{le=0.001,route=submit}": 0,
+            "gov_http_request_seconds_bucket{le=0.0025,route=submit}": 1,
+        },
+    ),
+    (
+        lambda m: (
+            [m.requested("job", "GET", 200, seconds) for seconds in (0.0005, 2.5, 9)] and None
+        ),
+        {
+            "gov_http_requests_total{method=GET,route=job,status=200}": 3,
+            "gov_http_request_seconds_bucket{le=0.0005,route=job}": 1,
+            "gov_http_request_seconds_bucket{le=1.0,route=job}": 1,
+            "gov_http_request_seconds_bucket{le=2.5,route=job}": 2,
+            "gov_http_request_seconds_bucket{le=+Inf,route=job}": 3,
+            "gov_http_request_seconds_count{route=job}": 3,
         },
     ),
 ]

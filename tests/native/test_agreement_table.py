@@ -67,6 +67,17 @@ def test_the_long_road_ends_where_the_short_one_does(seed: int) -> None:
         assert table.collect(words).decision == table.decide(numbers)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_fixed_by_a_mark_is_the_same_in_every_outcome_with_it(seed: int) -> None:
+    _, loaded, cases = sample(seed + 900)
+    told: dict[bytes, dict[str, Any]] = {}
+    for request, runtime, _ in cases:
+        outcome = loaded.decide(request, runtime=runtime)
+        mark = outcome.fixed_by
+        if mark is not None:
+            assert outcome.to_dict() == told.setdefault(mark, outcome.to_dict())
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_small_policies_are_decided_as_the_interpreter_says_on_every_request(seed: int) -> None:
     rng = random.Random(seed)
