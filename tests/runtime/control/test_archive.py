@@ -10,6 +10,7 @@ import pytest
 from govlang.native.errors import CodedError
 from govlang.runtime.control.archive import Archive
 from govlang.runtime.evidence.checkpoint import read_checkpoint
+from govlang.runtime.evidence.ledger import Head, chain_line
 from govlang.runtime.evidence.merkle import is_consistent, is_included, leaf_hash, root_of
 
 
@@ -22,8 +23,20 @@ class Lines:
     def reader(self) -> Lines:
         return self
 
+    def tail(self) -> tuple[int, bytes] | None:
+        return (len(self.all), self.all[-1]) if self.all else None
+
     def lines(self, first: int) -> Iterator[bytes]:
         return iter(self.all[first - 1 :])
+
+
+def chained(count: int) -> list[bytes]:
+    """So many records, each of which names the one before."""
+    found, head = [], Head()
+    for _ in range(count):
+        line, head = chain_line({}, head)
+        found.append(line)
+    return found
 
 
 def archive(folder: Path, store: Lines) -> Archive:
@@ -40,7 +53,7 @@ def test_proofs_hold_for_every_size_up_to_the_newest_checkpoint(tmp_path: Path) 
     store = Lines()
     kept = archive(tmp_path, store)
     for size in (300, 301, 302, 650):
-        store.all += [b"%d" % i for i in range(len(store.all), size)]
+        store.all = chained(size)
         kept._sign()
         assert kept.size == size
     leaves = [leaf_hash(line) for line in store.all]
@@ -62,7 +75,7 @@ def test_proofs_hold_for_every_size_up_to_the_newest_checkpoint(tmp_path: Path) 
 )
 def test_a_proof_of_what_is_not_there_is_refused(tmp_path: Path, query: dict[str, int]) -> None:
     store = Lines()
-    store.all = [b"a", b"b", b"c"]
+    store.all = chained(3)
     kept = archive(tmp_path, store)
     kept._sign()
     with pytest.raises(CodedError, match="GOV667"):
@@ -71,9 +84,9 @@ def test_a_proof_of_what_is_not_there_is_refused(tmp_path: Path, query: dict[str
 
 def test_an_archive_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
     store = Lines()
-    store.all = [b"a", b"b"]
+    store.all = chained(2)
     archive(tmp_path, store)._sign()
-    store.all.append(b"c")
+    store.all = chained(3)
     again = archive(tmp_path, store)
     again.start()
     again.stop()
