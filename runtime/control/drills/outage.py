@@ -33,7 +33,7 @@ POOL: Final = "drill"
 LEASED: Final = "leased"
 """The pool of the jobs that are leased; of the others nothing is, so that nothing of them lapses."""
 REASON: Final = "the outage drill"
-HANGS_S: Final = 0.2
+HANGS_S: Final = 1.0
 """How long the service waits for an answer in the drill; 2 s unless set."""
 OPEN_S: Final = 30
 FAILURES: Final = 3
