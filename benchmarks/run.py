@@ -23,6 +23,7 @@ from benchmarks import (  # noqa: E402
     edge,
     edge_many,
     evidence,
+    load,
     machine,
     ours,
     over_time,
@@ -100,6 +101,7 @@ def all_rows(*, quick: bool) -> Iterator[Row]:
     yield from over_time.time_rows(timed)
     yield from both_times.both_rows()
     yield from evidence.evidence_rows(2_000 if quick else evidence.RECORDS)
+    yield from load.load_rows(2.0 if quick else 10.0)
     yield from rows.peer_rows(small, budget_s)
     for kind in KINDS:
         for size in QUICK_SIZES if quick else OWN_SIZES:

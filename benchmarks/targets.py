@@ -35,6 +35,10 @@ TIME_C = "C engine, a sample of any kind"
 TIME_GENERATED = "generated C, a sample of any kind"
 TIME_PYTHON = "Python, commit, dict in"
 EVIDENCE = "evidence"
+CONTROL_PLANE = "control_plane"
+SUBMITS_HIGHEST = "durable submits, at the highest rate kept"
+SUBMIT_P99 = "durable submits, 1 000/s, p99"
+EVALUATE_SHARE = "evaluate beside the empty handler"
 RECORDED = "a record, from the decision to its line"
 CHECKED = "verify: chain, head, tree, tiles"
 
@@ -132,6 +136,21 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
                 "s",
             )
             for kind in (TIME_APART, TIME_OVERLAP)
+        ),
+        least(
+            "durable submits kept up with, `gov serve`",
+            figures.ours(CONTROL_PLANE, 5, SUBMITS_HIGHEST),
+            1_000,
+            "requests/s",
+        ),
+        most(
+            "a durable submit at 1 000/s, p99", figures.ours(CONTROL_PLANE, 5, SUBMIT_P99), 50, "ms"
+        ),
+        least(
+            "evaluate beside an empty Starlette handler",
+            figures.ours(CONTROL_PLANE, 5, EVALUATE_SHARE),
+            50,
+            "%",
         ),
         most("a record of evidence", figures.ours(EVIDENCE, 0, RECORDED), 40_000, "ns"),
         least(

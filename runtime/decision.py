@@ -104,12 +104,11 @@ class Outcome(Decided):
 
 def as_json(value: Any) -> Any:
     """Exact decimals as the JSON numbers that people read back as the same decimal."""
-    match value:
-        case Decimal():
-            return float(value)
-        case dict():
-            return {name: as_json(one) for name, one in value.items()}
-        case list():
-            return [as_json(one) for one in value]
-        case _:
-            return value
+    kind = type(value)
+    if kind is str or kind is int:
+        return value
+    if isinstance(value, dict):
+        return {name: as_json(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [as_json(one) for one in value]
+    return float(value) if isinstance(value, Decimal) else value

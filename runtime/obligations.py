@@ -58,13 +58,15 @@ class Asked:
 
 def gather_obligations(asked: Asked, rules: Sequence[Rule], effect: int) -> tuple[Obligation, ...]:
     """Every obligation of the rules that an outcome with this effect keeps."""
-    kept = merged(_duties(asked, rules))
+    kept = merged(_duties(asked, rules)) if any(rule.dos for rule in rules) else []
     if effect != _DENY:
         kept += _limits(asked, rules)
         if effect == _REQUIRE_HUMAN:
             kept += _requirement(asked, rules)
         kept += _retry(rules)
     kept += _remedies(asked, rules)
+    if len(kept) < 2:
+        return tuple(kept)
     return tuple(one for i, one in enumerate(kept) if one not in kept[:i])
 
 
