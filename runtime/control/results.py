@@ -149,7 +149,11 @@ def _refused(field: str, event: str, why: str) -> Answer:
 def _again(turn: Turn, job: Job) -> Job:
     """Nothing was done: the job goes back, counted as an attempt."""
     tries = job.tries + 1
+    if tries >= turn.settings.retry_budget and job.state is JobState.DISPATCHED:
+        reason = f"it was handed out {tries} times, and never begun"
+        return _time_out(turn, job.with_(tries=tries), reason, None)
     if tries >= turn.settings.retry_budget:
+        job = job.with_(tries=tries)
         return _end(turn, job, {"outcome": "failed", "error": "retry budget used up"}, None)
     wait_ms = backoff_ms(tries, turn.settings.backoff_first_s, turn.settings.backoff_max_s)
     move = Move.AGAIN if job.state is JobState.RUNNING else Move.LOSE
@@ -204,9 +208,13 @@ def lapse(turn: Turn, job: Job) -> None:
     if job.state is JobState.DISPATCHED:
         _again(turn, job)
         return
-    reason = "the worker was not heard of any more"
+    _time_out(turn, job, "the worker was not heard of any more", {})
+
+
+def _time_out(turn: Turn, job: Job, reason: str, used: Mapping[str, str] | None) -> Job:
+    """End a job of which nothing more is heard; `used` as in `settlement`."""
     with watch(turn, job.agent, but=job.job_id):
-        steps = end_steps(turn, job, FAILURE, _fields(turn, job, FAILURE, {}), {})
+        steps = end_steps(turn, job, FAILURE, _fields(turn, job, FAILURE, {}), used)
         turn.chronicle.tell(
             turn,
             "step_timed_out",
@@ -214,4 +222,6 @@ def lapse(turn: Turn, job: Job) -> None:
             steps=steps,
             details={"reason": reason, "worker": job.worker},
         )
-    turn.bury(turn.move(job, Move.TIME_OUT, reason=reason, reported=True), reason)
+    ended = turn.move(job, Move.TIME_OUT, reason=reason, reported=True)
+    turn.bury(ended, reason)
+    return ended
