@@ -142,6 +142,9 @@ class Judge:
         request = dict(question.request)
         if of and self.agent_field is not None:
             request[self.agent_field] = of
+            question = replace(
+                question, reserved={}
+            )  # the job's own agent reserved it, nobody else
         runtime = self.runtime(question, request)
         before = None
         if question.approved:
