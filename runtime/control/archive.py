@@ -99,6 +99,7 @@ class Archive:
         self._is_over = True
         self._due.set()
         self._thread.join()
+        self._sign()  # what was committed while the thread was busy
 
     def grown(self, count: int) -> None:
         """Hear how many records the ledger has; wakes the archive when there are enough for a checkpoint."""
