@@ -114,16 +114,15 @@ def _lock(folder: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202  # an o
 
 def _open(path: Path) -> sqlite3.Connection:
     is_new = not path.exists() or path.stat().st_size == 0
-    left = [name for name in ("LEDGER.head", "checkpoint") if (path.parent / name).exists()]
-    if is_new and left:
-        raise _damaged(path, f"is missing, but `{left[0]}` of its ledger lies beside it")
     if is_new:
+        _check_alone(path)
         path.touch(mode=0o600)  # it holds what is private; SQLite gives its logs the same mode
     connection = _connect(path)
     try:
         for pragma in _PRAGMAS:
             connection.execute(pragma)
-        if is_new:
+        if is_new or _is_blank(connection):
+            _check_alone(path)
             _begin(connection)
         _check(connection, path)
     except sqlite3.DatabaseError as error:
@@ -140,6 +139,20 @@ def _begin(connection: sqlite3.Connection) -> None:
     connection.executescript(
         f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};\n{schema}\nCOMMIT;"
     )
+
+
+def _is_blank(connection: sqlite3.Connection) -> bool:
+    """Whether a first start was killed before it wrote the tables: there is nothing in it."""
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    return (tables, application) == (0, 0)
+
+
+def _check_alone(path: Path) -> None:
+    """Begin no database beside what is left of a ledger."""
+    left = [name for name in ("LEDGER.head", "checkpoint") if (path.parent / name).exists()]
+    if left:
+        raise _damaged(path, f"is missing, but `{left[0]}` of its ledger lies beside it")
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
