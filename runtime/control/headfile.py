@@ -2,10 +2,9 @@
 
 In: heads, each after its commit.  Out: `LEDGER.head`, in the form that evidence reads.
 
-What always holds: the file never names a record that is not on the disk; it is whole at every moment, as it is
-overwritten in place with as many bytes, less than a sector, and exchanged where it grows by a digit.  A killed process
-leaves the newest head.  It is not synced with each commit (that would cost twice what the commit costs): a machine that
-loses its power may leave an older head, which the next start moves on, never a newer one.
+What always holds: the file never names a record that is not on the disk, and is on the disk itself when `write` returns;
+it is whole at every moment, as it is overwritten in place with as many bytes, less than a sector, and exchanged where it
+grows by a digit.
 """
 
 from __future__ import annotations
@@ -44,15 +43,10 @@ class HeadFile:
             self._descriptor, self._length = os.open(self.path, os.O_WRONLY), len(content)
         else:
             os.pwrite(self._descriptor, content, 0)
-
-    def sync(self) -> None:
-        """Have the head on the disk when this returns."""
-        if self._descriptor is not None:
-            os.fsync(self._descriptor)
+            os.fdatasync(self._descriptor)
 
     def close(self) -> None:
-        """Let go of the file, synced; the next `write` opens it again."""
+        """Let go of the file; the next `write` opens it again."""
         if self._descriptor is not None:
-            self.sync()
             os.close(self._descriptor)
             self._descriptor = None

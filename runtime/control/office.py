@@ -116,7 +116,6 @@ class Office(Workshop):
             raise _cut("is not the one that its head names")
         if kept != found:
             self._head.write(found)
-            self._head.sync()
 
     # --- turns -----------------------------------------------------------------------------------
 
