@@ -115,6 +115,13 @@ STORE: dict[str, Page] = {
         "a gov.db restored from an older copy than LEDGER.head",
         _COPY,
     ),
+    "GOV630": Page(
+        "a private field that the ledger would show",
+        "The service tells a policy what a job has reserved, settled and released, and how it ended; these steps "
+        "stand in the ledger whole, as the memory is made again from them. A field that is `private` must not.",
+        "amount : number in 0..100 private, and reserved(amount)",
+        "Take `private` from the field, or leave it out of `reserved(…)` and of the events that the service tells.",
+    ),
     "GOV690": Page(
         "the service refuses, or cannot be reached",
         "`gov token` asks the running service, with the token of an operator in GOV_TOKEN or `--token-file`.",

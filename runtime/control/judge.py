@@ -37,6 +37,11 @@ SETTLED: Final = "settled"
 RELEASED: Final = "released"
 DISPATCHED: Final = "dispatched"
 
+RUNTIME_EVENTS: Final = frozenset(
+    {"dispatched", "allowed", "success", "failure", "cancelled", "reserved", "settled", "released"}
+)
+"""Events that only the runtime tells: a caller that could would lift limits."""
+
 STALE_MAX: Final = 1000
 """So many deadlines that were overtaken are kept, beside as many as count, before they are dropped."""
 

@@ -190,7 +190,9 @@ class Office(Workshop):
     def begin(self, bundle: bytes, params: Mapping[str, Any], by: str) -> None:
         """Publish the first policy of a new store."""
         judge = self.loading.judge(bundle, params)
-        self._head.write(self.chronicle.head)  # of no record, so that a kill before the next one is no cut
+        self._head.write(
+            self.chronicle.head
+        )  # of no record, so that a kill before the next one is no cut
         turn = self._turn(judge)
         try:
             publish(turn, judge, bundle, params, by, "the first policy")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from govlang.native.digest import digest
 from govlang.native.errors import CodedError
 from govlang.runtime.bundle import read_bundle
-from govlang.runtime.control.judge import Context, Judge, no_context
+from govlang.runtime.control.judge import RUNTIME_EVENTS, Context, Judge, no_context
 from govlang.runtime.control.values import number_of
 from govlang.runtime.policy import Policy
 
@@ -43,7 +43,26 @@ class Loading:
         opened = read_bundle(bundle)
         given = {n: number_of(v) if isinstance(v, str) else v for n, v in params.items()}
         policy = Policy.load(opened, params=given, capacity=self.capacity)
+        _check_private(policy)
         return Judge(opened, policy, self.context, digest(bundle))
+
+
+def _check_private(policy: Policy) -> None:
+    """Refuse a policy whose private fields the service would have to tell in events: the ledger shows those whole.
+
+    Raises:
+        CodedError: GOV630 there is such a field.
+    """
+    private = {one.name for one in policy.fields if one.private}
+    samples = policy.memory.samples if policy.memory is not None else ()
+    for sample in samples:
+        shown = {one.name for one in sample.fields} & private
+        if sample.name in RUNTIME_EVENTS and shown:
+            raise CodedError(
+                "GOV630",
+                f"`{min(shown)}` is private, and the event `{sample.name}` carries it into the ledger",
+                "take `private` from the field, or the field from the event and out of `reserved(…)`",
+            )
 
 
 def rebuild(session: Session, loading: Loading, *, from_saved: bool = True) -> Judge | None:

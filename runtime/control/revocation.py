@@ -17,7 +17,7 @@ from govlang.runtime.control.approvals import approver_roles
 from govlang.runtime.control.cancel import cancel_in_flight
 from govlang.runtime.control.gates import question_of
 from govlang.runtime.control.job import IN_FLIGHT
-from govlang.runtime.control.judge import key_of
+from govlang.runtime.control.judge import RUNTIME_EVENTS, key_of
 from govlang.runtime.control.values import compact
 from govlang.runtime.control.verdict import CheckUnavailableError
 from govlang.runtime.decision import Decision
@@ -136,11 +136,6 @@ AHEAD_MS: Final = 60_000
 
 STEP_MAX: Final = 16_384
 """The longest step that is taken in, in bytes of JSON: a record holds it whole."""
-
-RUNTIME_EVENTS: Final = frozenset(
-    {"dispatched", "allowed", "success", "failure", "cancelled", "reserved", "settled", "released"}
-)
-"""Events that only the runtime tells: a caller that could would lift limits."""
 
 
 def _field(error: TableError, step: Mapping[str, Any]) -> str:

@@ -161,6 +161,28 @@ def test_a_bundle_that_does_not_add_up_changes_nothing(broken: Callable[[], byte
     play(scenario)
 
 
+HIDDEN = """language 1
+policy hidden version "1.0.0"
+default allow
+input {
+  agent  : key
+  topic  : text
+  amount : number in 0..1000 step 0.5 private
+}
+rule over when reserved(amount) + amount > 100 throttle retry 1 min
+"""
+
+
+def test_a_private_field_that_the_ledger_would_show_is_refused(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with pytest.raises(CodedError, match="GOV630"):
+            await Plane(tmp_path, bundle_of(HIDDEN)).__aenter__()
+        async with Plane(tmp_path / "other", bundle_of(EFFECTS)) as plane:
+            assert code(await publish(plane, bundle_of(HIDDEN), "x", looser=True)) == "bad_bundle"
+
+    asyncio.run(scenario())
+
+
 def test_a_restart_goes_on_with_what_was_published() -> None:
     async def whole() -> None:
         with folder() as place:
