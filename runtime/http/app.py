@@ -297,6 +297,7 @@ def build_app(
     routes = (*ROUTES, *shown)
     app = _application(gate, routes)
     app.state.stop = gate.stop
+    app.state.routes = routes
     return app
 
 
