@@ -135,7 +135,7 @@ def submit_of(token: str, run: str) -> Callable[[int], bytes]:
     """Number to a submit of its own."""
 
     def made(number: int) -> bytes:
-        request = {**http.REQUEST, "agent": f"a{number % AGENTS}", "environment": "staging"}
+        request = {**http.ALLOWED, "agent": f"a{number % AGENTS}"}
         body = {"request": request, "payload": {"vm": f"v{number}"}, "pool": "ops"}
         raw = json.dumps(body).encode()
         return posted("/v1/jobs", raw, token, f"idempotency-key: {run}-{number}")
@@ -280,10 +280,10 @@ def evaluated(served: Served, bundle: bytes, seconds: float) -> Evaluated:
     )
     bare.start()
     assert bare.pid is not None
-    body = json.dumps({"request": http.REQUEST}).encode()
+    body = json.dumps({"request": http.ALLOWED}).encode()
     asked = posted("/v1/policy/evaluate", body, served.token)
     targets = (
-        (Served(bare.pid, listens.getsockname()[1], ""), http.message("empty")),
+        (Served(bare.pid, listens.getsockname()[1], ""), http.message(None)),
         (served, asked),
     )
     found: list[list[tuple[float, float]]] = [[], []]
@@ -292,8 +292,8 @@ def evaluated(served: Served, bundle: bytes, seconds: float) -> Evaluated:
         for _ in range(ROUNDS):
             for (target, sent), into in zip(targets, found, strict=True):
                 before_s = target.cpu_s()
-                rate = uvloop.run(http.load(target.port, sent, seconds))
-                into.append((rate, (target.cpu_s() - before_s) / (rate * seconds) * 1e6))
+                count, taken_s = uvloop.run(http.load(target.port, sent, seconds))
+                into.append((count / taken_s, (target.cpu_s() - before_s) / count * 1e6))
     finally:
         bare.kill()
     shares = [mine[0] / theirs[0] for theirs, mine in zip(*found, strict=True)]
