@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,8 @@ ROUND_S: Final = 0.25
 MEASURE_S: Final = 5
 """How often what waits is counted, in seconds."""
 _HOUR_S: Final = 3600
+TIDY_S: Final = 1.0
+"""How often the store's log is moved into its database, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,7 @@ class Service(Jobs, Decisions, Operations):
             asyncio.create_task(self._reconcile(), name="gov-reconcile"),
             asyncio.create_task(self._forget(), name="gov-forget"),
             asyncio.create_task(self._measure(), name="gov-measure"),
+            asyncio.create_task(self._tidy(), name="gov-tidy"),
         ]
         self._publish(frozenset())  # what a crash left in the outbox
 
@@ -207,6 +211,14 @@ class Service(Jobs, Decisions, Operations):
         while True:
             await self._quietly(reconciler.forget_answers)
             await asyncio.sleep(_HOUR_S)
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY_S)
+            try:
+                await asyncio.to_thread(self.office.store.tidy)
+            except sqlite3.Error:
+                log.exception("the log of the store was not tidied")
 
     async def _measure(self) -> None:
         while True:

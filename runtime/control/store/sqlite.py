@@ -29,8 +29,9 @@ _PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -65536",
-    "PRAGMA wal_autocheckpoint = 4000",
+    "PRAGMA wal_autocheckpoint = 65536",
 )
+"""The writer moves the log into the database itself only when `tidy` was not called for long (256 MiB)."""
 
 
 class SqliteStore:
@@ -41,8 +42,7 @@ class SqliteStore:
 
         Raises:
             CodedError: GOV620 the place cannot be used · GOV621 another process writes to it · GOV622 it is damaged
-            or no
-                store of this program.
+                or no store of this program.
         """
         self.folder: Final = folder
         self._path = folder / DATABASE
@@ -55,6 +55,9 @@ class SqliteStore:
         self._session = SqliteSession(self._writer)
         self._readers = threading.local()
         self._open: list[sqlite3.Connection] = []
+        self._tidier: sqlite3.Connection | None = None
+        self._tidying = threading.Lock()
+        self._is_closed = False
 
     def begin(self) -> SqliteSession:
         """The writer's session, in a transaction of its own; only one thread writes."""
@@ -79,8 +82,21 @@ class SqliteStore:
             session = self._readers.session = SqliteSession(connection)
         return session
 
+    def tidy(self) -> None:
+        """Move what is committed from the log into the database, beside the writer, so that no commit waits for it."""
+        with self._tidying:
+            if self._is_closed:
+                return
+            if self._tidier is None:
+                self._tidier = _connect(self._path)
+            self._tidier.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
     def close(self) -> None:
         """Let the next process in."""
+        with self._tidying:
+            self._is_closed = True
+            if self._tidier is not None:
+                self._tidier.close()
         for connection in self._open:
             connection.close()
         self._writer.close()

@@ -6,17 +6,29 @@ What always holds: a property that was allowed to stay undecided stands under bo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from govlang.cli.formats.findings import Finding, Report
 from govlang.native.manifest import Accepted, Proof
 from govlang.verifier.findings import UNDECIDED
 
+STATE: Final = "state"
+"""The kind of a fact about states that other proofs rest on."""
+
 
 def proofs_of(report: Report) -> Iterator[Proof]:
-    """What was proved, then the properties that were allowed to stay undecided."""
+    """What was proved, then the properties that were allowed to stay undecided.
+
+    Facts about states come first, each once and in one order: a policy that is judged in parts proves some of them anew
+    for each part that asks, and how many ask must not show in the bytes of a bundle.
+    """
+    facts = {(one["property"], one["method"]) for one in report["proved"] if one["kind"] == STATE}
+    for named, method in sorted(facts):
+        yield Proof(property=named, kind=STATE, method=method, verdict="proved")
     for one in report["proved"]:
         named, kind, method = one["property"], one["kind"], one["method"]
-        yield Proof(property=named, kind=kind, method=method, verdict="proved")
+        if kind != STATE:
+            yield Proof(property=named, kind=kind, method=method, verdict="proved")
     for one in report["findings"]:
         if one.get("accepted") and one["code"] == UNDECIDED:
             named, kind, why = one["property"], one["kind"], one["help"]
