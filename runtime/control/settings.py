@@ -185,7 +185,7 @@ class Settings(BaseSettings):
     key_capacity: Whole = whole(65_536, 1, 16_777_216)
     live_jobs_max: Whole = whole(100_000, 1, 10_000_000)
     live_jobs_agent_max: Whole = whole(20_000, 1, 10_000_000)
-    group_max: Whole = whole(256, 1, 10_000)
+    group_max: Whole = whole(64, 1, 10_000)
     metrics_open: Annotated[bool, BeforeValidator(_truth)] = Field(
         False, description="`true` or `false`"
     )
