@@ -54,7 +54,6 @@ class SqliteStore:
             raise
         self._session = SqliteSession(self._writer)
         self._readers = threading.local()
-        self._open: list[sqlite3.Connection] = []
         self._tidier: sqlite3.Connection | None = None
         self._tidying = threading.Lock()
         self._is_closed = False
@@ -78,7 +77,6 @@ class SqliteStore:
         if session is None:
             connection = _connect(self._path)
             connection.execute("PRAGMA query_only = ON")
-            self._open.append(connection)
             session = self._readers.session = SqliteSession(connection)
         return session
 
@@ -92,13 +90,16 @@ class SqliteStore:
             self._tidier.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def close(self) -> None:
-        """Let the next process in."""
+        """Let the next process in.
+
+        Readers are not closed here: a thread may be reading, and SQLite does not survive that.  Each goes with its
+        thread.
+        """
         with self._tidying:
             self._is_closed = True
             if self._tidier is not None:
                 self._tidier.close()
-        for connection in self._open:
-            connection.close()
+        self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         self._writer.close()
         self._lock.close()
 
