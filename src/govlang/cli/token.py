@@ -126,7 +126,7 @@ def _ask(
             method, url + path, json=body, headers=headers, timeout=10, trust_env=False
         )
     except httpx.HTTPError as error:
-        why = f"`{url}` cannot be reached: {type(error).__name__}"
+        why = f"`{url}` cannot be reached: {str(error) or type(error).__name__}"
         raise CodedError("GOV690", why, "start it with `gov serve`, or give its `--url`") from None
     if answer.is_success:
         return answer.json()
@@ -134,8 +134,9 @@ def _ask(
         said = answer.json()
     except ValueError:
         said = {"code": str(answer.status_code), "detail": "no problem that can be read"}
+    known = answer.status_code in {401, 403}
     raise CodedError(
         "GOV690",
         f"the service refuses: {said['detail']} ({said['code']})",
-        "give an operator's token",
+        "give an operator's token" if known else "mend what is named and ask again",
     )
