@@ -42,10 +42,17 @@ def _reach(function: Any) -> Any:
 @click.option("--agent", required=True, help="whom the token speaks for", metavar="A")
 @click.option("--ttl", default="30 d", show_default=True, help="how long it is good", metavar="D")
 @click.option(
-    "--approves", multiple=True, help="a role of the policy, as `sre-oncall`", metavar="R"
+    "--approves",
+    multiple=True,
+    help="a role of the policy, as `sre-oncall`; an approver needs one",
+    metavar="R",
 )
 @click.option(
-    "--pool", "pools", multiple=True, help="a pool that a worker leases from", metavar="P"
+    "--pool",
+    "pools",
+    multiple=True,
+    help="a pool that a worker leases from; left out: every one",
+    metavar="P",
 )
 @_reach
 @format_option()
@@ -61,6 +68,8 @@ def create(
     style: str,
 ) -> int:
     """Make a token; its text is printed once."""
+    if "approver" in roles and not approves:
+        raise click.UsageError("an approver may approve nothing without `--approves ROLE`")
     body = {
         "roles": list(roles),
         "agent": agent,
