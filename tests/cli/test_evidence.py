@@ -166,6 +166,15 @@ def test_only_the_last_records_are_shown(gov, ledger: Path) -> None:
     assert json.loads(gov("evidence", "verify", ledger, "--format", "json").out)["covered"] == 0
 
 
+def test_what_is_shown_to_a_program_is_not_cut_to_a_terminal(gov, tmp_path: Path) -> None:
+    job = "run_" + "a" * 90 + ":step@1"
+    put(
+        tmp_path,
+        *chained([{"job_id": job, "decision": "ALLOW", "topic": "infra.read." + "x" * 60}]),
+    )
+    assert job in gov("evidence", "show", tmp_path).out.splitlines()[1]
+
+
 def test_an_export_of_a_decision_keeps_to_its_schema(gov, fits, policy: Path, tmp_path) -> None:
     place = tmp_path / "decided"
     asked = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,9 @@ from govlang.cli.formats.output import format_option
 from govlang.cli.guard import Exit, guarded
 from govlang.cli.options import file_argument
 from govlang.native.errors import CodedError
+
+LINE: Final = 1000
+"""Columns that a line may have where no terminal cuts it: whole ids and names, for `grep`."""
 
 PATH: Final = click.Path(path_type=Path)
 
@@ -116,7 +120,10 @@ def _show_table(shown: Iterator[dict[str, Any]]) -> None:
         if record.get("decision") is None:
             names[4] = "run_timeline_event"
         table.add_row(*(_cell(record.get(name)) for name in names))
-    Console().print(table)
+    if not sys.stdout.isatty():
+        for column in table.columns:
+            column.no_wrap = True
+    Console(width=None if sys.stdout.isatty() else LINE).print(table)
 
 
 def _cell(value: Any) -> str:

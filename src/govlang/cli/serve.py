@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import ipaddress
 import os
+import socket
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
@@ -112,16 +113,57 @@ async def serve(asked: Serving) -> None:
     _check_place(asked)
     log = service_log(settings.log_level.value, settings.log_format.value)
     bridge(log, settings.log_level.value)
+    await _check_plugin(asked)
     with ExitStack() as stack:
+        sockets = [stack.enter_context(one) for one in _bound(asked.host, asked.port)]
         folder = asked.data or (
             Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gov-dev-")))
             if asked.dev
             else DATA
         )
-        await _serve(asked, settings, folder, log)
+        await _serve(asked, settings, folder, log, sockets)
 
 
-async def _serve(asked: Serving, settings: Settings, folder: Path, log: Any) -> None:
+def _bound(host: str, port: int) -> list[socket.socket]:
+    """Sockets that hold the address and do not listen yet.
+
+    Taken before the data directory is opened: a first start that could not listen would use up the first operator's
+    token unseen.
+
+    Raises:
+        CodedError: GOV617, the address cannot be had.
+    """
+    taken: list[socket.socket] = []
+    try:
+        for family, kind, proto, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            one = socket.socket(family, kind, proto)
+            taken.append(one)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            given = port or (taken[0].getsockname()[1] if taken[1:] else 0)
+            one.bind((address[0], given, *address[2:]))
+    except (OSError, UnicodeError) as error:
+        for one in taken:
+            one.close()
+        raise _unheard(host, port, error) from None
+    return taken
+
+
+def _unheard(host: str, port: int, error: Exception) -> CodedError:
+    why = getattr(error, "strerror", None) or str(error)
+    return CodedError(
+        "GOV617",
+        f"`{host}:{port}` cannot be listened at: {why[0].lower()}{why[1:]}",
+        "give another `--port`, or end what listens there",
+    )
+
+
+async def _serve(
+    asked: Serving, settings: Settings, folder: Path, log: Any, sockets: list[socket.socket]
+) -> None:
     from govlang.runtime.control.service import Parts, Service
     from govlang.runtime.http.app import build_app
     from govlang.runtime.http.metrics import Metrics
@@ -144,7 +186,7 @@ async def _serve(asked: Serving, settings: Settings, folder: Path, log: Any) -> 
             dev=asked.dev,
         )
         _draw(app, service)
-        await _listen(app, service, asked, folder, token)
+        await _listen(app, service, asked, sockets, (folder, token))
     finally:
         await service.stop()
 
@@ -184,31 +226,46 @@ async def _adopt(service: Service, asked: Serving) -> None:
 
 
 async def _listen(
-    app: Starlette, service: Service, asked: Serving, folder: Path, token: str | None
+    app: Starlette,
+    service: Service,
+    asked: Serving,
+    sockets: list[socket.socket],
+    told: tuple[Path, str | None],
 ) -> None:
     from govlang.runtime.http.server import server
 
-    drain_s = 0.0 if asked.dev else 1.0
-    running = server(app, asked.host, asked.port, drain_s=drain_s)
-    serving = asyncio.ensure_future(running.serve())
+    running = server(app, asked.host, asked.port, drain_s=0.0 if asked.dev else 1.0)
+    serving = asyncio.ensure_future(running.serve(sockets))
     while not running.started and not serving.done():  # noqa: ASYNC110  # uvicorn has no event for it
         await asyncio.sleep(0.01)
     if serving.done():
-        await serving
-        raise CodedError(
-            "GOV617",
-            f"`{asked.host}:{asked.port}` cannot be listened at",
-            "give another `--port`, or end what listens there",
-        )
-    port = running.servers[0].sockets[0].getsockname()[1]
+        await _ended(serving, asked)
+        return
+    port = sockets[0].getsockname()[1]
     url = f"http://{asked.host}:{port}"
-    _say(service, url, folder, token, asked)
+    _say(service, url, *told, asked)
     helper = await _worker(asked, url)
     try:
         await serving
     finally:
         if helper is not None:
             await helper()
+
+
+async def _ended(serving: asyncio.Future[None], asked: Serving) -> None:
+    """A server that ended before it listened: at a signal, or because another took the address meanwhile."""
+    try:
+        await serving
+    except OSError as error:
+        raise _unheard(asked.host, asked.port, error) from None
+
+
+async def _check_plugin(asked: Serving) -> None:
+    """Refuse a plugin that cannot be used before anything is begun (GOV681)."""
+    if asked.plugin:
+        from govlang.runtime.worker.plugins import load_plugin
+
+        await load_plugin(asked.plugin).close()
 
 
 async def _worker(asked: Serving, url: str) -> Callable[[], Awaitable[None]] | None:

@@ -42,10 +42,17 @@ def _reach(function: Any) -> Any:
 @click.option("--agent", required=True, help="whom the token speaks for", metavar="A")
 @click.option("--ttl", default="30 d", show_default=True, help="how long it is good", metavar="D")
 @click.option(
-    "--approves", multiple=True, help="a role of the policy, as `sre-oncall`", metavar="R"
+    "--approves",
+    multiple=True,
+    help="a role of the policy, as `sre-oncall`; an approver needs one",
+    metavar="R",
 )
 @click.option(
-    "--pool", "pools", multiple=True, help="a pool that a worker leases from", metavar="P"
+    "--pool",
+    "pools",
+    multiple=True,
+    help="a pool that a worker leases from; left out: every one",
+    metavar="P",
 )
 @_reach
 @format_option()
@@ -61,6 +68,8 @@ def create(
     style: str,
 ) -> int:
     """Make a token; its text is printed once."""
+    if "approver" in roles and not approves:
+        raise click.UsageError("an approver may approve nothing without `--approves ROLE`")
     body = {
         "roles": list(roles),
         "agent": agent,
@@ -126,7 +135,7 @@ def _ask(
             method, url + path, json=body, headers=headers, timeout=10, trust_env=False
         )
     except httpx.HTTPError as error:
-        why = f"`{url}` cannot be reached: {type(error).__name__}"
+        why = f"`{url}` cannot be reached: {str(error) or type(error).__name__}"
         raise CodedError("GOV690", why, "start it with `gov serve`, or give its `--url`") from None
     if answer.is_success:
         return answer.json()
@@ -134,8 +143,9 @@ def _ask(
         said = answer.json()
     except ValueError:
         said = {"code": str(answer.status_code), "detail": "no problem that can be read"}
+    known = answer.status_code in {401, 403}
     raise CodedError(
         "GOV690",
         f"the service refuses: {said['detail']} ({said['code']})",
-        "give an operator's token",
+        "give an operator's token" if known else "mend what is named and ask again",
     )
