@@ -99,7 +99,6 @@ class SqliteStore:
             self._is_closed = True
             if self._tidier is not None:
                 self._tidier.close()
-        self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         self._writer.close()
         self._lock.close()
 
