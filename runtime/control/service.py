@@ -11,9 +11,10 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from govlang.native.errors import CodedError
 from govlang.runtime.bundle import read_bundle
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from govlang.runtime.control.turn import Turn
 
+T = TypeVar("T")
 log: Final = logging.getLogger("govlang.control")
 
 FIRST_TOKEN_S: Final = 365 * 86_400
@@ -116,6 +118,7 @@ class Service(Jobs, Decisions, Operations):
             raise
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
+        self._aside = ThreadPoolExecutor(2, thread_name_prefix="gov-aside")
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -170,6 +173,7 @@ class Service(Jobs, Decisions, Operations):
                 self.office.stop()
         finally:
             self.archive.stop()
+            self._aside.shutdown()
             self.office.store.close()
 
     def ready(self) -> Answer:
@@ -216,7 +220,7 @@ class Service(Jobs, Decisions, Operations):
         while True:
             await asyncio.sleep(TIDY_S)
             try:
-                await asyncio.to_thread(self.office.store.tidy)
+                await self._beside(self.office.store.tidy)
             except sqlite3.Error:
                 log.exception("the log of the store was not tidied")
 
@@ -233,12 +237,16 @@ class Service(Jobs, Decisions, Operations):
 
     async def measure(self) -> None:
         """Tell the metrics what stands waiting, and how the breakers are."""
-        outbox, letters = await asyncio.to_thread(self._depths)
+        outbox, letters = await self._beside(self._depths)
         metrics = self.office.metrics
         metrics.outbox(outbox)
         metrics.dead_letters(letters)
         for dependency in (DEPENDENCY, *forced(self.rows)):
             metrics.breaker(dependency, self.breaker.state(dependency))
+
+    async def _beside(self, work: Callable[[], T]) -> T:
+        """Do what takes long in a thread that the stop waits for."""
+        return await asyncio.get_running_loop().run_in_executor(self._aside, work)
 
     async def _quietly(self, operation: Callable[[Turn], Any]) -> Any:
         """An operation that nobody waits for; what fails is logged and tried again in the next round."""

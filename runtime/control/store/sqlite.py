@@ -54,6 +54,8 @@ class SqliteStore:
             raise
         self._session = SqliteSession(self._writer)
         self._readers = threading.local()
+        self._open: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._owner = threading.current_thread()
         self._tidier: sqlite3.Connection | None = None
         self._tidying = threading.Lock()
         self._is_closed = False
@@ -77,6 +79,7 @@ class SqliteStore:
         if session is None:
             connection = _connect(self._path)
             connection.execute("PRAGMA query_only = ON")
+            self._open.append((threading.current_thread(), connection))
             session = self._readers.session = SqliteSession(connection)
         return session
 
@@ -92,13 +95,16 @@ class SqliteStore:
     def close(self) -> None:
         """Let the next process in.
 
-        Readers are not closed here: a thread may be reading, and SQLite does not survive that.  Each goes with its
-        thread.
+        The reader of a thread that may be reading is left to that thread: SQLite does not survive to be closed under
+        it.
         """
         with self._tidying:
             self._is_closed = True
             if self._tidier is not None:
                 self._tidier.close()
+        for thread, connection in self._open:
+            if not thread.is_alive() or thread in (self._owner, threading.current_thread()):
+                connection.close()
         self._writer.close()
         self._lock.close()
 
