@@ -447,7 +447,7 @@ class NaivePlane:
         if job.state in FLYING:
             self.withdraw(job, "cancelled")
         else:
-            if job.paper is not None and job.paper.state == "open":
+            if job.paper is not None and job.paper.state in ("open", "granted"):
                 job.paper.state = "expired"
             self.release(job)
             self.tell("cancelled", job)

@@ -388,14 +388,14 @@ def test_the_control_plane_does_what_its_model_does(part: int) -> None:
     hold(100, part)
 
 
-RUNS = 1_000 if os.environ.get("GOVLANG_MODEL") == "long" else 250
-"""Runs of a part: ten thousand in all by `make model-long`, a quarter of them in `make check-long`."""
-
-
 @pytest.mark.long
-@pytest.mark.parametrize("part", range(10))
-def test_many_runs_find_no_difference(part: int) -> None:
-    hold(RUNS, 1000 + part)
+@pytest.mark.skipif(
+    os.environ.get("GOVLANG_MODEL") != "long",
+    reason="an hour of one core: run by `make model-long`",
+)
+@pytest.mark.parametrize("part", range(40))
+def test_ten_thousand_runs_find_no_difference(part: int) -> None:
+    hold(250, 1000 + part)
 
 
 FOUND: dict[str, Callable[[Machine], Any]] = {
