@@ -39,20 +39,20 @@ class StoppedError(CodedError):
         super().__init__("GOV624", "the service is stopping", "ask again when it is back")
 
 
-class Workshop:
+class Workshop(Protocol):
     """What the writer needs to open and close its transactions; `Office` (office.py) is the real one."""
 
     def open(self) -> Turn:
         """Begin a transaction."""
-        raise NotImplementedError
+        ...
 
     def close(self, turn: Turn) -> None:
         """Commit; on the disk when it returns."""
-        raise NotImplementedError
+        ...
 
     def abandon(self) -> None:
         """Take everything back and make the memory anew."""
-        raise NotImplementedError
+        ...
 
 
 class Promise(Protocol):
