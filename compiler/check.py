@@ -92,10 +92,7 @@ class Checker:
     def condition(
         self, expr: ast.Expr, known: Fields = NOTHING_KNOWN, *, in_proof: bool = False
     ) -> Condition | None:
-        """A condition that stands by itself, where the fields in `known` are present.
-
-        None if anything in it is wrong.
-        """
+        """A condition that stands by itself, where fields in `known` are present; None if anything in it is wrong."""
         value = self._whole(expr, known)
         condition = self._as_condition(value, expr)
         if condition is None or condition.decides is None or in_proof:

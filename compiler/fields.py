@@ -17,13 +17,15 @@ from govlang.compiler.refusal import RefusalError, shortened
 from govlang.compiler.types import Constant
 from govlang.dsl import ast
 from govlang.dsl.diagnostics import Note
-from govlang.dsl.units import MILLISECOND, ONE, Unit, Units
+from govlang.dsl.units import DURATIONS, MILLISECOND, ONE, Unit, Units
 
 TEXT_BYTES: Final = 256
 """The most bytes of a text that does not say `max n`."""
 
 TEXT_BYTES_MAX: Final = 65_535
 ENUM_MEMBERS_MAX: Final = 65_536
+_UNITS: Final = "declare a field in it, or use a unit of the manual"
+_TIMES: Final = "write it in `ms`, `s`, `min`, `h` or `d`"
 MOMENT_MAX: Final = 253_402_300_799_999
 """The last millisecond of the year 9999: the end of the range of `time` and `duration`."""
 
@@ -224,8 +226,8 @@ def in_unit(number: ast.Number, unit: Unit, units: Units) -> Fraction:
     return Fraction(number.value) * written.factor / unit.factor
 
 
-def unit_of(number: ast.Number, units: Units) -> Unit:
-    """The unit of a literal.
+def unit_of(number: ast.Number, units: Units, otherwise: str = _UNITS) -> Unit:
+    """The unit of a literal; `otherwise` is the help where none that is known looks like it.
 
     Raises:
         RefusalError: nothing declares it (GOV242).
@@ -238,7 +240,7 @@ def unit_of(number: ast.Number, units: Units) -> Unit:
         "GOV242",
         f"there is no unit `{number.unit}`",
         number.span,
-        units.suggestion(number.unit) or "declare a field in it, or use a unit of the manual",
+        units.suggestion(number.unit) or otherwise,
     )
 
 
@@ -258,13 +260,14 @@ def milliseconds(number: ast.Number, units: Units) -> int:
     text = shortened(number.span)
     if number.unit is None:
         raise RefusalError("GOV206", f"`{text}` has no unit", number.span, f"write `{text} s`")
-    unit = unit_of(number, units)
+    unit = unit_of(number, units, _TIMES)
     if unit.dimension != MILLISECOND.dimension:
+        meant = DURATIONS.get(number.unit)
         raise RefusalError(
             "GOV205",
             f"`{text}` is {measure.named(unit)}, not a time",
             number.span,
-            "write it in s, min or h",
+            f"did you mean `{meant}`?" if meant else _TIMES,
         )
     value = Fraction(number.value) * unit.factor / MILLISECOND.factor
     if value.denominator != 1 or not 0 <= value <= MOMENT_MAX:

@@ -63,11 +63,7 @@ class _Lowering:
         self._starts(scope)
         checker = Checker(scope, self.found)
         checker.lets.prepare()
-        if scope.time.contracts:
-            from govlang.compiler.needs import with_sound_needs
-
-            sound = with_sound_needs(self.program.declarations, scope, self.found)
-            self.program = replace(self.program, declarations=sound)
+        self._sound_needs(scope)
         assumptions, facts = self._assumptions(checker)
         combine, default, time_zone = self._combine(), self._default(), self._time_zone()
         drafts = list(desugar.drafts(self.program.declarations, scope, self.found))
@@ -179,6 +175,14 @@ class _Lowering:
             scope.time.longest_ms = lasting(written.duration, scope.units, "leave it out for 24 h")
         except RefusalError as refusal:
             self.found.add(refusal.diagnostic)
+
+    def _sound_needs(self, scope: Scope) -> None:
+        """Leave out what contracts need and cannot be asked; it is reported."""
+        if scope.time.contracts:
+            from govlang.compiler.needs import with_sound_needs
+
+            sound = with_sound_needs(self.program.declarations, scope, self.found)
+            self.program = replace(self.program, declarations=sound)
 
     def _starts(self, scope: Scope) -> None:
         """The values of signals before their first sample."""

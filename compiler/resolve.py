@@ -158,6 +158,7 @@ class Resolver:
                 self._happening(name, declaration)
             case ast.MachineDecl():
                 self._machine(declaration)
+                self._start(declaration)
             case ast.ContractDecl():
                 self.scope.time.contracts[declaration.name.text] = declaration
                 for event in sugar.life(declaration):
@@ -214,6 +215,21 @@ class Resolver:
                 f"a machine has at most {STATES_MAX} states, not {len(states(declared))}",
                 declared.name.span,
                 help="split it into two machines",
+            )
+
+    def _start(self, declared: ast.MachineDecl) -> None:
+        """Report a start state that stands in no transition: it is most likely misspelt."""
+        named = dict.fromkeys(
+            name.text for one in declared.transitions for name in (one.source, one.target)
+        )
+        start = declared.start.text
+        if named and start not in named:
+            known = ", ".join(f"`{name}`" for name in named)
+            self._found.error(
+                "GOV201",
+                f"no transition of `{declared.name.text}` leaves or enters its start `{start}`",
+                declared.start.span,
+                help=did_you_mean(start, named) or f"start in one of {known}",
             )
 
     def _autonomy(self, declared: ast.AutonomyDecl) -> None:

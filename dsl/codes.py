@@ -79,9 +79,10 @@ SYNTAX: dict[str, Page] = {
     ),
     "GOV111": Page(
         "the header is missing or out of place",
-        'A policy begins with `language 1` and then `policy NAME version "V"`.',
+        'A policy begins with `language 1` and then `policy NAME version "V"`. A file that a policy imports has none, '
+        "and is checked with it.",
         "rule a deny",
-        'Put `language 1` and `policy my_policy version "1.0.0"` first.',
+        'Put `language 1` and `policy my_policy version "1.0.0"` first; or check the file that imports this one.',
     ),
     "GOV112": Page(
         "a language version that this compiler does not know",

@@ -37,7 +37,8 @@ CLIENT: dict[str, Page] = {
         "a guard that cannot be built",
         "`guarded` and `guard` need somebody who decides: `policy` or `gateway`, one of the two. What `request` and "
         "`limits` name must be parameters of the function, and the function must not be a generator, whose body would "
-        "run after the guard has ended.",
+        "run after the guard has ended; nor may a function return a coroutine or a generator for the same reason (a "
+        "decorator between may do so): then the call is refused, and that body does not run.",
         '@guarded("infra.delete", request={"environment": "env"})\ndef delete(environment): …',
         'Write `@guarded("infra.delete", request={"environment": "environment"}, policy=policy)`.',
     ),

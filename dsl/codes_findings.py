@@ -91,10 +91,12 @@ FINDINGS: Final[dict[str, Page]] = {
     "GOV309": Page(
         "a question that stayed open",
         "The solver did not answer within its time limit, or the proof of an artefact did not end within its "
-        "own, so this is neither proved nor refuted. Products of two fields and very long conditions are hard. Of "
-        "`always possible` some questions are beyond what is looked for; the help says which.",
+        "own, so this is neither proved nor refuted. Products of two fields and very long conditions are hard, "
+        "and so is what only a long history of several kinds of samples shows. Of `always possible` some questions "
+        "are beyond what is looked for. The help says why it stays open and what to do next.",
         "gov verify policy.gov --timeout 0.001",
-        "Give it more time with `--timeout S`, or make the condition simpler. A property may stay so where "
+        "Do what the help says: give it more time with `--timeout S`, or make the condition simpler, or the counts "
+        "smaller on which it depends. A property may stay so where "
         "`--allow-undecided NAME` says it: then the manifest records it.",
     ),
     "GOV310": Page(

@@ -14,7 +14,7 @@ MEANING: Final[dict[str, Page]] = {
     "GOV201": Page(
         "an unknown name",
         "Nothing of this name is declared where the name stands: no field, parameter, `let`, "
-        "action, argument or rule.",
+        "action, argument or rule; or a machine starts in a state that no transition of it names.",
         "input { payload : number in 0..25 kg }\nrule heavy when paylod > 5 kg deny",
         "Write the name as it was declared, or declare it.",
     ),
@@ -269,7 +269,8 @@ MEANING: Final[dict[str, Page]] = {
     ),
     "GOV242": Page(
         "an unknown unit",
-        "A unit is built in, or a field, an output, a parameter or an argument is declared in it.",
+        "A unit is built in, or a field, an output, a parameter or an argument is declared in it. Those of time are "
+        "`us`, `ms`, `s`, `min`, `h`, `d` and `week`.",
         "input { payload : number in 0..25 kg }\nrule heavy when payload > 5 kgs deny",
         "Write the unit of the field.",
     ),

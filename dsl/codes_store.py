@@ -1,4 +1,4 @@
-"""The pages of the policy check, the store and what the service remembers (GOV614 to GOV628), and of `gov token`."""
+"""The pages of the policy check, the store and what the service remembers (GOV614 to GOV632), and of `gov token`."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ STORE: dict[str, Page] = {
     ),
     "GOV616": Page(
         "a bundle that does not follow the active policy",
-        "The data directory has an active policy, and the bundle that was named is looser, not signed by the "
-        "demanded key, "
+        "The data directory has an active policy, and the bundle that was named is of another policy, looser, not "
+        "signed by the demanded key, "
         "or does not add up. What is active goes on being active.",
         "gov serve looser.govb --data state",
-        "Leave the bundle out, or take the responsibility with `--allow-looser REASON`, which is recorded.",
+        "Leave the bundle out, or take the responsibility with `--allow-looser REASON`, which is recorded. Another "
+        "policy wants a data directory of its own.",
     ),
     "GOV617": Page(
         "an address that cannot be listened at",
@@ -115,12 +116,36 @@ STORE: dict[str, Page] = {
         "a gov.db restored from an older copy than LEDGER.head",
         _COPY,
     ),
+    "GOV629": Page(
+        "a source where a bundle is needed",
+        "`gov serve`, `Policy.load` and `EdgePolicy.load` take what was checked, proved and compiled: the bundle that "
+        "`gov build` writes. A source is none.",
+        "gov serve policy.gov",
+        "Type `gov build policy.gov -o dist`, then give `dist/NAME-VERSION.govb`.",
+    ),
     "GOV630": Page(
         "a private field that the ledger would show",
         "The service tells a policy what a job has reserved, settled and released, and how it ended; these steps "
         "stand in the ledger whole, as the memory is made again from them. A field that is `private` must not.",
         "amount : number in 0..100 private, and reserved(amount)",
         "Take `private` from the field, or leave it out of `reserved(…)` and of the events that the service tells.",
+    ),
+    "GOV631": Page(
+        "an active policy that the demanded key did not sign",
+        "GOV_REQUIRE_SIGNATURE names a key, and the policy that the data directory goes on with was published before "
+        "that was demanded, or under another key.",
+        "GOV_REQUIRE_SIGNATURE=key.pub gov serve --data state, where state holds an unsigned policy",
+        "Build it with `gov build --key KEY`, start once without GOV_REQUIRE_SIGNATURE and with that bundle, which is "
+        "published, then start with GOV_REQUIRE_SIGNATURE again.",
+    ),
+    "GOV632": Page(
+        "a saved state that is corrupt",
+        "What a policy remembers is saved from time to time, and the ledger names the hash of what was saved. The "
+        "saved state in gov.db has another, so somebody or something changed it; nothing is decided on it.",
+        "a flipped bit in gov.db",
+        "Look for the cause: other rows may have been hit (`gov evidence verify`). The ledger itself holds all that "
+        "the policy remembers: `gov serve --rebuild-state` drops the saved state, makes it again from the ledger and "
+        "records that. Else restore the data directory from a copy.",
     ),
     "GOV690": Page(
         "the service refuses, or cannot be reached",

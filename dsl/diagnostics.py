@@ -109,10 +109,9 @@ class Diagnostics:
         span: Span | None = None,
         *,
         help: str | None = None,  # noqa: A002  # the word of the message format
-        notes: tuple[Note, ...] = (),
     ) -> None:
         """Keep a warning."""
-        self.add(Diagnostic(code, Severity.WARNING, message, span, help, notes))
+        self.add(Diagnostic(code, Severity.WARNING, message, span, help))
 
     @property
     def has_errors(self) -> bool:
@@ -151,12 +150,18 @@ def _place(diagnostic: Diagnostic) -> tuple[str, int]:
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """The help line for a misspelt word, or None when nothing is near it."""
+    near = nearest(word, candidates)
+    return None if near is None else f"did you mean `{near}`?"
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that a misspelt word was meant to be, or None when nothing is near it."""
     known = set(candidates)
     if len(known) <= _COMPARED:
         near = get_close_matches(word, sorted(known), n=1, cutoff=0.6)
     else:
         near = [one for one in _one_slip_away(word) if one in known][:1]
-    return f"did you mean `{near[0]}`?" if near else None
+    return near[0] if near else None
 
 
 def _one_slip_away(word: str) -> Iterator[str]:

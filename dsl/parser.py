@@ -20,6 +20,7 @@ from govlang.dsl.table_rows import RawCell
 
 _LEADING = re.compile(r"(?:\s|//[^\n]*)*+")
 _HEADER_HELP = 'put `language 1` and `policy my_policy version "1.0.0"` first'
+_PART_HELP = "check the file that imports it"
 
 
 def parse(source: Source) -> ast.Policy:
@@ -27,7 +28,7 @@ def parse(source: Source) -> ast.Policy:
     found = Diagnostics(limits.MAX_ERRORS)
     policy = _file(source, found)
     if policy is None or policy.header is None:
-        _no_header(source, found)
+        _no_header(source, found, policy)
     found.raise_errors()
     return _whole(policy)
 
@@ -93,13 +94,24 @@ def _read(
         return None
 
 
-def _no_header(source: Source, found: Diagnostics) -> None:
-    """Report a missing header, unless the file begins with one that could not be read."""
+def _no_header(source: Source, found: Diagnostics, policy: ast.Policy | None) -> None:
+    """Report a missing header, unless the file begins with one that could not be read.
+
+    What is whole but for the header may be a file that others import; of one with nothing but tests that is what
+    it is.
+    """
     start = _LEADING.match(source.text).end()  # type: ignore[union-attr]  # it matches nothing too
     begun = source.text.startswith(("language", "policy"), start)
-    if not begun and all(d.span is None or d.span.start != start for d in found):
-        span = source.span(start, start + 1)
-        found.error("GOV111", "the header is missing", span, help=_HEADER_HELP)
+    if begun or not all(d.span is None or d.span.start != start for d in found):
+        return
+    span = source.span(start, start + 1)
+    declared = () if policy is None or found else policy.declarations
+    message, help_ = "the header is missing", _HEADER_HELP
+    if declared and all(isinstance(one, ast.Test) for one in declared):
+        message, help_ = f"{message}: the file holds only tests", _PART_HELP
+    elif declared:
+        help_ = f"{_HEADER_HELP}; if it is a part of a policy, {_PART_HELP}"
+    found.error("GOV111", message, span, help=help_)
 
 
 def _whole(policy: ast.Policy | None) -> ast.Policy:

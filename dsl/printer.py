@@ -91,7 +91,9 @@ def _tidy(lines: list[Line]) -> list[Line]:
         if not line.text:
             wanted = True
             continue
-        wanted = wanted or (line.item and _blank_before(line.span))
+        # what was written out of one declaration shares its place, and the blank line before it is the first one's
+        is_same = bool(out) and line.span == out[-1].span
+        wanted = wanted or (line.item and not is_same and _blank_before(line.span))
         inside = bool(out) and not out[-1].text.endswith("{") and line.text != "}"
         if wanted and inside:
             out.append(Line(0, "", line.span))

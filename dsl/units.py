@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from govlang.dsl.diagnostics import did_you_mean
+from govlang.dsl.diagnostics import nearest
 from govlang.dsl.record import record
 
 Dimension = tuple[tuple[str, int], ...]
@@ -102,6 +102,17 @@ BUILT_IN: dict[str, Unit] = {
 
 MILLISECOND = BUILT_IN["ms"]
 
+_SPELT = {
+    "ms": ("msec", "msecs", "millisecond", "milliseconds", "millis"),
+    "s": ("sec", "secs", "second", "seconds"),
+    "min": ("m", "mins", "minute", "minutes"),
+    "h": ("hr", "hrs", "hour", "hours"),
+    "d": ("day", "days"),
+    "week": ("w", "weeks"),
+}
+DURATIONS = {word: unit for unit, words in _SPELT.items() for word in words}
+"""Units of time as people spell them elsewhere, and ours; `m` is one where only a time can stand."""
+
 
 class Units:
     """The units of one policy: those built in and the counting units that it declared."""
@@ -140,8 +151,19 @@ class Units:
         return BUILT_IN.get(text) or self._counting.get(text)
 
     def suggestion(self, text: str) -> str | None:
-        """The help line for an unknown unit."""
-        return did_you_mean(text, {*BUILT_IN, *self._counting})
+        """The help line for an unknown unit: its unknown parts as they were meant."""
+        if "/" not in text:
+            meant = self._meant(text)
+            return f"did you mean `{meant}`?" if meant is not None else None
+        parts = [self._meant(part) for part in text.split("/")]
+        return None if None in parts else f"did you mean `{'/'.join(filter(None, parts))}`?"
+
+    def _meant(self, part: str) -> str | None:
+        if self._simple(part) is not None:
+            return part
+        if part in DURATIONS:
+            return DURATIONS[part]
+        return nearest(part, {*BUILT_IN, *self._counting})
 
 
 def convert(value: Fraction | int, unit: Unit, into: Unit) -> Fraction:

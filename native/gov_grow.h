@@ -108,9 +108,7 @@ GOV_INLINE int gov_grow(const gov_pack *pack, const uint8_t *state, int64_t dt, 
 }
 
 /* An instance that nobody reads, behind the slots, with as much before it as a vector could reach. */
-static inline uint8_t *gov_spare(const gov_pack *pack, uint8_t *room) {
-    return room + GOV_VECTOR * ((size_t)pack->slots + 1);
-}
+static inline uint8_t *gov_spare(const gov_pack *pack, uint64_t *scratch) { return (uint8_t *)(scratch + pack->spare); }
 
 /* The words of a scope that is not addressed. */
 static inline void gov_unpack_none(const gov_pack *pack, int64_t *words) {
@@ -124,12 +122,16 @@ static inline void gov_unpack_brief(const gov_pack *pack, int64_t *words) {
     if (GOV_UNLIKELY(more)) memcpy(words + first + 1, pack->initial + first + 1, more * sizeof *words);
 }
 
-/* Cells that vectors do not settle: a sign to widen, a range that they do not grow through. */
+/* Cells that vectors do not settle: a sign to widen, of which there is mostly one, and a range that they do not grow
+   through. */
+static inline void gov_unpack_signs(const gov_pack *pack, int64_t *words) {
+    const gov_alone *one = pack->apart, *const end = one + pack->has_sign;
+    do words[one->cell] = (int64_t)(((uint64_t)words[one->cell] ^ one->sign) - one->sign);
+    while (++one < end);
+}
+
 static inline void gov_unpack_alone(const gov_pack *pack, int64_t dt, int64_t *words) {
-    const gov_alone *one = pack->apart;
-    for (const gov_alone *end = one + pack->has_sign; one < end; one++) {
-        words[one->cell] = (int64_t)(((uint64_t)words[one->cell] ^ one->sign) - one->sign);
-    }
+    const gov_alone *one = pack->apart + pack->has_sign;
     for (const gov_alone *end = one + pack->alone; one < end; one++)
         words[one->cell] = gov_grown(words[one->cell], dt, one->cap);
 }
@@ -137,12 +139,13 @@ static inline void gov_unpack_alone(const gov_pack *pack, int64_t dt, int64_t *w
 /* Grows an instance by `dt` ms into its slots, and sets its words; 0: some value is out of its range.  Writes three
    words below them too, which are cells of scopes before it or what the engine says of the sample: so the last scope
    comes first.  `room`: see gov_pack. */
-GOV_INLINE int gov_unpack(const gov_pack *pack, const uint8_t *state, int64_t dt, uint8_t *room, int64_t *words) {
-    if (GOV_UNLIKELY(pack->is_low)) state = (uint8_t *)memcpy(gov_spare(pack, room), state, pack->bytes) - GOV_VECTOR;
+GOV_INLINE int gov_unpack(const gov_pack *pack, const uint8_t *state, int64_t dt, uint64_t *scratch, int64_t *words) {
+    if (GOV_UNLIKELY(pack->is_low)) state = (uint8_t *)memcpy(gov_spare(pack, scratch), state, pack->bytes) - GOV_VECTOR;
     words += pack->column;
-    const int fits = gov_grow(pack, state, dt, room, words);
+    const int fits = gov_grow(pack, state, dt, (uint8_t *)(scratch + pack->room), words);
     if (pack->kept < pack->cells) gov_unpack_brief(pack, words);
-    if (pack->has_sign | pack->alone) gov_unpack_alone(pack, dt, words);
+    if (pack->has_sign) gov_unpack_signs(pack, words);
+    if (GOV_UNLIKELY(pack->alone)) gov_unpack_alone(pack, dt, words);
     return fits;
 }
 
@@ -154,19 +157,14 @@ static inline void gov_keep_alone(const gov_table *t, const gov_pack *pack, cons
     }
 }
 
-/* What gov_unpack has left in `room` and words becomes the instance, which begins anew if it has had no sample. */
-static inline void gov_keep_grown(const gov_table *t, const gov_pack *pack, int64_t now, uint8_t *room,
-                                  const int64_t *words, uint8_t *state) {
-    if (!pack->kept) {
-        memcpy(state, &now, sizeof now);
-        return;
-    }
-    if (GOV_UNLIKELY(gov_time_of(state) == GOV_NEVER)) memcpy(state, pack->start, pack->bytes);
-    uint8_t *const spare = gov_spare(pack, room);
-    uint8_t *to = GOV_UNLIKELY(pack->is_low) ? spare - GOV_VECTOR : state;
+/* What gov_unpack has left in `scratch` and words becomes the instance. */
+GOV_INLINE void gov_keep_grown(const gov_table *t, const gov_pack *pack, int64_t now, uint64_t *scratch,
+                               const int64_t *words, uint8_t *state) {
+    const uint8_t *slot = (uint8_t *)(scratch + pack->room);
+    uint8_t *const spare = gov_spare(pack, scratch), *const to = GOV_UNLIKELY(pack->is_low) ? spare - GOV_VECTOR : state;
     const uint32_t *place = pack->places;
-    for (const uint32_t *end = place + pack->slots; place < end; place++, room += GOV_VECTOR)
-        memcpy(to + *place, room, GOV_VECTOR);
+    for (const uint32_t *end = place + pack->slots; place < end; place++, slot += GOV_VECTOR)
+        memcpy(to + *place, slot, GOV_VECTOR);
     if (GOV_UNLIKELY(pack->is_low)) memcpy(state, spare, pack->bytes);
     if (GOV_UNLIKELY(pack->alone)) gov_keep_alone(t, pack, words, state);
     memcpy(state, &now, sizeof now);

@@ -192,7 +192,7 @@ int gov_table_bind(gov_table *t, const int64_t *values) {
 
 uint32_t gov_table_columns(const gov_table *t) { return t->n_columns; }
 uint32_t gov_table_scratch(const gov_table *t) {
-    return gov_decision_scratch(t) + 2 * t->n_updates + (t->packs ? t->packs->words : 0) + 1;
+    return (t->packs ? t->packs->scratch : gov_decision_scratch(t)) + 1;
 }
 uint32_t gov_table_programs(const gov_table *t) { return gov_count(t, GOV_PROGRAMS); }
 uint32_t gov_table_classifiers(const gov_table *t) { return gov_count(t, GOV_CLASSIFIERS); }

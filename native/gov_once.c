@@ -78,8 +78,6 @@ static int finds_all(const placing *m, const written *w, const gov_group *g, int
     return 1;
 }
 
-/* Groups behind each other of which each sets no other cells than the one before are a chain: the first that holds is
-   the only one that counts. */
 static void close_chain(placing *m, uint32_t head, uint32_t end) {
     for (uint32_t member = head; member < end; member++) m->made->groups[member].next = m->made->groups + end;
 }
@@ -89,14 +87,15 @@ static int is_at_once(placing *m, uint32_t first, uint32_t end, int closes) {
     uint32_t head = first;
     int at_once = 1;
     for (uint32_t number = first; number < end; number++) {
-        const gov_group *g = &m->made->groups[number];
+        gov_group *g = &m->made->groups[number];
         if (!drop_twice(m, number, number > first ? number : 0) && number > first) {
             close_chain(m, head, number);
             head = number;
             m->marks->chains++;
         }
         const written before = {from, m->marks->chains, 0};
-        at_once &= finds_all(m, &before, g, closes) && (is_ordered(m, number) || closes);
+        g->steady = is_ordered(m, number) && finds_all(m, &before, g, 0);
+        at_once &= g->steady || (closes && finds_all(m, &before, g, 1));
         for (uint32_t i = 0; i < g->acts; i++)
             m->marks->chain[m->made->acts[g->first_act + i].column] = m->marks->chains;
     }
@@ -112,22 +111,80 @@ static void turn(gov_act *acts, uint32_t count) {
     }
 }
 
+/* Whether an update makes of its cell another one of its scope and width, as it stands. */
+static int moves(const gov_table *t, const gov_act *a) {
+    const uint32_t cells = gov_cell_column(t, 0);
+    if (a->form != GOV_FORM_SUM || !a->mask || a->number || a->source < cells || a->source >= cells + t->n_cells) return 0;
+    const gov_cell *from = &t->cells[a->source - cells];
+    return from->bytes && from->bytes == a->bytes && from->scope == a->scope;
+}
+
 /* Whether an update does to the cell below what the one before it does: so a ring of ages moves on. */
-static int goes_on(const gov_act *a, const gov_act *next) {
-    return a->form == GOV_FORM_SUM && next->form == GOV_FORM_SUM && a->bytes && a->bytes == next->bytes &&
-           a->scope == next->scope && next->column + a->count == a->column &&
-           next->place + a->count * a->bytes == a->place && next->mask == a->mask && next->number == a->number &&
-           (!a->mask || next->source + a->count == a->source);
+static int goes_on(const gov_table *t, const gov_act *a, const gov_act *next) {
+    return moves(t, a) && moves(t, next) && a->bytes == next->bytes && a->scope == next->scope &&
+           next->column + a->count == a->column && next->place + a->count * a->bytes == a->place &&
+           next->source + a->count == a->source;
 }
 
 /* Makes one of those that go on; returns how many are left. */
-static uint32_t join(gov_act *acts, uint32_t count) {
+static uint32_t join(const gov_table *t, gov_act *acts, uint32_t count) {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (kept && goes_on(&acts[kept - 1], &acts[i])) acts[kept - 1].count++;
-        else acts[kept++] = acts[i];
+    for (uint32_t i = 0, next; i < count; i = next) {
+        gov_act one = acts[i];
+        for (next = i + 1; next < count && goes_on(t, &one, &acts[next]); next++) one.count++;
+        if (one.count > 1) {
+            one.form = GOV_FORM_RING;
+            one.from = t->cells[one.source - gov_cell_column(t, 0)].offset;
+        }
+        acts[kept++] = one;
     }
     return kept;
+}
+
+/* --- chains that a word leads through ---------------------------------------------------------------------------- */
+
+/* The test of a group that asks for one value of a column; NULL: there is none. */
+static gov_test *value_test(gov_group *g, uint32_t column) {
+    if (g->first.column == column && !g->first.width) return &g->first;
+    return g->second.column == column && !g->second.width ? &g->second : NULL;
+}
+
+static int all_ask(gov_group *head, const gov_group *end, uint32_t column) {
+    for (gov_group *g = head; g < end; g++)
+        if (!value_test(g, column)) return 0;
+    return 1;
+}
+
+/* The word leads from each group to the next one that asks for the same value, so none asks for it any more. */
+static void lead(placing *m, gov_group *head, gov_group *end, uint32_t column) {
+    const gov_bound *bound = &m->t->bounds[column];
+    const gov_group **leads = m->made->leads + m->marks->leads;
+    m->marks->leads += (uint32_t)bound->width + 1;
+    for (uint64_t i = 0; i <= bound->width; i++) leads[i] = end;
+    for (gov_group *g = end; g-- > head;) {
+        gov_test *test = value_test(g, column);
+        const uint64_t value = (uint64_t)test->lo - (uint64_t)bound->lo;
+        const gov_group *none = end, **to = value <= bound->width ? &leads[value] : &none;
+        g->otherwise = *to;
+        *to = g;
+        if (test == &g->first) g->first = g->second;
+        g->second = (gov_test){.width = UINT64_MAX};
+    }
+    head->leads = leads;
+    head->from = bound->lo;
+    head->by = column;
+}
+
+/* INVARIANT: a word that has been checked is in its range, and so it stays when it is set. */
+static void lead_through(placing *m, gov_group *head, gov_group *end) {
+    const uint32_t columns[] = {head->first.column, head->second.column};
+    for (uint32_t i = 0; i < 2; i++) {
+        const gov_bound *bound = &m->t->bounds[columns[i]];
+        if (columns[i] >= m->t->n_checked || bound->width >= GOV_LEADS * (uint64_t)(end - head)) continue;
+        if (!all_ask(head, end, columns[i])) continue;
+        lead(m, head, end, columns[i]);
+        return;
+    }
 }
 
 int gov_put_at_once(const gov_table *t, struct gov_timing *made, uint32_t first, uint32_t end, int closes,
@@ -137,12 +194,15 @@ int gov_put_at_once(const gov_table *t, struct gov_timing *made, uint32_t first,
     for (uint32_t number = first; number < end; number++) {
         gov_group *g = &made->groups[number];
         gov_act *acts = made->acts + g->first_act;
-        if (at_once) {
-            turn(acts, g->acts);
-            g->acts = join(acts, g->acts);
-        }
+        if (at_once) turn(acts, g->acts);
+        if (at_once && g->steady) g->acts = join(t, acts, g->acts);
         g->act = acts;
         g->end = acts + g->acts;
+        g->otherwise = g + 1;
+    }
+    for (gov_group *g = made->groups + first, *next; at_once && g < made->groups + end; g = next) {
+        next = made->groups + (g->next - made->groups);
+        if (next - g > 1) lead_through(&m, g, next);
     }
     return at_once;
 }

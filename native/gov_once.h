@@ -5,8 +5,10 @@
 
 #include "gov_timing.h"
 
-/* By column: which chain and which group wrote it last, numbered from 1 on; and how many chains there were. */
-typedef struct { uint32_t *chain, *group, chains; } gov_marks;
+/* By column: which chain and which group wrote it last, numbered from 1 on; how many chains and leads there were. */
+typedef struct { uint32_t *chain, *group, chains, leads; } gov_marks;
+
+#define GOV_LEADS 4 /* pointers of gov_timing.leads for an update, at most */
 
 /* Finishes the groups first..end-1 of a stage: leaves out updates that never count, and links the others.  Where it
    returns 1 they are in an order in which each can be written at once.  `closes`: it is GOV_CLOSE, whose updates read

@@ -113,12 +113,14 @@ static void fill(gov_table *t) {
     uint8_t *start = p->starts;
     gov_lane *lane = p->lanes;
     uint32_t alone = 0;
+    p->changes = gov_decision_scratch(t);
+    p->scratch = p->changes + 2 * t->n_updates;
     for (uint32_t i = 0; i < t->n_cells; i++) p->initial[i] = t->cells[i].initial;
     for (uint32_t scope = 0; scope < t->n_scopes; scope++) {
         const gov_scope *s = &t->scopes[scope];
         gov_pack *pack = &p->of[scope];
         uint32_t cells[GOV_WIDTHS] = {0};
-        *pack = (gov_pack){.bytes = s->bytes, .room = p->words, .column = gov_cell_column(t, s->first_cell),
+        *pack = (gov_pack){.bytes = s->bytes, .room = p->scratch, .column = gov_cell_column(t, s->first_cell),
                            .cells = s->cells, .start = start, .initial = p->initial + s->first_cell};
         for (uint32_t i = 0; i < s->cells; i++) {
             const uint32_t bytes = t->cells[s->first_cell + i].bytes;
@@ -130,10 +132,9 @@ static void fill(gov_table *t) {
         alone += fill_alone(t, s, pack, alone);
         fill_start(t, s, start);
         start += s->bytes;
-        p->words += (pack->slots + 1) * GOV_VECTOR / 8 + (s->bytes + 7) / 8;
+        pack->spare = pack->room + (pack->slots + 1) * GOV_VECTOR / 8;
+        p->scratch = pack->spare + (s->bytes + 7) / 8;
     }
-    p->changes = gov_decision_scratch(t);
-    p->rooms = p->changes + 2 * t->n_updates;
 }
 
 int gov_packs_make(gov_table *t) {

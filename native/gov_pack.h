@@ -26,12 +26,13 @@ GOV_SIZE_IS(gov_lane, 64);
 typedef struct { uint32_t cell, reserved; int64_t cap; uint64_t sign; } gov_alone; /* cell: in its scope; its sign bit */
 
 typedef struct {
-    uint32_t bytes, room;            /* of an instance; words of scratch: slots of lanes that grow, then an instance */
+    uint32_t bytes;                  /* of an instance */
+    uint32_t room, spare;            /* where in the scratch the slots of lanes that grow begin, and an instance */
     uint32_t column, cells, kept;    /* the first cell's column; cells, and those of them that are not brief */
     uint32_t of[GOV_WIDTHS];         /* lanes of each width */
     uint32_t slots, is_low;          /* how many lanes grow; 1: one would begin before the instance, and all places
                                         count from a vector before it on */
-    uint32_t is_small, reserved;     /* 1: hi - lo of all cells of 4 bytes is at most INT32_MAX */
+    uint32_t is_small;               /* 1: hi - lo of all cells of 4 bytes is at most INT32_MAX */
     uint32_t has_sign, alone;        /* how many of `apart` have a sign; grow alone, behind them */
     const gov_lane *lanes;           /* from the last cells on: the narrowest width first */
     const uint32_t *places;          /* of the lanes that grow, in this order */
@@ -47,8 +48,7 @@ struct gov_packs {
     uint32_t *places;
     uint8_t *starts;
     int64_t *initial;                /* by cell */
-    uint32_t words;                  /* of scratch, all scopes together */
-    uint32_t changes, rooms;         /* where in scratch the changes of updates stand, and these words */
+    uint32_t changes, scratch;       /* where in the scratch the changes of updates stand; words of all of it */
 };
 
 /* Sets t->packs of a table that remembers; -1: there is not enough memory. */

@@ -80,7 +80,7 @@ static void bit_step(maker *m, const uint64_t *first, uint32_t lookups, uint16_t
     gov_step *s = new_step(m, GOV_STEP_BIT, column);
     if (!s) return;
     s->lo = (int64_t)mask_of(first, lookups, column, 0);
-    s->u.keep = mask_of(first, lookups, column, 1);
+    s->u.keep = mask_of(first, lookups, column, 1) ^ (uint64_t)s->lo;
 }
 
 static void direct_step(maker *m, const uint64_t *first, uint32_t lookups, uint16_t column, uint32_t values) {
@@ -134,15 +134,19 @@ static void rank_step(maker *m, const uint64_t *at) {
     s->u.words = at + 1;
 }
 
-/* Keys that fill up the two are beyond all words but the greatest, which gets the same mask on both sides. */
+static void edge_step(maker *m, const uint64_t *at) {
+    gov_step *s = new_step(m, GOV_STEP_EDGE, gov_column_of(at[0]));
+    if (!s) return;
+    s->lo = (int64_t)at[1];
+    s->u.keep = (at[2] & UINT16_MAX) | at[3] << 16;
+}
+
 static void edges_step(maker *m, const uint64_t *at) {
     gov_step *s = new_step(m, GOV_STEP_EDGES, gov_column_of(at[0]));
-    const uint32_t count = gov_high(at[0]);
     if (!s) return;
-    s->count = count;
     s->lo = (int64_t)at[1];
-    s->u.key = count > 1 ? (int64_t)at[2] : INT64_MAX;
-    for (uint32_t i = 0; i <= EDGES_MAX; i++) s->columns[1 + i] = (uint16_t)at[1 + count + (i < count ? i : count)];
+    s->u.key = (int64_t)at[2];
+    for (uint32_t i = 0; i <= EDGES_MAX; i++) s->columns[1 + i] = (uint16_t)at[1 + EDGES_MAX + i];
 }
 
 static void dense_step(maker *m, const uint64_t *at) {
@@ -162,7 +166,7 @@ static void set_step(maker *m, const uint64_t *at) {
     s->u.keep = at[2];
 }
 
-enum group { BITS, MASKS, EDGES, OTHERS };
+enum group { BITS, MASKS, EDGE, EDGES, OTHERS }; /* those before OTHERS are counted in gov_stop.of */
 
 static int is_bit(const maker *m, uint32_t column, uint32_t values) {
     return values == 2 && m->t->bounds[column].lo == 0;
@@ -175,10 +179,11 @@ static int has_few_edges(const maker *m, const uint64_t *at) {
 static enum group group_of(const maker *m, const uint64_t *at, uint32_t values) {
     if (is_bit(m, gov_column_of(at[0]), values)) return BITS;
     if (values || gov_kind_of(at[0]) == GOV_DENSE) return MASKS;
-    return has_few_edges(m, at) ? EDGES : OTHERS;
+    if (!has_few_edges(m, at)) return OTHERS;
+    return gov_high(at[0]) > 1 ? EDGES : EDGE;
 }
 
-/* The lookups that become BIT, those that become DIRECT, one step a column, those with few edges, or the others. */
+/* The lookups of one group: of those that become BIT or DIRECT there is one step a column. */
 static void lookup_steps(maker *m, const uint64_t *first, uint32_t lookups, enum group group) {
     const uint64_t *at = first;
     for (uint32_t i = 0; i < lookups; i++, at += lookup_size(at)) {
@@ -194,6 +199,8 @@ static void lookup_steps(maker *m, const uint64_t *first, uint32_t lookups, enum
             else direct_step(m, first, lookups, column, values);
         } else if (kind == GOV_DENSE) {
             dense_step(m, at);
+        } else if (group == EDGE) {
+            edge_step(m, at);
         } else if (group == EDGES) {
             edges_step(m, at);
         } else if (kind == GOV_RANGES) {
@@ -245,22 +252,19 @@ static void block_stop(maker *m, const uint64_t *node, uint32_t at) {
     const uint64_t *rest = node + 4 + (gov_byte1(node[0]) + 1) / 2;
     m->entries = gov_byte1(node[0]);
     m->tail = 0;
-    lookup_steps(m, rest + residuals, gov_byte2(node[0]), BITS);
-    const uint32_t bits = m->slots - first;
-    lookup_steps(m, rest + residuals, gov_byte2(node[0]), MASKS);
-    const uint32_t direct = m->slots - first;
-    lookup_steps(m, rest + residuals, gov_byte2(node[0]), EDGES);
-    const uint32_t edges = m->slots - first - direct;
-    lookup_steps(m, rest + residuals, gov_byte2(node[0]), OTHERS);
+    uint8_t of[GOV_STEP_GROUPS];
+    for (enum group group = BITS; group <= OTHERS; group++) {
+        const uint32_t before = m->slots;
+        lookup_steps(m, rest + residuals, gov_byte2(node[0]), group);
+        if (group < OTHERS) of[group] = (uint8_t)(m->slots - before);
+    }
     for (uint32_t i = 0; i < residuals; i++) residual_step(m, rest[i]);
     const uint32_t steps = m->slots - first;
     tuck_in(m, first);
     if (!m->p) return;
     gov_stop *stop = &m->p->slots[at].stop;
     stop->all = gov_low_bits(gov_byte1(node[0]));
-    stop->bit_steps = bits;
-    stop->column = (uint16_t)direct;
-    stop->bits = (uint8_t)edges;
+    memcpy(stop->of, of, sizeof of);
     stop->count = steps;
 }
 

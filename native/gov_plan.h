@@ -11,9 +11,10 @@
 #include "gov_engine.h"
 
 enum gov_step_kind {
-    GOV_STEP_BIT,     /* a word of 0 or 1: `lo` is the mask of 0, keep that of 1 */
+    GOV_STEP_BIT,     /* a word of 0 or 1: `lo` is the mask of 0, and keep what differs in that of 1 */
     GOV_STEP_DIRECT,  /* masks[word - lo], 0 outside `count` words */
-    GOV_STEP_EDGES,   /* one or two keys, `lo` and u.key: columns[1 + r] is the mask, r of the keys are <= word */
+    GOV_STEP_EDGE,    /* the key `lo`: the low 16 bits of keep are the mask of words below it, the next ones of the others */
+    GOV_STEP_EDGES,   /* two keys, `lo` and u.key: columns[1 + r] is the mask, r of the keys are <= word */
     GOV_STEP_NARROW,  /* as RANK: `count` keys of 32 bits, filled up with INT32_MAX, then masks of 16 */
     GOV_STEP_RANK,    /* as RANGES: masks[r] behind the keys, r of the `count` keys are <= word */
     GOV_STEP_ANY, GOV_STEP_ALL, GOV_STEP_WITHIN, /* keep, if the word fails the test against `lo` */
@@ -22,6 +23,7 @@ enum gov_step_kind {
     GOV_STEP_PROGRAM  /* keep, if program number `count` gives 0 */
 };
 #define GOV_STEP_COLUMNS 4
+#define GOV_STEP_GROUPS 4 /* kinds whose steps stand together, so that nobody asks each step for its kind */
 #define GOV_NARROW_STEP 8 /* keys that are compared at once */
 
 typedef struct {
@@ -39,11 +41,11 @@ typedef struct {
 
 typedef struct {
     uint8_t kind;              /* gov_node_kind */
-    uint8_t bits;              /* HASH; of a BLOCK: how many of its steps, behind those, are EDGES */
-    uint16_t column;           /* of a BLOCK: how many of its steps, the first ones, are BIT or DIRECT */
+    uint8_t bits;              /* HASH */
+    uint16_t column;
     uint32_t next;             /* stop, 0: none */
     uint32_t count;            /* children of SWITCH, breakpoints of SPLIT, probes of HASH, steps of a BLOCK */
-    uint32_t bit_steps;        /* of a BLOCK: how many steps, the first ones, are BIT */
+    uint8_t of[GOV_STEP_GROUPS]; /* of a BLOCK: how many of its steps, the first ones, are BIT, DIRECT, EDGE, EDGES */
     uint64_t all;              /* BLOCK: the bits of its entries; SWITCH: lo */
     const uint64_t *node;
 } gov_stop;

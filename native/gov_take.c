@@ -6,6 +6,8 @@
 #include "gov_grow.h"
 #include "gov_timing.h"
 
+#include <assert.h>
+
 typedef struct { const gov_act *act; int64_t value; } change; /* two words of scratch */
 
 typedef struct {
@@ -14,34 +16,18 @@ typedef struct {
     int64_t now;
     int64_t *words;
     uint8_t *const *states;
-    change *changes;
-    uint8_t *room;                 /* of the instances, see gov_pack */
-    uint8_t *const *to;            /* where updates write: the instances, or to nobody; NULL: not addressed */
-    int late;                      /* some instance that is addressed has had a later sample */
+    uint64_t *scratch;
+    int late, begins;              /* some instance that is addressed has had a later sample; has had none */
 } stepping;
 
 uint32_t gov_scopes(const gov_table *t) { return t->n_scopes; }
 uint32_t gov_state_bytes(const gov_table *t, uint32_t scope) { return t->scopes[scope].bytes; }
 
-/* Nothing keeps its address, so that it stays in registers. */
-GOV_INLINE stepping stepping_of(const gov_table *t, const gov_sample *sample, int64_t *words, uint8_t *const *states,
-                                uint64_t *scratch) {
-    change *changes = (change *)(void *)(scratch + t->packs->changes);
-    return (stepping){t, sample, sample->at_ms, words, states, changes, (uint8_t *)(scratch + t->packs->rooms), states, 0};
-}
-
 /* --- before ------------------------------------------------------------------------------------------------------ */
-
-GOV_INLINE uint8_t *room_of(const stepping *p, const gov_pack *pack) { return p->room + 8 * (size_t)pack->room; }
-
-/* ms since a time that an instance may have, other than GOV_NEVER; 0 where the clock went back or nobody knows. */
-GOV_INLINE int64_t passed(const stepping *p, int64_t at) {
-    return at < p->now ? (int64_t)((uint64_t)p->now - (uint64_t)at) : 0;
-}
 
 /* The first sample of an instance: nothing has grown yet, whatever it starts with. */
 static GOV_APART int unpack_first(const stepping p, const gov_pack *pack) {
-    gov_unpack(pack, pack->start, 0, room_of(&p, pack), p.words);
+    gov_unpack(pack, pack->start, 0, p.scratch, p.words);
     gov_unpack_none(pack, p.words);
     return 1;
 }
@@ -49,12 +35,13 @@ static GOV_APART int unpack_first(const stepping p, const gov_pack *pack) {
 /* The words of a scope that is addressed, `now`; 0: the instance does not add up. */
 GOV_INLINE int unpack_one(stepping *p, const gov_pack *pack, const uint8_t *state) {
     const int64_t at = gov_time_of(state);
-    p->late |= at > p->now;
-    if (GOV_UNLIKELY((uint64_t)at + GOV_TIME_MAX > 2 * (uint64_t)GOV_TIME_MAX)) {
-        if (at == GOV_NEVER) return unpack_first(*p, pack);
-        if (at != GOV_UNKNOWN) return 0;
-    }
-    return !pack->cells || gov_unpack(pack, state, passed(p, at), room_of(p, pack), p->words);
+    int64_t dt = 0; /* where the clock went back or nobody knows */
+    if (GOV_LIKELY((uint64_t)at + GOV_TIME_MAX <= 2 * (uint64_t)GOV_TIME_MAX))
+        dt = (int64_t)((uint64_t)p->now - (uint64_t)at);
+    else if (at == GOV_NEVER) return p->begins = unpack_first(*p, pack);
+    else if (at != GOV_UNKNOWN) return 0;
+    if (GOV_UNLIKELY(at > p->now)) dt = 0, p->late = 1;
+    return !pack->cells || gov_unpack(pack, state, dt, p->scratch, p->words);
 }
 
 /* The words of all cells; 0: some instance does not add up. */
@@ -68,37 +55,42 @@ GOV_INLINE int unpack(stepping *p) {
     return 1;
 }
 
-/* Nothing refuses the sample any more: if it is kept the instances grow, and updates go into them. */
-GOV_INLINE void open_instances(stepping *p, uint8_t **nobody) {
-    const gov_pack *pack = p->t->packs->of;
-    const uint32_t scopes = p->t->n_scopes;
-    if (GOV_LIKELY(p->sample->keep)) {
-        for (uint32_t s = 0; s < scopes; s++, pack++)
-            if (p->states[s]) gov_keep_grown(p->t, pack, p->now, room_of(p, pack), p->words, p->states[s]);
-        return;
-    }
-    for (uint32_t s = 0; s < scopes; s++, pack++) nobody[s] = p->states[s] ? gov_spare(pack, room_of(p, pack)) : NULL;
-    p->to = nobody;
+static GOV_APART void begin_instances(const stepping p) {
+    const gov_pack *pack = p.t->packs->of;
+    for (uint32_t s = 0; s < p.t->n_scopes; s++, pack++)
+        if (p.states[s] && gov_time_of(p.states[s]) == GOV_NEVER) memcpy(p.states[s], pack->start, pack->bytes);
 }
 
-GOV_INLINE int64_t last_of(const stepping *p, uint32_t scope) {
-    return p->states[scope] ? gov_time_of(p->states[scope]) : GOV_NEVER;
+/* Nothing refuses the sample any more: if it is kept the instances grow.  Sets `nobody` to instances that nobody reads,
+   NULL where it addresses none; returns where updates write. */
+GOV_INLINE uint8_t *const *open_instances(const stepping *p, uint8_t **nobody) {
+    const gov_pack *pack = p->t->packs->of;
+    const uint32_t scopes = p->t->n_scopes, keep = p->sample->keep;
+    if (GOV_UNLIKELY(p->begins) && keep) begin_instances(*p);
+    for (uint32_t s = 0; s < scopes; s++, pack++) {
+        uint8_t *const state = p->states[s];
+        nobody[s] = state ? gov_spare(pack, p->scratch) : NULL;
+        if (state && keep) gov_keep_grown(p->t, pack, p->now, p->scratch, p->words, state);
+    }
+    return keep ? p->states : nobody;
 }
 
 GOV_INLINE void say(const stepping *p) {
-    const gov_table *t = p->t;
-    int64_t *says = p->words + t->policy->request_columns;
-    const int64_t at = last_of(p, t->memory->key), gap = at == GOV_NEVER ? GOV_TIME_MAX : passed(p, at);
+    const uint8_t *state = p->states[p->t->memory->key];
+    const int64_t at = state ? gov_time_of(state) : GOV_NEVER;
+    const uint64_t gap = at < p->now ? (uint64_t)p->now - (uint64_t)at : 0; /* of GOV_NEVER: beyond GOV_TIME_MAX */
+    int64_t *says = p->words + p->t->policy->request_columns;
     says[GOV_SAYS_KIND] = p->sample->kind;
-    says[GOV_SAYS_GAP] = gap < GOV_TIME_MAX ? gap : GOV_TIME_MAX;
+    says[GOV_SAYS_GAP] = gap < GOV_TIME_MAX ? (int64_t)gap : GOV_TIME_MAX;
     says[GOV_SAYS_DECISION] = 0;
     says[GOV_SAYS_FAULT] = p->late;
 }
 
 static inline int range_fits(const gov_table *t, uint32_t first, uint32_t end, const int64_t *words, gov_outcome *out) {
-    for (uint32_t c = first; c < end; c++) {
-        if (GOV_LIKELY(gov_in_bound(&t->bounds[c], words[c]))) continue;
-        out->culprit = c;
+    const gov_bound *bound = t->bounds + first;
+    for (const int64_t *word = words + first; word < words + end; word++, bound++) {
+        if (GOV_LIKELY(gov_in_bound(bound, *word))) continue;
+        out->culprit = (uint32_t)(word - words);
         return 0;
     }
     return 1;
@@ -142,28 +134,17 @@ static inline int64_t value_of(const gov_table *t, const gov_act *a, const int64
     return value < a->lo ? a->lo : value > a->hi ? a->hi : value;
 }
 
-#define GOV_SET_RING(type)                                                                 \
-    for (; to > end; to--, from--, at -= sizeof(type)) {                                   \
-        const uint64_t value = ((uint64_t)*from & a->mask) + (uint64_t)a->number;          \
-        const type cell = (type)value;                                                     \
-        if (!closes) *to = (int64_t)value;                                                 \
-        memcpy(at, &cell, sizeof cell);                                                    \
-    }
-
-/* Cells one behind the other, from the last one on. */
-GOV_INLINE void set_ring(const gov_act *a, int closes, int64_t *words, uint8_t *at) {
-    int64_t *to = words + a->column, *const end = to - a->count;
-    const int64_t *from = words + a->source;
-    if (a->bytes == 2) GOV_SET_RING(uint16_t)
-    else if (a->bytes == 4) GOV_SET_RING(uint32_t)
-    else if (a->bytes == 1) GOV_SET_RING(uint8_t)
-    else GOV_SET_RING(uint64_t)
+/* Cells of a ring, which in the instance are what their words are. */
+static inline void move_ring(const gov_act *a, int closes, int64_t *words, uint8_t *state) {
+    const uint32_t before = a->count - 1u, bytes_before = before * a->bytes;
+    memmove(state + a->place - bytes_before, state + a->from - bytes_before, (size_t)a->count * a->bytes);
+    if (!closes) memmove(words + a->column - before, words + a->source - before, a->count * sizeof *words);
 }
 
 /* Sets cells, and their words unless `closes`. */
 GOV_INLINE void set(const gov_table *t, const gov_act *a, int closes, int64_t *words, uint8_t *state) {
-    if (GOV_UNLIKELY(a->count > 1)) {
-        set_ring(a, closes, words, state + a->place);
+    if (a->form == GOV_FORM_RING) {
+        move_ring(a, closes, words, state);
         return;
     }
     const int64_t value = value_of(t, a, words);
@@ -175,13 +156,32 @@ GOV_INLINE void run_at_once(const gov_table *t, const gov_stage *stage, int clos
                             uint8_t *const *to) {
     const gov_group *g = stage->first, *last = stage->end;
     while (g < last) {
+        if (g->leads) {
+            const gov_group *const led = g->leads[words[g->by] - g->from];
+            if (led == g->next) {
+                g = led;
+                continue;
+            }
+            g = led;
+        }
         if (!group_holds(t, g, words)) {
-            g++;
+            g = g->otherwise;
             continue;
         }
         for (const gov_act *a = g->act, *end = g->end; a < end; a++)
             if (to[a->scope]) set(t, a, closes, words, to[a->scope]);
         g = g->next;
+    }
+}
+
+/* Runs a stage that closes: what does not apply is written too, to `nobody`. */
+static inline void run_blindly(const gov_table *t, const gov_stage *stage, int64_t *words, uint8_t *const *to,
+                               uint8_t *const *nobody) {
+    uint8_t *const *const where[] = {nobody, to};
+    for (const gov_group *g = stage->first; g < stage->end; g++) {
+        uint8_t *const *const at = where[passes(&g->first, words) & passes(&g->second, words)];
+        for (const gov_act *a = g->act, *end = g->end; a < end; a++)
+            if (at[a->scope]) set(t, a, 1, words, at[a->scope]);
     }
 }
 
@@ -201,33 +201,38 @@ static void run_apart(const gov_table *t, const gov_stage *stage, int closes, in
     }
 }
 
-static GOV_APART void run_many(const stepping p, const gov_stage *stage, const gov_stage *end, int closes) {
+static GOV_APART void run_many(const stepping p, const gov_stage *stage, const gov_stage *end, int closes,
+                               uint8_t *const *to) {
+    change *changes = (change *)(void *)(p.scratch + p.t->packs->changes);
     for (; stage < end; stage++) {
-        if (!stage->at_once) run_apart(p.t, stage, closes, p.words, p.to, p.changes);
-        else if (closes) run_at_once(p.t, stage, 1, p.words, p.to);
-        else run_at_once(p.t, stage, 0, p.words, p.to);
+        if (!stage->at_once) run_apart(p.t, stage, closes, p.words, to, changes);
+        else if (closes) run_at_once(p.t, stage, 1, p.words, to);
+        else run_at_once(p.t, stage, 0, p.words, to);
     }
 }
 
 /* Runs some stages, of which there is mostly one.  What `closes` leaves the words as the rules saw them. */
-GOV_INLINE void run(const stepping *p, const gov_stage *stage, const gov_stage *end, int closes) {
-    if (GOV_LIKELY(stage + 1 == end && stage->at_once)) run_at_once(p->t, stage, closes, p->words, p->to);
-    else run_many(*p, stage, end, closes);
+GOV_INLINE void run(const stepping *p, const gov_stage *stage, const gov_stage *end, int closes, uint8_t *const *to) {
+    if (GOV_LIKELY(stage + 1 == end && stage->at_once)) run_at_once(p->t, stage, closes, p->words, to);
+    else run_many(*p, stage, end, closes, to);
 }
 
 /* --- deciding ---------------------------------------------------------------------------------------------------- */
 
-GOV_INLINE void decide(const stepping *p, uint64_t *scratch, gov_outcome *out) {
-    const gov_table *t = p->t;
-    gov_decide_valid(t, p->words, scratch, out);
-    if (p->words[t->policy->request_columns + GOV_SAYS_FAULT] && !(t->memory->flags & GOV_READS_FAULT))
-        gov_conclude(out, GOV_DENY, GOV_BY_CLOCK);
+GOV_INLINE void decide(const stepping *p, gov_outcome *out) {
+    gov_decide_valid(p->t, p->words, p->scratch, out);
+    if (GOV_UNLIKELY(p->late) && !(p->t->memory->flags & GOV_READS_FAULT)) gov_conclude(out, GOV_DENY, GOV_BY_CLOCK);
 }
 
-GOV_INLINE void close_with(const stepping *p, const gov_course *course, const gov_outcome *out) {
+GOV_INLINE void close_with(const stepping *p, const gov_course *course, const gov_outcome *out,
+                           uint8_t *const *nobody) {
     int64_t *decision = p->words + p->t->policy->request_columns + GOV_SAYS_DECISION;
+    const gov_stage *const stage = course->close;
+    if (stage == course->end) return;
+    assert(stage + 1 == course->end);
     *decision = out->decision;
-    run(p, course->close, course->end, 1);
+    if (stage->blindly) run_blindly(p->t, stage, p->words, p->states, nobody);
+    else run_many(*p, stage, course->end, 1, p->states);
     *decision = 0;
 }
 
@@ -237,7 +242,7 @@ int gov_take(const gov_table *t, const gov_sample *sample, int64_t *words, uint8
     gov_conclude(out, GOV_DENY, GOV_BY_INVALID);
     if (!t->memory || sample->kind >= GOV_FIRST_KIND + t->n_samples || !states[0] ||
         (uint64_t)sample->at_ms + GOV_TIME_MAX > 2 * (uint64_t)GOV_TIME_MAX) return GOV_BAD_SAMPLE;
-    stepping p = stepping_of(t, sample, words, states, scratch);
+    stepping p = {t, sample, sample->at_ms, words, states, scratch, 0, 0};
     const gov_course *course = &t->timing->courses[sample->kind];
     if (!unpack(&p)) return GOV_BAD_STATE;
     say(&p);
@@ -245,11 +250,10 @@ int gov_take(const gov_table *t, const gov_sample *sample, int64_t *words, uint8
     if (!brought_fits(t, words, out)) return asked ? GOV_TAKEN : GOV_BAD_SAMPLE;
     if (is_refused(&p, course)) return GOV_REFUSED;
     if (asked && gov_first_broken(t, words, out)) return GOV_TAKEN;
-    open_instances(&p, nobody);
-    run(&p, course->first, course->close, 0);
+    run(&p, course->first, course->close, 0, open_instances(&p, nobody));
     if (!asked) return GOV_TAKEN;
-    decide(&p, scratch, out);
-    if (sample->keep) close_with(&p, course, out);
+    decide(&p, out);
+    if (sample->keep) close_with(&p, course, out, nobody);
     return GOV_TAKEN;
 }
 
@@ -302,7 +306,7 @@ int gov_state_idle(const gov_table *t, uint32_t scope, uint8_t *state, int64_t n
     states[scope] = state;
     const gov_sample silence = {now, GOV_TICK, 0};
     uint8_t *nobody[GOV_SCOPES_MAX];
-    stepping p = stepping_of(t, &silence, words, states, scratch);
+    stepping p = {t, &silence, now, words, states, scratch, 0, 0};
     gov_words(t, words);
     if (!unpack(&p)) return 0;
     for (uint32_t i = s->first_cell; i < s->first_cell + s->cells; i++) {
@@ -310,8 +314,8 @@ int gov_state_idle(const gov_table *t, uint32_t scope, uint8_t *state, int64_t n
         if (t->cells[i].flags & GOV_GROWS && value >= 0 && value != t->cells[i].cap) return 0;
     }
     say(&p);
-    open_instances(&p, nobody);
-    run(&p, t->timing->courses[GOV_TICK].first, t->timing->courses[GOV_TICK].silent, 0);
+    const gov_course *tick = &t->timing->courses[GOV_TICK];
+    run(&p, tick->first, tick->silent, 0, open_instances(&p, nobody));
     for (uint32_t i = s->first_cell; i < s->first_cell + s->cells; i++)
         if (words[gov_cell_column(t, i)] != t->cells[i].initial) return 0;
     return 1;

@@ -22,6 +22,7 @@ typedef struct {
     gov_marks marks;
 } making;
 
+#define BLIND_ACTS 4           /* of a stage that runs blindly */
 #define NEVER 2 /* `has_more` of a group that never holds, while it is being made */
 
 static int is_of(const gov_update *u, uint32_t kind) { return u->kind == GOV_NONE || u->kind == kind; }
@@ -103,15 +104,25 @@ static int is_sum(gov_act *a, const uint64_t *code, uint32_t words) {
     return 1;
 }
 
-/* Whether a sum needs no holding: all words but those of parameters are in the range of their columns. */
-static int stays_inside(const gov_table *t, const gov_act *a) {
-    const gov_column *source = &t->columns[a->source];
-    int64_t least, most;
-    return a->source < t->n_checked && !__builtin_add_overflow(source->lo, a->number, &least) && least >= a->lo &&
-           !__builtin_add_overflow(source->hi, a->number, &most) && most <= a->hi;
+/* What a test leaves of the range of a word, if it is one range. */
+static void narrow(const gov_test *test, uint32_t column, int64_t *lo, int64_t *hi) {
+    const int64_t last = (int64_t)((uint64_t)test->lo + test->width);
+    if (test->column != column || last < test->lo) return;
+    if (test->lo > *lo) *lo = test->lo;
+    if (last < *hi) *hi = last;
 }
 
-static gov_act act_of(const gov_table *t, const gov_update *u) {
+/* Whether a sum needs no holding where its group holds: all words but those of parameters are in the range of their
+   columns. */
+static int stays_inside(const gov_table *t, const gov_group *g, const gov_act *a) {
+    int64_t lo = t->columns[a->source].lo, hi = t->columns[a->source].hi, least, most;
+    narrow(&g->first, a->source, &lo, &hi);
+    narrow(&g->second, a->source, &lo, &hi);
+    return a->source < t->n_checked && !__builtin_add_overflow(lo, a->number, &least) && least >= a->lo &&
+           !__builtin_add_overflow(hi, a->number, &most) && most <= a->hi;
+}
+
+static gov_act act_of(const gov_table *t, const gov_group *g, const gov_update *u) {
     const gov_column *c = &t->columns[gov_cell_column(t, u->cell)];
     const gov_program *p = &t->programs[u->value];
     const uint64_t *code = t->code + p->first;
@@ -127,7 +138,7 @@ static gov_act act_of(const gov_table *t, const gov_update *u) {
     } else if (is_sum(&a, code, p->words)) {
         a.source = gov_column_of(code[0]);
         a.mask = UINT64_MAX;
-        a.form = stays_inside(t, &a) ? GOV_FORM_SUM : GOV_FORM_HELD;
+        a.form = stays_inside(t, g, &a) ? GOV_FORM_SUM : GOV_FORM_HELD;
     }
     return a;
 }
@@ -179,7 +190,7 @@ static void add_groups(making *m, const uint32_t *list, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         const gov_update *u = &t->updates[list[i]];
         gov_group *g = &m->made->groups[m->place[i]];
-        m->made->acts[g->first_act + g->acts++] = act_of(t, u);
+        m->made->acts[g->first_act + g->acts++] = act_of(t, g, u);
         m->latest[u->condition == GOV_NONE ? gov_count(t, GOV_PROGRAMS) : u->condition] = 0;
     }
     close_groups(m, first);
@@ -187,16 +198,24 @@ static void add_groups(making *m, const uint32_t *list, uint32_t count) {
 
 /* --- stages ------------------------------------------------------------------------------------------------------- */
 
+/* Whether the groups of a stage can be run blindly, and are so few that it is worth while. */
+static int is_small(const gov_group *g, const gov_group *end) {
+    uint32_t acts = 0;
+    for (; g < end && !g->has_more && g->next == g + 1; g++) acts += g->acts;
+    return g == end && acts <= BLIND_ACTS;
+}
+
 static void add_stage(making *m, const uint32_t *list, uint32_t count, uint32_t from) {
     const uint32_t first = m->groups;
     add_groups(m, list, count);
     if (m->groups == first) return;
     const int closes = m->t->updates[list[0]].stage == GOV_CLOSE;
     const int at_once = gov_put_at_once(m->t, m->made, first, m->groups, closes, &m->marks);
+    const gov_group *groups = m->made->groups + first, *end = m->made->groups + m->groups;
     gov_stage *before = m->stages > from ? &m->made->stages[m->stages - 1] : NULL;
-    const gov_group *groups = m->made->groups;
-    if (before && at_once && before->at_once) before->end = groups + m->groups;
-    else m->made->stages[m->stages++] = (gov_stage){groups + first, groups + m->groups, at_once};
+    const int blindly = closes && at_once && is_small(groups, end);
+    if (before && at_once && before->at_once) before->end = end;
+    else m->made->stages[m->stages++] = (gov_stage){groups, end, at_once, blindly};
 }
 
 /* --- by kind ----------------------------------------------------------------------------------------------------- */
@@ -265,9 +284,10 @@ static int make_groups(gov_table *t, struct gov_timing *made) {
     made->groups = calloc(e.updates + 1, sizeof *made->groups);
     made->tests = calloc(2 * e.updates + e.words + 1, sizeof *made->tests);
     made->acts = calloc(e.updates + 1, sizeof *made->acts);
+    made->leads = calloc(GOV_LEADS * (size_t)e.updates + 1, sizeof *made->leads);
     made->code = calloc(made->all ? 1 : 2 * e.words + 1, sizeof *made->code);
     const int has_all = list && m.words && m.latest && m.place && m.starts && m.marks.chain && m.marks.group &&
-                        made->stages && made->groups && made->tests && made->acts && made->code;
+                        made->stages && made->groups && made->tests && made->acts && made->leads && made->code;
     if (has_all && made->all) {
         for (uint32_t i = 0; i < t->n_updates; i++) list[i] = i;
         add_kind(&m, made->courses, list, t->n_updates);
@@ -304,6 +324,7 @@ void gov_timing_free(struct gov_timing *made) {
     free(made->groups);
     free(made->tests);
     free(made->acts);
+    free(made->leads);
     free(made->code);
     free(made);
 }

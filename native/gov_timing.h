@@ -17,34 +17,46 @@ typedef struct {
     uint64_t width;
 } gov_test;
 
-/* A condition: its tests, and what is left of its program (`words` 0: nothing is left). */
+/* A condition: its tests, and what is left of its program (`words` 0: nothing is left).
+
+   Groups behind each other of which each sets no other cells than the one before are a chain: the first that holds is
+   the only one that counts.  Where all of a chain ask for one value of the same word, as the ways out of the states of a
+   machine do, nobody asks: the word leads to the first of those that ask for its value, and from each to the next. */
 typedef struct gov_group {
     gov_test first, second;      /* of any word and all its values, if there are not so many */
-    uint32_t first_more, more;   /* the tests behind them */
-    uint32_t first_act, acts;
-    uint32_t words, has_more;    /* has_more: there are tests behind, or words */
-    const uint64_t *code;
+    const struct gov_group *const *leads; /* by the word of `by` less `from`: where such a chain goes on, at its first
+                                             group; else NULL */
+    int64_t from;
+    uint32_t by, has_more;       /* has_more: there are tests behind, or words */
     const struct gov_act *act, *end;
-    const struct gov_group *next; /* where to go on if it holds: those between set no other cells */
+    const struct gov_group *next, *otherwise; /* where to go on: behind the chain if it holds */
+    uint32_t first_more, more;   /* the tests behind the two */
+    uint32_t first_act, acts;
+    uint32_t words, steady;      /* steady: its updates read nothing that the stage writes before them */
+    const uint64_t *code;
 } gov_group;
 
 enum gov_form {
     GOV_FORM_SUM,     /* the word of `source`, as far as `mask` says (nothing or all of it), and `number` */
     GOV_FORM_HELD,    /* the same, held to lo..hi */
-    GOV_FORM_PROGRAM  /* what the program `source` leaves, held to lo..hi */
+    GOV_FORM_PROGRAM, /* what the program `source` leaves, held to lo..hi */
+    GOV_FORM_RING     /* cells as they stand: `count` words up to that of `source`, whose cell stands at `from` */
 };
 
-/* The new words of cells: of `column`, and of as many below it as `count` says, made of those below `source`. */
+/* The new words of a cell; of a ring: of `column` and of as many below it as `count` says, one behind the other. */
 typedef struct gov_act {
     uint32_t source, place;       /* place: of the cell in an instance */
     uint16_t column, count, scope;
     uint8_t form, bytes;          /* bytes: of the cell */
+    uint32_t from, reserved;
     uint64_t mask;
     int64_t number, lo, hi;
 } gov_act;
 
-/* Groups, and whether they are run at once; such stages behind each other are one. */
-typedef struct { const gov_group *first, *end; int at_once; } gov_stage;
+/* Groups, and whether they are run at once; such stages behind each other are one.  What a stage that runs `blindly`
+   asks is mostly the decision, which nobody foresees, and its few updates cost less than a wrong guess: all of them are
+   made, and those that do not apply go where nobody reads.  It has no chains. */
+typedef struct { const gov_group *first, *end; int at_once, blindly; } gov_stage;
 
 /* One kind of sample.  Its stages: all but GOV_CLOSE, the first of them those below 0; then that one. */
 typedef struct {
@@ -58,6 +70,7 @@ struct gov_timing {
     gov_group *groups;
     gov_test *tests;
     gov_act *acts;
+    const gov_group **leads;
     uint64_t *code;           /* of conditions, folded for their kind of sample */
     uint32_t all;             /* 1: too many kinds and updates; the course of all is the same, groups test the kind */
 };

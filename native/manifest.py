@@ -9,6 +9,7 @@ What always holds: `read_manifest(manifest_bytes(m)) == m`, and bytes that are n
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
 import rfc8785
@@ -25,7 +26,8 @@ Count = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # `defer_build`: most commands read no bundle, and building the validators takes longer than they do.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class Artefact(_Part):
@@ -141,7 +143,7 @@ class Manifest(_Part):
     """Bytes of one instance of each kind together."""
     worst_case: Cost
 
-    @property
+    @cached_property
     def proof_hash(self) -> str:
         """What evidence records say of the proofs: the hash of their canonical JSON."""
         return digest(rfc8785.dumps([proof.model_dump(mode="json") for proof in self.proofs]))

@@ -6,7 +6,7 @@ In: the bytes of a table that the engine has loaded.  Out: frozen records; `Sche
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from govlang.native.layout import NONE, CellFlag, MemoryFlag, SampleFlag, Says, Section
 
@@ -61,12 +61,6 @@ class Memory:
     scopes: tuple[Scope, ...]
     cells: tuple[Cell, ...]
     samples: tuple[SampleType, ...]
-
-    def print_out(self, scope: int) -> dict[str, Any]:
-        """The bytes of an instance of a scope and of its cells."""
-        own = self.scopes[scope]
-        cells = [{"cell": self.cells[i].name, "bytes": self.cells[i].bytes} for i in own.cells]
-        return {"scope": own.name or "shared", "bytes": own.bytes, "cells": cells}
 
     @property
     def key_name(self) -> str | None:

@@ -52,6 +52,15 @@ def check_signature(envelope: bytes | None, manifest: bytes, key_pem: bytes) -> 
         raise _unsigned("does not match the key")
 
 
+def check_key(key_pem: bytes) -> None:
+    """Refuse what is no public key that signatures could be checked with.
+
+    Raises:
+        CodedError: GOV406 the key is no Ed25519 public key in PEM.
+    """
+    _public_key(key_pem)
+
+
 def key_id(key: Ed25519PublicKey) -> str:
     """The name of a public key: the SHA-256 of its 32 bytes."""
     raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
