@@ -88,26 +88,20 @@ def diff(
     """Every kind of request whose outcome changed; with `no_looser` looser ones are errors."""
     start = perf_counter()
     forget()
+    replays, reruns = (replay_old, replay_new), (rerun_old, rerun_new)
     declarations: tuple[str, ...] = ()
-    unseen: Iterable[str]
     is_plain = old.time is None and new.time is None
     try:
-        if is_plain:
-            merged = merge(old, new)
-            declarations = (*merged.changes, *reason_changes(old, new))
-            replays = replay_old, replay_new
-            found = _found(lambda a, b: _over_requests(a, b, options, replays, watch), old, new)
-            unseen = unseen_changes(old, new)
-        else:
-            pair = side_by_side(old, new, agreeing=True)
-            declarations = (
-                *pair.merged.changes,
-                *sample_changes(old, new),
-                *reason_changes(old, new),
-            )
-            reruns = rerun_old, rerun_new
-            found = _found(lambda a, b: find_changes(a, b, options, reruns, watch), old, new)
-            unseen = (*unseen_changes(old, new), *pair.unseen)
+        declarations, unseen = _declared(old, new, is_plain=is_plain)
+        found = _found(
+            lambda a, b: (
+                _over_requests(a, b, options, replays, watch)
+                if is_plain
+                else find_changes(a, b, options, reruns, watch)
+            ),
+            old,
+            new,
+        )
         findings = (*map(_unseen, unseen), *found)
     except CannotMergeError as error:
         findings = (change_finding(str(error), (), None, Severity.ERROR),)
@@ -138,6 +132,22 @@ def _found(
         for one in changes(at_defaults(old), at_defaults(new)):
             if kind_of(one) not in known:
                 yield replace(one, message=f"with the defaults of each version: {one.message}")
+
+
+def _declared(
+    old: ir.Policy, new: ir.Policy, *, is_plain: bool
+) -> tuple[tuple[str, ...], Iterable[str]]:
+    """What changed in the declarations, and those of the changes whose consequences are not compared.
+
+    Raises:
+        CannotMergeError: the versions cannot be put beside each other.
+    """
+    if is_plain:
+        changes = (*merge(old, new).changes, *reason_changes(old, new))
+        return changes, unseen_changes(old, new)
+    pair = side_by_side(old, new, agreeing=True)
+    changes = (*pair.merged.changes, *sample_changes(old, new), *reason_changes(old, new))
+    return changes, (*unseen_changes(old, new), *pair.unseen)
 
 
 def _over_requests(

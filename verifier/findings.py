@@ -61,6 +61,9 @@ class Status(StrEnum):
     UNDECIDED = "undecided"
 
 
+PERMITTED: Final = ("allow", "limit")
+
+
 @dataclass(frozen=True, slots=True)
 class Witness:
     """A request that shows a finding, with what the policy decides on it."""
@@ -187,6 +190,17 @@ class Report:
             "solver": dict(self.solver),
             "ms": self.ms,
         }
+
+
+def shown(finding: Finding, witness: Witness | Trace) -> Finding:
+    """The finding with the witness that shows it; of a claim that people's approvals break, the help says so."""
+    step = witness.steps[-1] if isinstance(witness, Trace) else witness.to_json()["trace"][0]
+    roles = step.get("runtime", {}).get("approved")
+    if finding.kind != "property" or not roles or step.get("decision") not in PERMITTED:
+        return replace(finding, witness=witness)
+    why = "a `require human` is an `allow` once people have approved, as here"
+    gate = f'add `or approved contains "{roles[0]}"` if that is meant, else a rule is missing'
+    return replace(finding, witness=witness, help=f"{why}: {gate}")
 
 
 def undecided(finding: Finding, why: str) -> Finding:

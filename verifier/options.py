@@ -6,7 +6,7 @@ In: options of the command line.  Out: a context for the passes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from govlang.compiler.step import Request
 from govlang.verifier.columns import Point
 from govlang.verifier.encode import Encoder
 from govlang.verifier.explore import Explorer
-from govlang.verifier.findings import Finding, Proved, Witness, undecided
+from govlang.verifier.findings import Finding, Proved, Witness, shown, undecided
 from govlang.verifier.judge import Judge, Judged
 from govlang.verifier.smtlib import Watch
 from govlang.verifier.solve import Absent, Answer, Found, Open, Session
@@ -99,7 +99,7 @@ class Context:
         except ReplayError as error:
             self.findings.append(undecided(finding, str(error)))
             return
-        self.findings.append(replace(finding, witness=witness))
+        self.findings.append(shown(finding, witness))
 
     def settle(self, finding: Finding, answer: Answer, shows: Callable[[Point], bool]) -> bool:
         """Add the finding, or that it is undecided; False if it is refuted that there is one."""

@@ -134,7 +134,9 @@ def delegation(teller: Teller, stage: Stage) -> str:
         {"step": "rotate", "topic": "keys.rotate", "payload": {"database": "db-7"}},
     ]
     plan, (deleted, rotated) = planned(stage, work)
-    teller.see(f"planner's plan: {plan.job_id} {plan.state} {plan.reason}", holds=succeeded(plan))
+    teller.see(
+        f"planner's plan: {plan.job_id} {plan.state} {plan.reason}".rstrip(), holds=succeeded(plan)
+    )
     teller.see(
         f"ops, for the planner, rotates keys: {rotated.get('code')}: {rotated.get('detail')}",
         holds=rotated.get("code") == "denied",

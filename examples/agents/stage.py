@@ -30,10 +30,11 @@ WHO: Final = {
     "planner": {"roles": ["agent", "approver"], "approves": ["sre-oncall"]},
     "ops": {"roles": ["agent", "worker"], "pools": ["ops"]},
     "oncall": {"roles": ["approver"], "approves": ["sre-oncall"]},
-    "scanner": {"roles": ["worker"], "pools": ["none"]},
+    "scanner": {"roles": ["worker"], "events": ["secret_detected"]},
     "auditor": {"roles": ["auditor"]},
 }
-"""Who takes part. The planner may even approve for `sre-oncall`: not what it asked for itself."""
+"""Who takes part. The planner may even approve for `sre-oncall`: not what it asked for itself. The scanner reports
+the one event that its token lists, and leases from no pool: it names none."""
 
 
 @dataclass(frozen=True, slots=True)

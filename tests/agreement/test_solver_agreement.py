@@ -15,6 +15,7 @@ from govlang.verifier.encode import Encoder
 from govlang.verifier.judge import Judge
 from govlang.verifier.outcome import Decision
 
+IS_LONG = os.environ.get("GOVLANG_AGREEMENT") == "long"
 BATCHES = 20
 POLICIES = 50  # a batch
 REQUESTS = 100
@@ -76,9 +77,9 @@ def test_the_solver_and_the_index_decide_as_the_interpreter_does(batch: int) -> 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("batch", range(40))
+@pytest.mark.parametrize("batch", range(40 if IS_LONG else 20))
 def test_the_solver_and_the_index_decide_as_the_interpreter_does_at_length(batch: int) -> None:
     rng = random.Random(f"solver long {batch}")
-    scale = 5 if os.environ.get("GOVLANG_AGREEMENT") == "long" else 1
+    scale = 5 if IS_LONG else 1
     for _ in range(POLICIES):
         assert_agreement(random_policy(rng, random_shape(rng)), rng, 1000 * scale)

@@ -57,6 +57,25 @@ def test_no_sugar_is_left_and_the_text_is_in_the_one_layout(text: str) -> None:
     assert print_policy(tree) == core
 
 
+def test_what_one_declaration_stands_for_has_no_blank_lines_of_its_own() -> None:
+    core = core_of(
+        """language 1
+policy p version "1"
+default deny
+input { agent : key
+  action : one of read, write }
+
+contract c for agent on action {
+  may   read
+  stop  after 1 h
+}
+"""
+    )
+    machine = core.partition("machine c {\n")[2].partition("}")[0]
+    assert machine.count("->") > 3
+    assert "\n\n" not in machine
+
+
 class Side:
     """One of two policies with its state."""
 

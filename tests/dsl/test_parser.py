@@ -40,6 +40,33 @@ def errors(text: str) -> list[str]:
 a, b, c = map(ast.Name, "abc")
 
 
+HEADER_HELP = 'put `language 1` and `policy my_policy version "1.0.0"` first'
+PART_HELP = "check the file that imports it"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "help_"),
+    [
+        (
+            'test "t" { request { a 1 } expect deny }',
+            "missing: the file holds only tests",
+            PART_HELP,
+        ),
+        ("rule r deny", "is missing", f"{HEADER_HELP}; if it is a part of a policy, {PART_HELP}"),
+    ],
+    ids=["tests", "rules"],
+)
+def test_of_a_file_that_others_may_import_it_is_said_which_one_to_check(
+    text: str, message: str, help_: str
+) -> None:
+    with pytest.raises(GovError) as caught:
+        parse(source(text))
+    (found,) = caught.value.diagnostics
+    assert found.code == "GOV111"
+    assert found.message.endswith(message)
+    assert found.help == help_
+
+
 @pytest.mark.parametrize(
     ("text", "same_as"),
     [

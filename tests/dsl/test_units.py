@@ -77,6 +77,9 @@ def test_a_near_unit_is_suggested() -> None:
     assert units.suggestion("token") == "did you mean `tokens`?"
     assert units.suggestion("kgs") == "did you mean `kg`?"
     assert units.suggestion("qqqqqq") is None
+    assert units.suggestion("kg/hr") == "did you mean `kg/h`?"
+    assert units.suggestion("token/sec") == "did you mean `tokens/s`?"
+    assert units.suggestion("kg/qqqqqq") is None
 
 
 @given(dimensions, dimensions)

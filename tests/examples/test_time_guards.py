@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from examples.guards import Weakened, weakened
+from weakened import Weakened, weakened
 
 from govlang.compiler.frontend import compile_source
 from govlang.dsl import ast

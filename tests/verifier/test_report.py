@@ -36,6 +36,32 @@ def policy(*rules: ir.Rule, **more: Any) -> ir.Policy:
     return replace(made, **more)
 
 
+GATED = """language 1
+policy gated version "1"
+default deny
+{key}
+rule asks when risky require human from "doctor"
+prove gated: risky implies decision is at least require human
+"""
+OVER_TIME = "input { agent : key\n risky : bool }\nevent e\nrule late when e within 1 min deny"
+
+
+def refuted(source: str) -> list[Finding]:
+    found = verify(compile_source(Source("p.gov", source)).policy).findings
+    return [one for one in found if one.code == "GOV306"]
+
+
+@pytest.mark.parametrize("key", ["input { risky : bool }", OVER_TIME])
+def test_a_claim_about_a_gate_that_approvals_break_is_told_how_to_say_it(key: str) -> None:
+    source = GATED.format(key=key)
+    (found,) = refuted(source)
+    assert 'add `or approved contains "doctor"`' in found.help
+    mended = source.replace("human\n", 'human or approved contains "doctor"\n')
+    assert not refuted(mended)
+    (found,) = refuted(source.replace("is at least require human", "is deny"))
+    assert "approved" not in found.help, "nobody needs to have approved"
+
+
 ALLOW = ir.Rule("low", within(0, 50), Effect.ALLOW)
 DENY = ir.Rule("high", within(40, 100), Effect.DENY)
 CLASH = policy(ALLOW, DENY)

@@ -22,13 +22,14 @@ from govlang.compiler.requests import columns_of, read_report, read_sample, writ
 from govlang.compiler.step import Report, Request, Tick
 from govlang.verifier.columns import Columns, Point
 from govlang.verifier.explore import Explorer
-from govlang.verifier.findings import Finding, Proved, Trace, undecided
+from govlang.verifier.findings import Finding, Proved, Trace, shown, undecided
 from govlang.verifier.judge import Judge, Judged
 from govlang.verifier.limits import Solvers
 from govlang.verifier.options import Context, ReplayError, Rerun, check_same
 from govlang.verifier.solve import Session
 from govlang.verifier.time.alone import decided_alone
 from govlang.verifier.time.flat import with_update_texts
+from govlang.verifier.time.goals import Goals
 from govlang.verifier.time.invariants import Known, find_invariants
 from govlang.verifier.time.moment import Whose
 from govlang.verifier.time.pattern import Pattern
@@ -134,18 +135,17 @@ class TimeContext(Context):
     def search(self) -> Search:
         """Where histories are asked for."""
         return Search(
-            self.remembering,
             self.policy,
             self.time,
             self.encoder,
             self.known,
             self._solvers,
+            self.pattern,
+            self.take,
+            Goals(self.remembering, self.policy, self.time, tuple(self.aims())),
             self.reached,
             lambda: self.repeated,
-            self.pattern,
             self.at_hand,
-            take=self.take,
-            aims=tuple(self.aims()),
         )
 
     @cached_property
@@ -153,7 +153,7 @@ class TimeContext(Context):
         """What is reached by samples that come very often."""
         search = self.search
         find = partial(search.find, most=len(SHORT))
-        goals = list(search.goals())
+        goals = list(search.goals.once())
         made = Repetition(self.remembering, self.policy, goals, self.met, find, self.take)
         return tuple(made.rows())
 
@@ -184,7 +184,7 @@ class TimeContext(Context):
         except ReplayError as error:
             self.findings.append(undecided(finding, str(error)))
             return
-        self.findings.append(replace(finding, witness=trace))
+        self.findings.append(shown(finding, trace))
 
     def trace(self, reached: Reached) -> Trace:
         """A history in JSON form, run on the reference step and on the compiled table from that very form.

@@ -23,8 +23,8 @@ from govlang.verifier.encode import Term
 from govlang.verifier.findings import AMBIGUOUS, IDLE, Finding, Severity, undecided
 from govlang.verifier.solve import Absent, Open
 from govlang.verifier.time.context import TimeContext
+from govlang.verifier.time.exclusion import Asked
 from govlang.verifier.time.moment import Moment, Taken
-from govlang.verifier.time.search import Asked
 from govlang.verifier.time.traces import Reached
 
 

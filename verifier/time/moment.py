@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
 
 import z3
 
@@ -225,7 +224,3 @@ def _under_deny(condition: BoolExpr) -> BoolExpr:
             return ir.Or(tuple(map(_under_deny, operands)))
         case _:
             return condition
-
-
-Model = Any
-"""A model of the solver."""

@@ -8,12 +8,13 @@ What always holds: a proof covers every state that satisfies what is known of st
 whose effect was computed on symbolic cells; a refutation rests on a set of machine states that was proved
 closed and free of P.  A state is that of one key, of one value of each other field that cells are kept by, and
 what is shared, behind a sample that carries all of them: from every other moment a request leads to such a one,
-for one is valid whatever the parameters (`assumptions.py`).
+for one is valid whatever the parameters (`assumptions.py`).  Where rules test the texts of these, the state says
+which class of texts each is of; it stays so, and samples that lead on carry texts of that class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
@@ -21,7 +22,7 @@ from typing import Any, Final
 import z3
 
 from govlang.compiler import ir
-from govlang.compiler.step import Instance, State, addresses
+from govlang.compiler.step import Instance, Request, State, addresses
 from govlang.verifier.columns import Point
 from govlang.verifier.encode import Encoder, Term
 from govlang.verifier.findings import PROPERTY, Finding, Proved, Severity, undecided
@@ -42,7 +43,7 @@ SHAPES: Final = ((1,), (1, 1), (1, 1, 1))
 """Continuations that are tried first."""
 
 KEY: Final = "k"
-"""The key of the instances that are looked at; nothing tests it, else the question stays open."""
+"""Stands for the key of the instances that are looked at; of which class it is, a state says."""
 
 
 def find_impossible(context: TimeContext) -> None:
@@ -57,6 +58,8 @@ class _Possible:
     context: TimeContext
     one: ir.Property
     cells: dict[str, Term] = field(init=False)
+    texts: dict[str, dict[int, Term]] = field(init=False)
+    """By scope and column: the class of its key, where some condition tests that."""
     _traps: Traps = field(init=False)
     covered: list[Term] = field(default_factory=list)
     """The states from which P can be reached, or which cannot be reached themselves."""
@@ -68,7 +71,16 @@ class _Possible:
     def __post_init__(self) -> None:
         cells = self.context.time.cells
         self.cells = {c.name: z3.Int(f"any:{i}") for i, c in enumerate(cells) if not c.brief}
-        self._traps = Traps(self.context, self.cells, self._goal, self._params())
+        columns = self.context.judge.columns
+        self.texts = {
+            scope: {
+                n: z3.Int(f"key:{n}") for n in columns.classes.get(scope, ()) if self._tested(n)
+            }
+            for scope in own_scopes(self.context.time)
+        }
+        self._traps = Traps(
+            self.context, self.cells, self._goal, self._params(), self.texts, self._whose()
+        )
 
     def settle(self) -> None:
         """Prove, refute, or leave it open."""
@@ -93,21 +105,41 @@ class _Possible:
             method = f"{several} every state"
             self.context.proved.append(Proved(self.one.name, "property", method, ms_since(start)))
         elif why:
-            self.context.findings.append(undecided(finding, why))
+            own = f"or let it stay open with `--allow-undecided {self.one.name}`"
+            self.context.findings.append(undecided(finding, f"{why}, {own}"))
 
     def _beyond(self) -> str | None:
         """Why the question is not looked at."""
         context = self.context
         if not context.known.ranges_hold:
-            return "it is not proved that the cells stay in their ranges"
+            return "it is not proved that the cells stay in their ranges: make its counts smaller"
         columns = context.judge.columns
+        assumed = {n for one in context.policy.assumptions for n in ir.fields_read(one.condition)}
         for scope in own_scopes(context.time):
-            names = {scope, *(f"${one.name}.{scope}" for one in context.time.samples)}
-            held = [n for name in names for n in columns.classes.get(name, ())]
-            tested = any(columns.domain(number) != ((0, 0),) for number in held)
-            if tested or any(names & {*pair} for pair in columns.equal):
-                return f"what is possible may depend on the text of `{scope}`"
+            others = {f"${one.name}.{scope}" for one in context.time.samples}
+            held = [n for name in others for n in columns.classes.get(name, ())]
+            tied = scope in assumed or scope in columns.has
+            if any(map(self._tested, held)) or (self.texts[scope] and tied):
+                return f"what is possible may depend on the text of `{scope}`: test a field beside it instead"
+            if any({scope, *others} & {*pair} for pair in columns.equal):
+                return f"what is possible may depend on what `{scope}` equals: test a field beside it instead"
         return None
+
+    def _tested(self, column: int) -> bool:
+        """Whether conditions tell texts apart by this column."""
+        return self.context.judge.columns.domain(column) != ((0, 0),)
+
+    def _whose(self) -> frozenset[str]:
+        """The scopes of which a sample at which P holds carries our key."""
+        read = ir.fields_read(self.one.condition)
+        if self._asks():
+            return frozenset(own_scopes(self.context.time))
+        return frozenset(c.scope for c in self.context.time.cells if c.name in read)
+
+    def _asks(self) -> bool:
+        """Whether P is about requests."""
+        fields = {f.name for f in self.context.remembering.fields}
+        return self.one.mentions_decision or bool(ir.fields_read(self.one.condition) & fields)
 
     # --- proofs ----------------------------------------------------------------------------------
 
@@ -129,7 +161,7 @@ class _Possible:
             why = self._closed(model, finding)
             if why is not None and not (why and self._lead_on(self._left(), self._goal)):
                 return why
-        return "not every kind of state was settled in the time for it"
+        return "not every kind of state was settled in the time for it: give it more with `--timeout S`"
 
     def _named(self) -> Terms:
         """All cells of a state between two samples."""
@@ -140,9 +172,10 @@ class _Possible:
 
     def _params(self) -> list[Term]:
         columns, encoder = self.context.judge.columns, self.context.encoder
-        return [
-            encoder.inside(encoder.variables[n], columns.domain(n)) for n in columns.param.values()
-        ]
+        params = {n: encoder.variables[n] for n in columns.param.values()}
+        classes = {n: term for own in self.texts.values() for n, term in own.items()}
+        both = {**params, **classes}
+        return [encoder.inside(term, columns.domain(n)) for n, term in both.items()]
 
     def _continued(self, model: Any) -> bool:
         """Add the states from which the samples that lead from this one to P do so, too.
@@ -163,7 +196,7 @@ class _Possible:
     def _lead_on(
         self, from_: Sequence[Term], goal: Callable[[Moment, Taken], Sequence[Term]]
     ) -> bool:
-        for counts in (*SHAPES, *((n, 1) for n in self.context.search.counts())):
+        for counts in (*SHAPES, *((n, 1) for n in self.context.search.goals.counts())):
             history, solver = self._history(counts)
             asked = goal(history.moments[-1], history.taken[-1])
             for calm in (True, False):
@@ -180,7 +213,8 @@ class _Possible:
     def _state(self) -> list[Term]:
         encoder = self.context.encoder
         params = self.context.judge.columns.param.values()
-        return [*self.cells.values(), *(encoder.variables[n] for n in params)]
+        classes = [term for own in self.texts.values() for term in own.values()]
+        return [*self.cells.values(), *(encoder.variables[n] for n in params), *classes]
 
     def _history(self, counts: tuple[int, ...]) -> tuple[History, Any]:
         if counts not in self._histories:
@@ -193,6 +227,7 @@ class _Possible:
                 counts,
                 self._anywhere(),
                 pattern=context.pattern,
+                classes={n: term for own in self.texts.values() for n, term in own.items()},
             )
             history.laws += [
                 moment.keys[scope] == number
@@ -216,14 +251,12 @@ class _Possible:
         here = moment.encoder.over(taken.seen)
         rules = self.context.policy.rules
         decision = Decision(here, rules, lambda rule: here.condition(rule.condition))
-        fields = {f.name for f in self.context.remembering.fields}
         read = ir.fields_read(self.one.condition)
-        asked = self.one.mentions_decision or read & fields
         scopes = {c.scope for c in self.context.time.cells if c.name in read}
         return [
             with_decision(here, self.one.condition, decision),
             *(moment.addresses(scope) for scope in scopes),
-            *([moment.is_request, z3.Not(moment.fault)] if asked else ()),
+            *([moment.is_request, z3.Not(moment.fault)] if self._asks() else ()),
         ]
 
     def _further(self, moment: Moment, taken: Taken) -> list[Term]:
@@ -264,18 +297,25 @@ class _Possible:
 
     def _closed(self, model: Any, finding: Finding) -> str | None:
         """Show that nothing leads out of a state; None if it turns out that nothing leads there."""
-        lost = "a state was found from which no short continuation leads there"
+        lost = (
+            "a state was found from which no short continuation leads there: claim less,"
+            " as that a machine comes back instead of a decision"
+        )
         inside = self._traps.around(model)
         if inside is None:
             return lost
         scopes = cell_scopes(self.context.time)
         encoder = self.context.encoder
 
+        texts = self._traps.classes(model)
+
         def asked(moment: Moment, taken: Taken) -> list[Term]:
-            return [inside(taken.after), *(moment.addresses(scope) for scope in scopes)]
+            there = [inside(taken.after), *(moment.addresses(scope) for scope in scopes)]
+            own = [moment.encoder.variables[n] == value for n, value in texts.items()]
+            return [*there, *([moment.is_request, *own] if texts else ())]
 
         def shows(point: Point) -> bool:
-            if not isinstance(point, Reached):
+            if not isinstance(point, Reached) or not self._is_of(point, texts):
                 return False
             known = self._behind_last(point)
             if known is None:
@@ -291,10 +331,16 @@ class _Possible:
         if isinstance(answer, Found):
             self.context.report(finding, answer.point, shows)
             return ""
-        if isinstance(answer, Absent):
+        if isinstance(answer, Absent) and not texts:
             self.covered.append(inside(self.cells))
             return None
         return lost
+
+    def _is_of(self, reached: Reached, classes: Mapping[int, int]) -> bool:
+        """Whether the last sample is a request whose keys are of these classes, if they matter."""
+        row = self.context.judge.columns.row(reached)
+        asks = isinstance(reached.samples[-1], Request)
+        return not classes or (asks and all(row[n] == one for n, one in classes.items()))
 
     def _behind_last(self, reached: Reached) -> Terms | None:
         """The cells of what the last sample carries the keys of; None if it does not carry all."""

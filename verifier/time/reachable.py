@@ -72,7 +72,7 @@ class Reachable(Session):
     def core(self, fixed: Sequence[Term], soft: Sequence[Term]) -> list[int] | None:
         """As of single requests, where the last sample of a history makes the contradiction."""
         asked = [*self.requests, *fixed]
-        return super().core([*self.search.depends([*asked, *soft]), *asked], soft)
+        return super().core([*self.search.exclusion.depends([*asked, *soft]), *asked], soft)
 
     def _satisfies(self, reached: Reached, terms: Sequence[Term]) -> bool:
         """Whether a row satisfies terms over the columns."""

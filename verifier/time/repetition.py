@@ -12,17 +12,16 @@ nothing changes any more, and then each of the others comes once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from govlang.compiler import ir
 from govlang.compiler.interpret import Environment
-from govlang.compiler.step import Report, Request, State, Tick
 from govlang.verifier.encode import Term
 from govlang.verifier.solve import Answer, Found
 from govlang.verifier.time.moment import Moment, Taken
-from govlang.verifier.time.traces import Reached, Sample, Taking
+from govlang.verifier.time.traces import Reached, Sample, Taking, key_of, of_key
 
 TIMES_MAX: Final = 1_000
 """How often a sample is repeated: as often as an exact count goes."""
@@ -108,7 +107,7 @@ class Repetition:
     def _step(self, place: Reached, sample: Sample) -> Reached | None:
         """One more sample of the same key, at the same time; None if it is not taken."""
         self._left -= len(self.time.cells) + len(self.time.updates)
-        own = _of_key(self.time.key, sample, place.samples[-1].at_ms, _key(self.time, place.after))
+        own = of_key(self.time.key, sample, place.samples[-1].at_ms, key_of(self.time, place.after))
         watched = self.take(place.params, place.after, own)
         if not watched.seen:
             return None
@@ -159,21 +158,3 @@ def _kinds(rows: Sequence[Reached]) -> Iterator[Sample]:
         if kind not in seen:
             seen.add(kind)
             yield sample
-
-
-def _of_key(name: str | None, sample: Sample, at_ms: int, key: str | None) -> Sample:
-    """A sample at another time and of another key, if it carries one."""
-    match sample:
-        case Request(values=values):
-            if name is None or key is None or name not in values:
-                return Request(values, at_ms)
-            return Request({**values, name: key}, at_ms)
-        case Tick(key=None) | Report(key=None):
-            return replace(sample, at_ms=at_ms)
-        case Tick() | Report():
-            return replace(sample, at_ms=at_ms, key=key or sample.key)
-
-
-def _key(time: ir.Time, state: State) -> str | None:
-    """A key that there is a state of."""
-    return next((key for scope, key in state.instances if scope == time.key), None)

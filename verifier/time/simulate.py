@@ -20,7 +20,7 @@ from govlang.verifier.columns import Columns, all_conditions
 from govlang.verifier.letters import is_valid
 from govlang.verifier.shapes import Box
 from govlang.verifier.time.divide import Sources
-from govlang.verifier.time.traces import Reached, Sample, Taking
+from govlang.verifier.time.traces import Reached, Sample, Taking, key_of, renamed
 
 WORK_MAX: Final = 60_000
 """Cells and updates that are computed."""
@@ -52,6 +52,12 @@ ONWARD: Final = 40
 
 INSIDE: Final = 0.85
 """How often a request keeps to the box of a rule in a field."""
+
+RENAMED_MAX: Final = 40
+"""Samples of a history that are taken once more to go on from it with another key."""
+
+KEY: Final = "a"
+"""The key of every history of a policy whose conditions do not ask which key it is."""
 
 TICKS: Final = 0.1
 DIRECTED: Final = 0.7
@@ -106,6 +112,9 @@ class Simulation:
                 cells = origins.of(ir.fields_read(rule.condition))
                 self._aims.append(_aim(self.time, cells, boxes, tested, rule.id))
         self._aim = whole
+        self.keys = self._keys()
+        self._key = KEY
+        self._own_keys: dict[str, tuple[str, ...]] = {}
         self.silent: set[str] = set()
         self._machines = [c.name for c in self.time.cells if c.field.members and c.cap is None]
 
@@ -123,6 +132,46 @@ class Simulation:
                 self._tests += [atom] if atom.name in cells else []
                 ends = self._ends.setdefault(atom.name, [])
                 ends += [v for lo, hi in atom.ranges for v in (lo - 1, lo, hi, hi + 1)]
+
+    # --- keys ------------------------------------------------------------------------------------
+
+    def _keys(self) -> tuple[str, ...]:
+        """A key for each class of texts that conditions tell apart, as far as one is known."""
+        name = self.time.key
+        if name is None or name not in self.columns.classes:
+            return (KEY,)
+        found: dict[tuple[int, ...], str] = {}
+        for text in (KEY, *self.texts.get(name, ())):
+            found.setdefault(self.columns.texts.class_of(name, text.encode()), text)
+        return tuple(found.values())
+
+    def _inside(self, aim: Aim) -> tuple[str, ...]:
+        """A key for each box of an aim that asks for some."""
+        if aim.rule not in self._own_keys:
+            name, columns = self.time.key or "", self.columns
+            found: dict[str, None] = {}
+            for place, number in enumerate(columns.classes.get(name, ())):
+                field, texts = columns.fields[name], columns.texts.column(name, place)
+                for box in (box for box in aim.boxes if number in box):
+                    own = texts.of(field, box[number][0][0])
+                    found |= dict.fromkeys(text.decode() for text in own[:1])
+            self._own_keys[aim.rule] = tuple(found)
+        return self._own_keys[aim.rule]
+
+    def _choose_key(self) -> str:
+        """The key of one history: mostly one that its aim asks for."""
+        own = self._inside(self._aim)
+        if own and self.rng.random() < INSIDE:
+            return self.rng.choice(own)
+        return self.rng.choice(self.keys) if len(self.keys) > 1 else self.keys[0]
+
+    def _of_key(self, start: Reached) -> Reached | None:
+        """A history of the key that was chosen; None if it takes long to make one of it, or it is none."""
+        if key_of(self.time, start.after) in {None, self._key}:
+            return start
+        if len(start.samples) > RENAMED_MAX:
+            return None
+        return renamed(self.take, self.time, start, self._key)
 
     # --- histories -------------------------------------------------------------------------------
 
@@ -173,11 +222,13 @@ class Simulation:
         state, at_ms = State(), 0
         samples: list[Sample] = []
         outcomes: list[Outcome | None] = []
+        self._aim = self._choose()
+        self._key = self._choose_key()
+        start = start and self._of_key(start)
         if start is not None:
             params, state = dict(start.params), start.after
             samples, outcomes = list(start.samples), list(start.outcomes)
             at_ms = samples[-1].at_ms
-        self._aim = self._choose()
         for _ in range(self.rng.randint(2, SAMPLES_MAX)):
             at_ms += self.rng.choice(self._aim.waits) if samples else 0
             often = self.rng.choice(self._aim.often)
@@ -205,7 +256,7 @@ class Simulation:
     def onward(self, cells: Mapping[str, int]) -> Iterator[Mapping[str, int]]:
         """What the cells are behind one sample each, from such cells of one key."""
         instances = {
-            (scope, "" if scope == ir.SHARED else "a"): Instance(
+            (scope, "" if scope == ir.SHARED else KEY): Instance(
                 0,
                 {
                     c.name: cells[c.name]
@@ -217,6 +268,7 @@ class Simulation:
         }
         state = State(instances)
         params = {p.field.name: self._number(p.field) for p in self.policy.params}
+        self._key = KEY
         for _ in range(ONWARD):
             self._aim = self._aims[0]
             sample = self._sample(self.rng.choice(self._aim.waits))
@@ -232,11 +284,11 @@ class Simulation:
     def _sample(self, at_ms: int) -> Sample:
         aim = self._aim
         if self.rng.random() < TICKS:
-            return Tick(at_ms, "a" if self.time.key else None)
+            return Tick(at_ms, self._key if self.time.key else None)
         kinds = aim.kinds if self.rng.random() < DIRECTED else self._aims[0].kinds
         if kinds and self.rng.random() < REPORTS:
             one = self.time.samples[self.rng.choice(kinds) - ir.FIRST_KIND]
-            key = "a" if self.time.key and not one.shared else None
+            key = self._key if self.time.key and not one.shared else None
             return Report(one.name, self._row(one.fields, {}), at_ms, key)
         boxes = aim.boxes or (self.rng.choice(self._aims).boxes)
         box = self.rng.choice(boxes) if boxes else {}
@@ -265,7 +317,7 @@ class Simulation:
 
     def _text(self, one: ir.Field) -> str:
         if one.name == self.time.key:
-            return "a"
+            return self._key
         if one.name not in self.texts:
             plain = [text.decode() for text in (b"a", b"b") if is_valid(one, text)]
             self.texts[one.name] = plain or ["a"]

@@ -161,6 +161,33 @@ def _asked(history: History) -> int:
     return len(history.policy.fields) - added
 
 
+# --- of another key -------------------------------------------------------------------------------
+
+
+def of_key(name: str | None, sample: Sample, at_ms: int, key: str | None) -> Sample:
+    """A sample at another time and of another key, if it carries one."""
+    match sample:
+        case Request(values=values):
+            if name is None or key is None or name not in values:
+                return Request(values, at_ms)
+            return Request({**values, name: key}, at_ms)
+        case Tick(key=None) | Report(key=None):
+            return replace(sample, at_ms=at_ms)
+        case Tick() | Report():
+            return replace(sample, at_ms=at_ms, key=key or sample.key)
+
+
+def key_of(time: ir.Time, state: State) -> str | None:
+    """A key that there is a state of."""
+    return next((key for scope, key in state.instances if scope == time.key), None)
+
+
+def renamed(take: Taking, time: ir.Time, reached: Reached, key: str) -> Reached | None:
+    """The same samples of another key, run on the reference step; None if one of them is not taken."""
+    samples = [of_key(time.key, one, one.at_ms, key) for one in reached.samples]
+    return run(take, reached.params, samples)
+
+
 # --- shorter and plainer ---------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ all states in it that satisfy what is known of states.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
@@ -38,12 +38,16 @@ class Traps:
     goal: Callable[[Moment, Taken], Sequence[Term]]
     params: Sequence[Term]
     """What holds of the parameters."""
+    texts: Mapping[str, Mapping[int, Term]]
+    """By scope and column: the class of its key, where conditions test that."""
+    whose: frozenset[str]
+    """The scopes of which the samples of the goal carry our key."""
 
     def around(self, model: Any) -> Inside | None:
         """A set of states with a given one in it that no sample leaves, and in which P never holds."""
         machines = [c for c in self.context.time.cells if c.field.members and c.cap is None]
         first = tuple(int(model.eval(self.cells[c.name]).as_long()) for c in machines)
-        found = self._closure(machines, first)
+        found = self._closure(machines, first, model)
         if found is None:
             return self._cube(model)
 
@@ -56,6 +60,19 @@ class Traps:
 
         return inside
 
+    def classes(self, model: Any) -> dict[int, int]:
+        """By column: the class of our keys in a model."""
+        every = {n: term for own in self.texts.values() for n, term in own.items()}
+        return {n: int(model.eval(t, model_completion=True).as_long()) for n, t in every.items()}
+
+    def _ours(self, moment: Moment, scopes: Collection[str], model: Any) -> list[Term]:
+        """A request has our keys of some scopes, so texts of their classes."""
+        known = self.classes(model)
+        numbers = [n for scope in scopes for n in self.texts.get(scope, ())]
+        return [
+            z3.Implies(moment.is_request, moment.encoder.variables[n] == known[n]) for n in numbers
+        ]
+
     def _cube(self, model: Any) -> Inside | None:
         """What is true of a state and stays true whatever comes, if P is false while it is."""
         context = self.context
@@ -65,7 +82,9 @@ class Traps:
         relation = Relation(
             context.policy, context.time, (encoder,), context.known.of, context.pattern
         )
-        atoms = [goal for goal in context.search.goals() if ir.fields_read(goal) <= set(self.cells)]
+        atoms = [
+            goal for goal in context.search.goals.once() if ir.fields_read(goal) <= set(self.cells)
+        ]
 
         def literal(atom: ir.BoolExpr, cells: Terms) -> Term:
             return encoder.over(cells).condition(atom)
@@ -76,7 +95,8 @@ class Traps:
             else ir.negation(atom)
             for atom in atoms
         ]
-        solver = self._solver([*relation.laws, *self.params])
+        ours = self._ours(relation.moments[0], cell_scopes(context.time), model)
+        solver = self._solver([*relation.laws, *self.params, *ours])
         while signed:
             before = [literal(atom, relation.cells) for atom in signed]
             after = [literal(atom, relation.taken[0].after) for atom in signed]
@@ -88,14 +108,17 @@ class Traps:
             signed = [atom for atom, keeps in zip(signed, kept, strict=True) if keeps]
         else:
             return None
-        goal = self.goal(relation.moments[0], relation.taken[0])
+        goal = [
+            *self.goal(relation.moments[0], relation.taken[0]),
+            *self._ours(relation.moments[0], self.whose, model),
+        ]
         before = [literal(atom, relation.cells) for atom in signed]
         if verdict != z3.unsat or self._ask(solver, _named(solver, [*before, *goal])) != z3.unsat:
             return None
         return lambda cells: z3.And([literal(atom, cells) for atom in signed])
 
     def _closure(
-        self, machines: Sequence[ir.Cell], first: tuple[int, ...]
+        self, machines: Sequence[ir.Cell], first: tuple[int, ...], model: Any
     ) -> set[tuple[int, ...]] | None:
         """The machine states that samples lead to from some; None if P holds in one, or it is open."""
         found, left = {first}, [first]
@@ -105,14 +128,17 @@ class Traps:
             context.policy, context.time, (encoder,), context.known.of, context.pattern
         )
         solver = self._solver([*relation.laws, *self.params])
-        goal = z3.And(self.goal(relation.moments[0], relation.taken[0]))
+        moment = relation.moments[0]
+        own = self._ours(moment, self.whose, model)
+        goal = z3.And([*self.goal(moment, relation.taken[0]), *own])
         while left:
             stands = dict(zip((c.name for c in machines), left.pop(), strict=True))
             here = [relation.cells[name] == value for name, value in stands.items()]
             if self._ask(solver, _named(solver, [*here, goal])) != z3.unsat:
                 return None
             for some in _moved(machines):
-                rows = self._behind(solver, relation, some, stands)
+                ours = self._ours(moment, {c.scope for c in some}, model)
+                rows = self._behind(solver, relation, some, stands, ours)
                 if rows is None or len(found) > SETS_MAX:
                     return None
                 left += rows - found
@@ -120,12 +146,18 @@ class Traps:
         return found
 
     def _behind(
-        self, solver: Any, relation: Relation, moved: Sequence[ir.Cell], stands: Mapping[str, int]
+        self,
+        solver: Any,
+        relation: Relation,
+        moved: Sequence[ir.Cell],
+        stands: Mapping[str, int],
+        ours: Sequence[Term],
     ) -> set[tuple[int, ...]] | None:
         """The states that a sample leads to which moves some of the machines; None if that is open."""
         after = [relation.taken[0].after[c.name] for c in moved]
         found: set[tuple[int, ...]] = set()
         solver.push()
+        solver.add(*ours)
         solver.add(*(relation.cells[c.name] == stands[c.name] for c in moved))
         solver.add(*(relation.moments[0].addresses(c.scope) for c in moved))
         while moved and (verdict := self._ask(solver)) == z3.sat and len(found) <= SETS_MAX:

@@ -10,6 +10,7 @@ times stands for m equal ones at one time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,6 +41,8 @@ class History:
     back: bool = False
     """Whether the clock may go back."""
     pattern: Pattern | None = None
+    classes: Mapping[int, Term] = field(default_factory=dict)
+    """By column: the class of the keys of what has happened before, where that is left open."""
     texts: dict[tuple[str, int], str] = field(init=False)
     """The keys of what has happened before, by scope and number."""
     moments: list[Moment] = field(init=False)
@@ -170,7 +173,8 @@ class History:
             for number, one in zip(columns.classes.get(scope, ()), classes, strict=True):
                 for moment in self.moments:
                     same = z3.And(moment.is_request, moment.keys[scope] == key)
-                    found.append(z3.Implies(same, moment.encoder.variables[number] == one))
+                    own = moment.encoder.variables[number] == self.classes.get(number, one)
+                    found.append(z3.Implies(same, own))
         return found
 
     # --- the last one ----------------------------------------------------------------------------

@@ -5,16 +5,17 @@ In: the leaves of a symbolic run.  Out: pairs of trees that must be the same, cl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from govlang.verifier.translation.gathered import UNSET, Gathered
 from govlang.verifier.translation.integers import const
 from govlang.verifier.translation.leaves import Leaf
-from govlang.verifier.translation.machine_solve import MachineSolver
+from govlang.verifier.translation.machine_solve import MachineSolver, Rules
 from govlang.verifier.translation.reading import Reader
-from govlang.verifier.translation.tree import Tree
+from govlang.verifier.translation.solve import Answer
+from govlang.verifier.translation.tree import FALSE, Tree
 
 Pair = tuple[Tree, Tree]
 
@@ -47,3 +48,17 @@ def claims_of(solver: MachineSolver, condition: Tree, pair: Pair | None) -> list
     if pair is None or UNSET in pair:
         return [solver.condition(condition)]
     return [solver.condition(condition), solver.unequal(*pair)]
+
+
+def doubt_of(
+    what: str, condition: Tree, pair: Pair | None, solver_of: Callable[[Rules], MachineSolver]
+) -> Doubt | None:
+    """What is not proved of a condition on which two integers differ: None if nothing satisfies it."""
+    if condition == FALSE:
+        return None
+    for rules in Rules:
+        solver = solver_of(rules)
+        if solver.answer(claims_of(solver, condition, pair)) is Answer.NONE:
+            return None
+    spelt = solver_of(Rules.SPELT)
+    return Doubt(what, spelt, tuple(claims_of(spelt, condition, pair)))

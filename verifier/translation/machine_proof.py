@@ -38,7 +38,7 @@ from govlang.verifier.translation.edge_time import NoBoardError
 from govlang.verifier.translation.guards import Guards
 from govlang.verifier.translation.leaves import Leaf
 from govlang.verifier.translation.machine import Artefact
-from govlang.verifier.translation.machine_pairs import Doubt, Pair, claims_of, pairs_of
+from govlang.verifier.translation.machine_pairs import Doubt, Pair, doubt_of, pairs_of
 from govlang.verifier.translation.machine_solve import MachineSolver, Rules
 from govlang.verifier.translation.machine_witness import Difference, MachineWitnesses, Run
 from govlang.verifier.translation.meaning import Meaning
@@ -304,15 +304,10 @@ class _Proof:
 
     def _impossible(self, what: str, condition: Tree, pair: Pair | None = None) -> bool:
         """Whether no valid request satisfies a condition on which two integers differ; else a doubt."""
-        if condition == FALSE:
-            return True
-        for rules in Rules:
-            solver = self._solver(rules)
-            if solver.answer(claims_of(solver, condition, pair)) is Answer.NONE:
-                return True
-        spelt = self._solver(Rules.SPELT)
-        self.doubts.append(Doubt(what, spelt, tuple(claims_of(spelt, condition, pair))))
-        return False
+        doubt = doubt_of(what, condition, pair, self._solver)
+        if doubt is not None:
+            self.doubts.append(doubt)
+        return doubt is None
 
     def _defined(self, step: Symbolic) -> None:
         """Nothing that the language leaves undefined can happen."""

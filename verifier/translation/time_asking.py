@@ -17,7 +17,7 @@ from govlang.verifier.translation.deadline import Deadline
 from govlang.verifier.translation.edge_interface import Interface
 from govlang.verifier.translation.guards import Guards
 from govlang.verifier.translation.machine import Artefact
-from govlang.verifier.translation.machine_pairs import Doubt, Pair, claims_of
+from govlang.verifier.translation.machine_pairs import Doubt, Pair, doubt_of
 from govlang.verifier.translation.machine_solve import MachineSolver, Rules
 from govlang.verifier.translation.paths import Path
 from govlang.verifier.translation.solve import Answer
@@ -25,7 +25,7 @@ from govlang.verifier.translation.source import Layout
 from govlang.verifier.translation.time_deadline import Points
 from govlang.verifier.translation.time_machine_witness import Way
 from govlang.verifier.translation.time_plan import TimedLayout
-from govlang.verifier.translation.tree import FALSE, Tree
+from govlang.verifier.translation.tree import Tree
 
 FIRST_WAY = Way("decide", ir.REQUEST, writes=False)
 
@@ -67,16 +67,10 @@ class TimedAsking:
 
     def _impossible(self, condition: Tree, pair: Pair | None = None) -> bool:
         """Whether nothing satisfies a condition on which two integers differ."""
-        if condition == FALSE:
-            return True
-        for rules in Rules:
-            solver = self._solver(rules)
-            if solver.answer(claims_of(solver, condition, pair)) is Answer.NONE:
-                return True
-        spelt = self._solver(Rules.SPELT)
-        claims = tuple(claims_of(spelt, condition, pair))
-        self.doubts.append((self.way, Doubt("what the step comes to", spelt, claims)))
-        return False
+        doubt = doubt_of("what the step comes to", condition, pair, self._solver)
+        if doubt is not None:
+            self.doubts.append((self.way, doubt))
+        return doubt is None
 
     def _same(self, start: Path, ours: Tree, theirs: Tree) -> bool:
         """Whether two integers are the same wherever the run starts; cells are anything in their range."""

@@ -38,6 +38,26 @@ machine own {
 NAMED_TOOL = """input { tool : key }
 rule a when tool == "x" or count(allowed per tool) in 1 s < 1 allow
 """
+NAMED_TOOLS = """event down { tool : key }
+event up { tool : key }
+input { tool : key }
+machine tooled per tool {
+  start good
+  good -> broken on down when tool == "x"
+  broken -> good on up
+}
+rule a when tooled is good allow
+"""
+EQUAL = "input { owner : key }\nrule a when agent == owner and bad within 1 s allow\n"
+ASSUMED = 'assume agent != "y"\nrule a when agent == "x" and bad within 1 s allow\n'
+BREAKER = """machine breaker {
+  start closed
+  closed -> open when count(bad) since ok >= 3
+  open -> half after 30 s
+  half -> closed on ok
+  half -> open on bad
+}
+"""
 BACK = "prove back: always possible (decision is allow)\n"
 
 
@@ -83,15 +103,54 @@ def test_what_never_happens_is_refuted_without_a_machine_to_blame() -> None:
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        ('rule a when agent == "x" and bad within 1 s allow\n', "the text of `agent`"),
-        (NAMED_TOOL, "the text of `tool`"),
+        (EQUAL, "what `agent` equals"),
+        (ASSUMED, "the text of `agent`"),
     ],
 )
-def test_what_is_beyond_the_method_is_undecided(source: str, why: str) -> None:
-    report = verified(source + "prove back: always possible (decision is allow)\n")
+def test_what_is_beyond_the_method_is_undecided_and_says_what_to_do(source: str, why: str) -> None:
+    report = verified(source + BACK)
     (found,) = [one for one in report.findings if one.property == "back"]
     assert found.code == "GOV309"
     assert why in found.help
+    assert found.help.endswith("or let it stay open with `--allow-undecided back`")
+
+
+@pytest.mark.parametrize(
+    ("rules", "proves"),
+    [
+        ('rule a when agent == "x" allow\n', "breaker is closed"),
+        ('rule a when agent == "x" or breaker is closed allow\n', "decision is allow"),
+        ('rule a when agent == "x" allow\nrule b when agent != "x" and breaker is half allow\n', "decision is allow"),
+        ('rule a when agent == "x" or agent == "y" or agent == "z" allow\n', "breaker is open"),
+    ],
+)  # fmt: skip
+def test_what_rules_say_of_keys_by_name_does_not_keep_a_claim_open(rules: str, proves: str) -> None:
+    report = verified(f"{BREAKER}{rules}prove back: always possible ({proves})\n")
+    assert "back" in {one.property for one in report.proved}
+
+
+@pytest.mark.parametrize(
+    ("rules", "who"),
+    [
+        ('rule a when agent == "x" and bad within 1 s allow\n', False),
+        ('rule a when agent != "x" and breaker is closed allow\n', True),
+    ],
+)
+def test_what_fails_for_one_key_is_shown_by_a_request_of_that_key(rules: str, *, who: bool) -> None:
+    """`who`: whether it fails for `x`, or for all others."""
+    report = verified(BREAKER + rules + BACK)
+    (found,) = [one for one in report.findings if one.property == "back"]
+    assert found.code == "GOV306"
+    assert isinstance(found.witness, Trace)
+    assert (found.witness.steps[-1]["request"]["agent"] == "x") == who
+
+
+@pytest.mark.parametrize("source", [NAMED_TOOL, NAMED_TOOLS])
+def test_what_is_kept_by_a_field_that_is_named_is_proved_for_each_of_its_values(
+    source: str,
+) -> None:
+    report = verified(source + BACK)
+    assert "back" in {one.property for one in report.proved}
 
 
 def test_a_way_of_many_samples_is_proved_from_its_end() -> None:

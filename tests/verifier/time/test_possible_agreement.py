@@ -38,8 +38,11 @@ Standing = frozenset[tuple[tuple[str, str], tuple[int, ...]]]
 Taken = Request | Report | Tick
 
 
-def policy_of(rng: random.Random) -> ir.Policy:
-    """A machine of each sort with three states, and a rule about some of them."""
+NAMES: Final = ('agent == "a"', 'agent != "a"', 'tool == "x"', 'agent == "a" and tool == "x"')
+
+
+def policy_of(rng: random.Random, *, named: bool = False) -> ir.Policy:
+    """A machine of each sort with three states, and a rule about some of them; `named`: and about who asks."""
     text = HEADER
     for name, (declared, events) in MACHINES.items():
         ways = [(0, 1, events[0]), (1, 2, events[1])]
@@ -51,6 +54,11 @@ def policy_of(rng: random.Random) -> ir.Policy:
         for name in rng.sample(list(MACHINES), rng.randint(1, 3))
     ]
     text += f"rule fine when {' and '.join(asked)} allow\n"
+    if named:
+        way = "" if rng.random() < 3 / 4 else f"  own2 -> own0 when {rng.choice(NAMES[:2])}\n"
+        text = text.replace("  start own0\n", f"  start own0\n{way}")
+        other = rng.choice(("tooled is tooled0", "own is own0", "plant is plant0"))
+        text += f"rule known when {rng.choice(NAMES)} and {other} allow\n"
     text += "prove back: always possible (decision is allow)\n"
     return compile_source(Source("p.gov", text)).policy
 
@@ -66,9 +74,9 @@ def samples() -> Iterator[Taken]:
     yield from (Report(name) for name in ("storm", "calm"))
 
 
-def stays_possible(policy: ir.Policy) -> bool:
-    """Whether from every state that is reached some samples lead to a request of `a` for `x` that is allowed."""
-    asked, every = Request({"agent": "a", "tool": "x"}), tuple(samples())
+def stays_possible(policy: ir.Policy, agent: str = "a", tool: str = "x") -> bool:
+    """Whether from every state that is reached some samples lead to a request of one for one that is allowed."""
+    asked, every = Request({"agent": agent, "tool": tool}), tuple(samples())
     before: defaultdict[Standing, set[Standing]] = defaultdict(set)
     start = standing(policy, State())
     met, left, good = {start}, [State()], set()
@@ -124,6 +132,29 @@ def judged(seeds: range) -> list[bool]:
             found.append(said)
     assert len(found) >= 0.9 * len(seeds)
     return found
+
+
+def judged_of_names(seeds: range) -> list[bool]:
+    """The same of policies that name an agent or a tool: right for every agent and tool, or open."""
+    found = []
+    for seed in seeds:
+        policy = policy_of(random.Random(seed), named=True)
+        said = is_said(policy)
+        if said is not None:
+            assert said == all(stays_possible(policy, a, t) for a in "ab" for t in "xy"), seed
+            found.append(said)
+    assert len(found) >= len(seeds) / 2, "what stays open is a part, not most"
+    return found
+
+
+def test_where_rules_name_who_asks_what_is_said_holds_for_every_one() -> None:
+    assert {True, False} == {*judged_of_names(range(6))}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("tens", range(10, 16))
+def test_of_many_policies_with_names_what_is_said_holds_for_every_one(tens: int) -> None:
+    assert judged_of_names(range(10 * tens, 10 * tens + 10))
 
 
 def test_what_is_said_to_stay_possible_is_so_and_nothing_else() -> None:
