@@ -20,7 +20,7 @@ from govlang.native.errors import CodedError
 from govlang.native.files import read_at_most
 from govlang.runtime.evidence.canonical import canonical
 from govlang.runtime.evidence.checkpoint import Checkpoint, PublicKey, open_checkpoint
-from govlang.runtime.evidence.keys import trusted
+from govlang.runtime.evidence.keys import read_public, trusted
 from govlang.runtime.evidence.ledger import GENESIS, EvidenceError, Head
 from govlang.runtime.evidence.source import LedgerSource, TileSource, open_source
 from govlang.runtime.evidence.tiles import FOLDER, WIDTH, Rows, tile_path
@@ -50,6 +50,8 @@ class Audit:
     covered: int = 0
     origin: str | None = None
     signed_by: tuple[str, ...] = ()
+    is_unsigned: bool = False
+    """Whether there are records and a key beside them, and no checkpoint at all."""
 
     @property
     def intact(self) -> bool:
@@ -117,6 +119,7 @@ class _Check:
         self._exact = exact
         self._faults: list[Fault] = []
         self._note: bytes | None = None
+        self._has_key = False
         self._held: list[_Signed] = []
         self._signed = sorted(self._checkpoints(), key=lambda one: one.checkpoint.size)
         self._head = self._read_head()
@@ -136,6 +139,7 @@ class _Check:
             best.checkpoint.size if best else 0,
             best.checkpoint.origin if best else None,
             best.signers if best else (),
+            bool(count and not self._signed and self._note is None and self._has_key),
         )
 
     def _follow(self) -> tuple[int, str, bool]:
@@ -152,7 +156,8 @@ class _Check:
                 record, end = scan(text)
                 if end != len(text):
                     record = None
-                linked = record["seq"] == seq and record["prev"] == prev
+                number = record["seq"]
+                linked = number == seq and type(number) is int and record["prev"] == prev
             except (ValueError, RecursionError, TypeError, LookupError):
                 linked = False
             if exact or not linked:
@@ -246,7 +251,11 @@ class _Check:
         except EvidenceError as error:
             self._fault(error.code, None, error.message)
             return Head(-1)
-        is_archive = isinstance(self._source, TileSource) and self._signed
+        is_tiles = isinstance(self._source, TileSource)
+        if is_tiles and head is not None:
+            why = "there is a head, and the database (`gov.db`) or the lines that it is of are gone: tiles are left"
+            self._fault("GOV506", None, why)
+        is_archive = is_tiles and self._signed
         if head is None and self._kept.head is None and not is_archive:
             why = "there is no head, so a cut at the end would not be seen"
             self._fault("GOV506", None, why)
@@ -282,6 +291,7 @@ class _Check:
     def _checkpoints(self) -> Iterator[_Signed]:
         """Every checkpoint that is known of and whose signature holds; of the others, a fault."""
         try:
+            self._has_key = bool(read_public(self._source.folder))
             keys, turned = trusted(self._source.folder, self._kept.keys)
             stored = self._note = self._source.checkpoint()
         except (CodedError, OSError) as error:

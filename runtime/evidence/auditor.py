@@ -3,9 +3,10 @@
 In: a ledger (a JSONL file, a directory with LEDGER.jsonl, a data directory with gov.db, or a folder of tiles), verifier
 keys and checkpoints kept elsewhere.  Out: what was checked, and every fault; exit 0 intact, 1 faults, 2 unusable.
 
-This one file shares no code with the program that wrote the ledger, on purpose: whoever audits reads it whole.  It
-follows RFC 8032 (Ed25519), RFC 6962 (trees), C2SP signed-note, tlog-checkpoint and tlog-tiles.  What always holds: a
-record that was changed, dropped, moved or cut off is found, up to the largest checkpoint that a given key signed.
+This one file shares no code with the program that wrote the ledger, and is longer than the 400 lines that others have,
+both on purpose: whoever audits copies it to a machine of their own and reads it there, whole.  It follows RFC 8032
+(Ed25519), RFC 6962 (trees), C2SP signed-note, tlog-checkpoint and tlog-tiles.  What always holds: a record that was
+changed, dropped, moved or cut off is found, up to the largest checkpoint that a given key signed.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 GENESIS = "sha256:" + "0" * 64
 LINE_MAX = 2**22
 NOTE_MAX = 2**16
 WIDTH = 256
+BODY = r"([^\n]{1,200})\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{43}=)\n(?:successor (\S{1,500})\n)?"
+TURNED = r"checkpoint-([0-9]{1,19})(?:\.([0-9]{1,9}))?"
 
 
 class UnusableError(Exception):
@@ -125,6 +128,7 @@ class Checkpoint(NamedTuple):
     root: bytes
     signers: tuple[str, ...]
     where: str
+    successor: str | None
 
 
 def unbased(text: str) -> bytes:
@@ -138,7 +142,9 @@ def unbased(text: str) -> bytes:
 
 def read_key(line: str) -> Key:
     """A verifier key `NAME+HASH+BASE64`, perhaps with ` until SIZE` behind it."""
-    found = re.fullmatch(r"(([^\s+]+)\+([0-9a-f]{8})\+(\S+))(?: until (0|[1-9][0-9]*))?", line)
+    found = re.fullmatch(
+        r"(([^\s+]{1,200})\+([0-9a-f]{8})\+(\S+))(?: until (0|[1-9][0-9]{0,18}))?", line
+    )
     raw = unbased(found[4]) if found else b""
     if found is None or len(raw) != 33 or raw[0] != 1:
         raise UnusableError(f"`{line[:80]}` is no Ed25519 verifier key (NAME+HASH+BASE64)")
@@ -155,6 +161,21 @@ def read_keys(text: str) -> list[Key]:
     return [read_key(line) for line in lines if line and not line.startswith("#")]
 
 
+def soonest(keys: list[Key]) -> dict[str, Key]:
+    """Keys by their texts; of one that is named twice the line by which it retires first."""
+    found: dict[str, Key] = {}
+    for key in keys:
+        before = found.setdefault(key.text, key)
+        if before.until is None or (key.until is not None and key.until < before.until):
+            found[key.text] = key
+    return found
+
+
+def may_sign(key: Key, size: int) -> bool:
+    """Whether a key was in use when there were so many records."""
+    return key.until is None or size <= key.until
+
+
 def signatures(note: bytes) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     """The text of a signed note and its signatures: name, key hash, signature."""
     try:
@@ -163,11 +184,13 @@ def signatures(note: bytes) -> tuple[str, list[tuple[str, bytes, bytes]]]:
         raise ValueError("it is no UTF-8") from None
     head, gap, tail = whole.rpartition("\n\n")
     lines = tail.split("\n")
+    if re.search(r"[\x00-\x09\x0b-\x1f\x7f]", whole):
+        raise ValueError("it holds control characters")
     if len(note) > NOTE_MAX or not gap or lines.pop() or not lines or len(lines) > 16:
         raise ValueError("it is no signed note")
     found = []
     for line in lines:
-        parts = re.fullmatch(r"— ([^\s+]+) (\S+)", line)
+        parts = re.fullmatch(r"— ([^\s+]{1,200}) (\S+)", line)
         raw = unbased(parts[2]) if parts else b""
         if parts is None or len(raw) <= 4:
             raise ValueError("it is no signed note")
@@ -187,15 +210,28 @@ def open_checkpoint(note: bytes, keys: list[Key], where: str) -> Checkpoint:
         if key in signers or not verifies(key.raw, text.encode(), signature):
             raise ValueError(f"the signature of `{name}+{hashed.hex()}` does not hold")
         signers.append(key)
-    body = re.fullmatch(r"([^\n]+)\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{43}=)\n", text)
+    body = re.fullmatch(BODY, text)
     root = unbased(body[3]) if body else b""
     if body is None or len(root) != 32:
         raise ValueError("it says no origin, size and root")
     if not signers:
         raise ValueError("none of the known keys signed it")
-    if all(key.until is not None and key.until < int(body[2]) for key in signers):
+    if not any(may_sign(key, int(body[2])) for key in signers):
         raise ValueError("its key was retired before so many records")
-    return Checkpoint(body[1], int(body[2]), root, tuple(key.text for key in signers), where)
+    texts = tuple(key.text for key in signers)
+    return Checkpoint(body[1], int(body[2]), root, texts, where, body[4])
+
+
+def rotation(note: bytes, known: dict[str, Key], where: str) -> tuple[int, str, str] | None:
+    """Over how many records which key took the place of which (size, before, successor); None: a note says none."""
+    try:
+        said = open_checkpoint(note, [key._replace(until=None) for key in known.values()], where)
+    except ValueError:
+        return None
+    before = [text for text in said.signers if text != said.successor]
+    if said.successor not in said.signers or len(before) != 1:
+        return None
+    return said.size, before[0], str(said.successor)
 
 
 # --- ledgers ----------------------------------------------------------------------------------------
@@ -353,11 +389,8 @@ class Auditor:
         """The checkpoints that known keys signed, the smallest first."""
         path = self.folder / "ledger.pub"
         public = read_keys(read_file(path, 2**18).decode()) if path.is_file() else []
-        turned = sorted(
-            (int(file.name[11:]), file)
-            for file in self.folder.glob("checkpoint-*")
-            if file.name[11:].isdecimal()
-        )
+        named = ((re.fullmatch(TURNED, one.name), one) for one in self.folder.glob("checkpoint-*"))
+        turned = sorted(((int(n[1]), int(n[2] or 1)), one) for n, one in named if n)
         notes = [(str(file), read_file(file, NOTE_MAX)) for _, file in turned]
         keys = self.trust(public, notes) if self.given else public
         if (self.folder / "checkpoint").exists():
@@ -374,17 +407,25 @@ class Auditor:
         return sorted(found, key=lambda one: one.size)
 
     def trust(self, public: list[Key], notes: list[tuple[str, bytes]]) -> list[Key]:
-        """The given keys, and those that one of them signed a rotation with."""
-        ends = {key.text: key for key in public}
-        known = {key.text: ends.get(key.text, key) for key in self.given}
-        for where, note in notes:
-            try:
-                open_checkpoint(note, list(known.values()), where)
-                together = open_checkpoint(note, [*public, *known.values()], where)
-            except ValueError:
-                continue
-            known.update({text: ends[text] for text in together.signers if text in ends})
-        return list(known.values())
+        """The given keys, and those that rotations lead to.
+
+        From a key to its successor, and back to the one before for trees up to their rotation, but from there to
+        nothing else: a key that was replaced may be a thief's.  What lies beside the ledger makes no key last longer.
+        """
+        ends, given = soonest(public), {key.text for key in self.given}
+        keys = soonest([*self.given, *(key for key in public if key.text in given)])
+        found = [one for where, note in notes if (one := rotation(note, ends | keys, where))]
+        for size, before, successor in found:
+            if before in keys and may_sign(keys[before], size):
+                keys[before] = keys[before]._replace(until=size)
+                keys = {successor: ends[successor]} | keys if successor in ends else keys
+            elif before in keys:
+                self.faults.append(f"a key that was replaced over {size} records had been before")
+        for size, before, successor in reversed(found):
+            if successor in keys and may_sign(keys[successor], size):
+                old = (ends | keys)[before]._replace(until=size)
+                keys = soonest([*keys.values(), old])
+        return list(keys.values())
 
     def run(self) -> None:
         """Follow the chain, and hold head and checkpoints against it."""
@@ -409,12 +450,13 @@ class Auditor:
     def link(self, line: bytes, seq: int, prev: str) -> None:
         """Whether a line is record `seq` and follows the record before it."""
         try:
-            record: Any = json.loads(line)
+            text = line.decode()  # `json.loads` takes other encodings and blanks, too
+            record, end = json.JSONDecoder().raw_decode(text)
         except (ValueError, RecursionError):
-            record = None
-        if not isinstance(record, dict):
+            text, record, end = "", None, 0
+        if not isinstance(record, dict) or end != len(text):
             self.faults.append(f"line {seq} is no record")
-        elif record.get("seq") != seq:
+        elif record.get("seq") != seq or type(record["seq"]) is not int:
             self.faults.append(f"line {seq} holds record {str(record.get('seq'))[:40]}")
         elif record.get("prev") != prev:
             self.faults.append(f"record {seq} does not follow the record before it")
@@ -441,6 +483,10 @@ class Auditor:
             if place.kind != "tiles" or not self.checkpoints:
                 self.faults.append("there is no head: a cut at the end would not be seen")
             return None
+        if place.kind == "tiles":
+            self.faults.append(
+                "there is a head, and the database or the lines that it is of are gone: tiles are left"
+            )
         content = read_file(path, 1024)
         found = re.fullmatch(rb'\{"count":(\d{1,18}),"hash":"(sha256:[0-9a-f]{64})"\}\n', content)
         if found is None:
@@ -463,6 +509,8 @@ class Auditor:
         covered = max((one.size for one in self.checkpoints if one.size <= count), default=0)
         if covered < count:
             self.notes.append(f"{count - covered} records are under no checkpoint yet")
+        if count and not self.checkpoints and (self.folder / "ledger.pub").is_file():
+            self.notes.append("nothing is signed, though a key is there (`ledger.pub`)")
         if not self.given:
             self.notes.append(
                 "no --key was given: who can write the ledger could have rewritten it"

@@ -1,7 +1,7 @@
 """Checkpoints (C2SP tlog-checkpoint): origin, size and root of a tree in, the signed note out, and back.
 
-What always holds: a checkpoint is read only if it is exactly three lines, its size without leading zeros, its root 32
-bytes; and trusted only with a signature of a key that may sign a tree of its size.
+What always holds: a checkpoint is read only if it is exactly three lines (four at a rotation: rotation.py), its size
+without leading zeros, its root 32 bytes; and trusted only with a signature of a key that may sign a tree of its size.
 """
 
 from __future__ import annotations
@@ -15,21 +15,25 @@ from typing import Final, Self
 from govlang.runtime.evidence.merkle import HASH_BYTES
 from govlang.runtime.evidence.note import Note, NoteError, Signer, Verifier, open_note, sign_note
 
-_BODY: Final = re.compile(r"([^\n]{1,200})\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{43}=)\n")
+_BODY: Final = re.compile(
+    r"([^\n]{1,200})\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{43}=)\n(?:successor (\S{1,500})\n)?"
+)
 _KEY_LINE: Final = re.compile(r"(\S+)(?: until (0|[1-9][0-9]{0,18}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The tree of a ledger at one moment: how many records, and their root."""
+    """The tree of a ledger at one moment: how many records, and their root; of a rotation also the key that follows."""
 
     origin: str
     size: int
     root: bytes
+    successor: str | None = None
 
     def to_text(self) -> str:
         """The body of the note."""
-        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+        more = "" if self.successor is None else f"successor {self.successor}\n"
+        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n{more}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -41,7 +45,7 @@ class Checkpoint:
         found = _BODY.fullmatch(text)
         if found is None:
             raise _no_checkpoint()
-        checkpoint = cls(found[1], int(found[2]), base64.b64decode(found[3]))
+        checkpoint = cls(found[1], int(found[2]), base64.b64decode(found[3]), found[4])
         if len(checkpoint.root) != HASH_BYTES or checkpoint.to_text() != text:
             raise _no_checkpoint()
         return checkpoint
@@ -56,6 +60,10 @@ class PublicKey:
 
     def __str__(self) -> str:
         return str(self.verifier) + ("" if self.until is None else f" until {self.until}")
+
+    def may_sign(self, size: int) -> bool:
+        """Whether it was in use when there were so many records."""
+        return self.until is None or size <= self.until
 
     @classmethod
     def parse(cls, line: str) -> Self:
@@ -94,9 +102,8 @@ def open_checkpoint(note: bytes, keys: Sequence[PublicKey]) -> tuple[Checkpoint,
     if not opened.signers:
         why = "the checkpoint is signed by none of the known keys"
         raise NoteError("GOV664", why, "give the verifier key that signed it with `--key`")
-    until = {key.verifier: key.until for key in keys}
-    ends = [until[signer] for signer in opened.signers]
-    if all(end is not None and end < checkpoint.size for end in ends):
+    known = {key.verifier: key for key in keys}
+    if not any(known[signer].may_sign(checkpoint.size) for signer in opened.signers):
         why = f"the key of the checkpoint was retired before {checkpoint.size} records"
         raise NoteError("GOV664", why, "it was signed with an old key, perhaps by a thief of it")
     return checkpoint, opened

@@ -1,4 +1,4 @@
-"""Retention: a ledger and a time in, the private values and salts of older records deleted.
+"""Retention: a ledger and a time in, the private values and salts of older records deleted, and what else holds them.
 
 What always holds: no record changes, so chain, tree and checkpoints stay as they are; once its salt is gone, a private
 field's hash says nothing of its value.  What is deleted is deleted from the files, not only from their index.
@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from govlang.native.files import write_whole
+from govlang.runtime.evidence.forgetting_rows import Forgotten, forget_rows
 from govlang.runtime.evidence.ledger import EvidenceError, ledger_files, writing
 from govlang.runtime.evidence.source import DATABASE, DatabaseSource, LedgerSource
 
 WAIT_S: Final = 5.0
 
 
-def forget_private(source: LedgerSource, before_ms: int) -> int:
-    """Delete salts and private values of the records that were written before a time; how many.
+def forget_private(source: LedgerSource, before_ms: int) -> Forgotten:
+    """Delete salts and private values of the records that were written before a time; of a service what its jobs and
+    stored answers of before that time hold, too.
 
     Raises:
         EvidenceError: GOV500 the ledger cannot be read · GOV502 another program writes to it · GOV668 the values
@@ -29,8 +31,8 @@ def forget_private(source: LedgerSource, before_ms: int) -> int:
     first_kept = _first_from(source, before_ms)
     try:
         if isinstance(source, DatabaseSource):
-            return _forget_rows(source.place / DATABASE, first_kept)
-        return _forget_lines(source.place, first_kept)
+            return _forget_rows(source.place / DATABASE, first_kept, before_ms)
+        return Forgotten(_forget_lines(source.place, first_kept))
     except (OSError, sqlite3.Error) as error:
         why = f"the private values of `{source.place}` cannot be deleted: {error}"
         raise EvidenceError("GOV668", why, "stop the writer, or try again") from None
@@ -72,16 +74,10 @@ def _seq_of(line: bytes) -> int:
     return seq if isinstance(seq, int) else 0
 
 
-def _forget_rows(path: Path, first_kept: int) -> int:
+def _forget_rows(path: Path, first_kept: int, before_ms: int) -> Forgotten:
     with closing(sqlite3.connect(path, timeout=WAIT_S)) as database:
-        if not database.execute(
-            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'secrets'"
-        ).fetchone():
-            return 0
-        database.execute("PRAGMA secure_delete = ON")  # overwrite what is deleted with zeros
-        done = database.execute("DELETE FROM secrets WHERE seq < ?", (first_kept,))
-        database.commit()
+        done = forget_rows(database, first_kept, before_ms)
         busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:  # the log beside the database still has the old pages
             raise sqlite3.OperationalError("they are deleted, but a reader keeps the log alive")
-        return done.rowcount
+        return done

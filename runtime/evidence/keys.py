@@ -1,10 +1,9 @@
 """The keys of a ledger: a folder in, its signing key, its public keys and their rotation out.
 
 `ledger.key` is the Ed25519 key in PEM (0600), `ledger.pub` a verifier key a line; a retired one stays, with
-` until SIZE`: it verifies checkpoints of at most so many records.  At a rotation old and new key sign one checkpoint,
-which stays as `checkpoint-SIZE`, so that whoever trusts the old key can come to trust the new one.
+` until SIZE`: it verifies checkpoints of at most so many records.  How one follows another is in rotation.py.
 
-What always holds: of the two files the public one is the commit; a rotation that was killed is either not begun or is
+What always holds: the note of a rotation is its commit, the files follow; one that was killed is either not begun or is
 finished by the next who opens the keys.
 """
 
@@ -17,9 +16,16 @@ from pathlib import Path
 from typing import Final, Self
 
 from govlang.native.files import KEY_MAX, read_at_most, sync_folder, write_whole
-from govlang.runtime.evidence.checkpoint import PublicKey, open_checkpoint, parse_keys
-from govlang.runtime.evidence.note import NOTE_MAX, NoteError, Signer, Verifier, open_note
-from govlang.runtime.evidence.tree import CHECKPOINT, Tree
+from govlang.runtime.evidence.checkpoint import PublicKey, parse_keys
+from govlang.runtime.evidence.note import NoteError, Signer, Verifier
+from govlang.runtime.evidence.rotation import (
+    followed,
+    new_place,
+    read_rotation,
+    rotation_notes,
+    sign_rotation,
+)
+from govlang.runtime.evidence.tree import Tree
 
 SECRET: Final = "ledger.key"  # noqa: S105  # the name of a file
 PUBLIC: Final = "ledger.pub"
@@ -56,6 +62,7 @@ class Keyring:
         keys = read_public(folder)
         if not keys:
             return cls._create(folder, origin or new_origin())
+        keys = _finished(folder, keys)
         if origin not in {None, keys[-1].verifier.name}:
             why = f"the keys in `{folder}` are of `{keys[-1].verifier.name}`, not of `{origin}`"
             raise NoteError("GOV665", why, "leave the origin out, or give another folder")
@@ -65,6 +72,10 @@ class Keyring:
                 signer = Signer.from_pem(keys[-1].verifier.name, pem)
                 if PublicKey(signer.verifier) == keys[-1]:
                     return cls(folder, _settled(folder, name, signer), keys)
+        if not (folder / SECRET).exists():
+            why = f"`{folder / SECRET}` is missing: without it nobody can sign as the key that `{PUBLIC}` ends with"
+            ways = f"restore it from the newest copy that has this `{PUBLIC}`; no other key can take its place"
+            raise NoteError("GOV665", why, ways)
         why = f"`{folder / SECRET}` is not the key that `{PUBLIC}` ends with"
         raise NoteError("GOV665", why, "restore both from one copy")
 
@@ -90,12 +101,30 @@ class Keyring:
         """
         signer = Signer.new(self.origin)
         write_whole(self.folder / NEXT, signer.to_pem(), mode=0o600)
-        note = tree.checkpoint(signers=(signer,))
-        write_whole(self.folder / f"{CHECKPOINT}-{tree.size}", note)
+        tree.checkpoint(signers=(signer,))
+        assert tree.last is not None
+        note = sign_rotation(tree.last, self.signer, signer)
+        write_whole(new_place(self.folder, tree.size), note)
         retired = PublicKey(self.signer.verifier, tree.size)
         keys = (*self.keys[:-1], retired, PublicKey(signer.verifier))
         _write_public(self.folder, keys)
         return Keyring(self.folder, _settled(self.folder, NEXT, signer), keys)
+
+
+def _finished(folder: Path, keys: tuple[PublicKey, ...]) -> tuple[PublicKey, ...]:
+    """The keys, with the rotation that was signed and then killed before `ledger.pub` said so."""
+    try:
+        pem = read_at_most(folder / NEXT, KEY_MAX)
+    except FileNotFoundError:
+        return keys
+    newest = keys[-1].verifier
+    successor = Signer.from_pem(newest.name, pem).verifier
+    for note in rotation_notes(folder) if successor != newest else ():
+        found = read_rotation(note, (newest, successor))
+        if found is not None and found.successor == successor:
+            keys = (*keys[:-1], PublicKey(newest, found.size), PublicKey(successor))
+            _write_public(folder, keys)
+    return keys
 
 
 def _settled(folder: Path, name: str, signer: Signer) -> Signer:
@@ -131,34 +160,14 @@ def trusted(
 ) -> tuple[tuple[PublicKey, ...], tuple[bytes, ...]]:
     """The keys that may have signed, and the checkpoints of rotations; from keys that are trusted already.
 
-    A key of `ledger.pub` counts if it signed the checkpoint of a rotation together with a key that counts.  Without
-    given keys those of `ledger.pub` count, which then tells of accidents and not of whoever could write there.
+    A key of `ledger.pub` counts if a rotation leads to it (`followed`).  Without given keys those of `ledger.pub`
+    count, which then tells of accidents and not of whoever could write there.
 
     Raises:
         NoteError: GOV663, GOV664, GOV665 a note or key cannot be used.
     """
-    known, notes = read_public(folder), rotations(folder)
-    if not given:
-        return known, notes
-    ends = {key.verifier: key for key in known}
-    keys = {key.verifier: ends.get(key.verifier, key) for key in given}
-    for note in notes:
-        signers = open_note(note, tuple(ends)).signers
-        if not keys.keys() & signers:
-            continue
-        open_checkpoint(note, tuple(keys.values()))
-        keys |= {signer: ends[signer] for signer in signers}
-    return tuple(keys.values()), notes
-
-
-def rotations(folder: Path) -> tuple[bytes, ...]:
-    """The checkpoints that old and new keys signed together, the smallest tree first."""
-    found = [
-        (int(path.name.rpartition("-")[2]), path)
-        for path in folder.glob(f"{CHECKPOINT}-*")
-        if path.name.rpartition("-")[2].isdecimal()
-    ]
-    return tuple(read_at_most(path, NOTE_MAX) for _, path in sorted(found))
+    known, notes = read_public(folder), rotation_notes(folder)
+    return (followed(given, known, notes) if given else known), notes
 
 
 def given_keys(texts: tuple[str, ...]) -> tuple[PublicKey, ...]:
@@ -178,6 +187,8 @@ def _given(text: str) -> tuple[PublicKey, ...]:
     except (OSError, UnicodeDecodeError):
         why = f"`{text[:80]}` is neither a verifier key nor a file of them"
         raise NoteError("GOV665", why, "give a line of `ledger.pub`, or the file") from None
+    except NoteError as error:
+        raise NoteError(error.code, f"`{text[:80]}`: {error.message}", error.help) from None
 
 
 def signed_by(folder: Path, origin: str | None = None) -> tuple[Keyring, Tree]:

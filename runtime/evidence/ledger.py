@@ -4,9 +4,9 @@ A ledger is `NAME.jsonl` (in a data directory: `LEDGER.jsonl`), one canonical re
 each holding in `prev` the SHA-256 of the line before it, with `NAME.head` (count and hash of the last
 line) and `NAME.salts` (the salts of private fields, deletable) beside it.
 
-What always holds: when `append` returns, the record and the head are on disk; a writer that was killed
-leaves at most one whole record after the head, which the next writer adopts, or a torn line, which it
-drops.  Only one writer at a time.
+What always holds: when `append` returns, the record and the head are on disk; a writer that was killed leaves at most
+one whole record after the head, which the next writer adopts, or a torn line, which it drops.  Only one writer at a
+time.
 """
 
 from __future__ import annotations

@@ -26,7 +26,6 @@ from govlang.native.errors import CodedError
 
 ED25519: Final = b"\x01"
 KEY_BYTES: Final = 32
-SIGNATURE_BYTES: Final = 64
 NOTE_MAX: Final = 2**16
 SIGNATURES_MAX: Final = 16
 DASH: Final = "— "

@@ -100,6 +100,11 @@ def _tell(story: JobStory, record: Record, details: Mapping[str, Any]) -> None:
             story.approved_by[details["role"]] = record["approver"]
             if not details.get("missing"):
                 story.state = "scheduled"
+        case "grant_withdrawn":
+            story.approved_by.pop(details["role"], None)
+            return
+        case "unasked" | "asked_again":
+            return
         case "retried" if "as" in details:
             story.retried_as = details["as"]
             return

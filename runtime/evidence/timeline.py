@@ -19,6 +19,7 @@ STAGES: Final = {
     "approval_requested": "decision",
     "approved": "approval",
     "rejected": "approval",
+    "grant_withdrawn": "approval",
     "approval_expired": "approval",
     "dispatch_refused": "decision",
     "postponed": "dispatch",
@@ -32,6 +33,9 @@ STAGES: Final = {
     "cancelled": "revocation",
     "revoked": "revocation",
     "released": "revocation",
+    "unasked": "revocation",
+    "asked_again": "revocation",
+    "policy_revokes": "revocation",
     "undo_submitted": "undo",
     "phase": "phase",
     "event": "event",
@@ -133,6 +137,14 @@ def _what(record: Record, event: str, details: Mapping[str, Any]) -> str:
             left = details.get("missing")
             waits = f", still missing {', '.join(left)}" if left else ""
             return f"approves as {details['role']}{waits}{f': {reason}' if reason else ''}"
+        case "unasked":
+            return f"nobody can say whether it may go on: {details.get('why', '')}"
+        case "asked_again":
+            return f"it may go on, as is known {seconds(details['asked_after_ms'])} later"
+        case "policy_revokes":
+            return f"the policy that was published denies work in flight: {details['jobs']} jobs"
+        case "grant_withdrawn":
+            return f"approved as {details['role']}, which counts no more"
         case "event" | "signal":
             return _happened(record, details)
         case "tick":

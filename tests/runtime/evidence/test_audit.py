@@ -226,6 +226,22 @@ def test_tiles_that_disagree_with_the_records_are_found(
     assert {fault.code for fault in audit(tmp_path).faults} == {"GOV666"}
 
 
+def test_a_database_that_is_gone_is_not_intact(ledger: Attacked) -> None:
+    (ledger.place / "LEDGER.jsonl").unlink()
+    assert faults(ledger.place, ledger.keys) == ({"GOV506"}, True)
+    (fault,) = audit(ledger.place).faults
+    assert "the database (`gov.db`) or the lines that it is of are gone" in fault.message
+
+
+def test_a_ledger_with_a_key_and_without_a_checkpoint_is_told_apart(ledger: Attacked) -> None:
+    assert not audit(ledger.place).is_unsigned
+    (ledger.place / "checkpoint").unlink()
+    assert audit(ledger.place).is_unsigned
+    assert faults(ledger.place) == (set(), False)
+    (ledger.place / "ledger.pub").unlink()
+    assert not audit(ledger.place).is_unsigned
+
+
 def test_a_folder_of_tiles_is_checked_alone(ledger: Attacked) -> None:
     (ledger.place / "LEDGER.jsonl").unlink()
     (ledger.place / "LEDGER.head").unlink()

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledgers import database, fill, put, sign
+from ledgers import database, faults, fill, put, sign
 
+from govlang.runtime.control.chronicle import head_of
 from govlang.runtime.evidence import auditor
+from govlang.runtime.evidence.ledger import GENESIS
 from govlang.runtime.evidence.source import open_source
 
 FILE = Path(auditor.__file__).resolve()
@@ -146,6 +150,30 @@ def test_what_cannot_be_used_ends_in_exit_2(tmp_path: Path, arguments: tuple[str
     code, said = run(tmp_path, *arguments)
     assert code == 2
     assert said
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda text: text.encode("utf-16-le"),
+        lambda text: b"\xef\xbb\xbf" + text.encode(),
+        lambda text: text.encode() + b"\r",
+        lambda text: b" " + text.encode(),
+        lambda text: text.encode() + b" ",
+        lambda text: text.encode().replace(b'"job"', b'"\xed\xa0\x80"'),
+        lambda text: text.encode().replace(b'"seq": 1', b'"seq": true'),
+        lambda text: text.encode().replace(b'"seq": 1', b'"seq": 1.0'),
+    ],
+)
+def test_what_is_json_to_some_readers_only_is_no_record(
+    tmp_path: Path, written: Callable[[str], bytes]
+) -> None:
+    text = json.dumps({"job_id": "job", "prev": GENESIS, "seq": 1})
+    put(tmp_path, [text.encode()], head_of((1, text.encode())))
+    assert faults(tmp_path) == (set(), False)
+    line = written(text)
+    put(tmp_path, [line], head_of((1, line)))
+    assert faults(tmp_path) == ({"GOV505"}, True)
 
 
 def test_records_after_the_last_checkpoint_are_said_to_be_open(tmp_path: Path) -> None:

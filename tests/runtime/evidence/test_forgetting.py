@@ -18,13 +18,13 @@ def test_salts_of_older_records_are_deleted_and_nothing_else(tmp_path: Path) -> 
         for at in (10, 20, 30):
             ledger.append({"at_ms": at}, salt=bytes([at]) * 16)
     content = (tmp_path / "LEDGER.jsonl").read_bytes()
-    assert forget_private(open_source(tmp_path), 10) == 0
-    assert forget_private(open_source(tmp_path), 30) == 2
+    assert forget_private(open_source(tmp_path), 10).records == 0
+    assert forget_private(open_source(tmp_path), 30).records == 2
     left = (tmp_path / "LEDGER.salts").read_bytes()
     assert (b"1e" * 16) in left
     assert (b"0a" * 16) not in left
     assert (tmp_path / "LEDGER.salts").stat().st_mode & 0o077 == 0
-    assert forget_private(open_source(tmp_path), 99) == 1
+    assert forget_private(open_source(tmp_path), 99).records == 1
     assert (tmp_path / "LEDGER.jsonl").read_bytes() == content
     assert audit(tmp_path).intact
     with Ledger(tmp_path) as ledger:
@@ -56,7 +56,7 @@ def test_private_values_of_a_service_are_gone_from_the_file_itself(tmp_path: Pat
     data(tmp_path)
     with closing(sqlite3.connect(tmp_path / "gov.db")) as holder:
         assert holder.execute("SELECT count(*) FROM secrets").fetchone() == (3,)
-        assert forget_private(open_source(tmp_path), 25) == 2
+        assert forget_private(open_source(tmp_path), 25).records == 2
         assert holder.execute("SELECT seq FROM secrets").fetchall() == [(3,)]
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"person 3" in stored
@@ -85,15 +85,15 @@ def test_values_that_a_reader_keeps_in_the_log_are_not_said_to_be_gone(
         reader.execute("SELECT count(*) FROM secrets").fetchone()
         with pytest.raises(EvidenceError, match=r"GOV668.*a reader keeps the log"):
             forget_private(open_source(tmp_path), 25)
-    assert forget_private(open_source(tmp_path), 25) == 0
+    assert forget_private(open_source(tmp_path), 25).records == 0
 
 
 def test_nothing_private_is_nothing_to_forget(tmp_path: Path) -> None:
     database(tmp_path / "db", [b'{"at_ms":1}'])
-    assert forget_private(open_source(tmp_path / "db"), 9) == 0
+    assert forget_private(open_source(tmp_path / "db"), 9).records == 0
     (tmp_path / "plain").mkdir()
     put(tmp_path / "plain", [b'{"at_ms":1}'])
-    assert forget_private(open_source(tmp_path / "plain"), 9) == 0
+    assert forget_private(open_source(tmp_path / "plain"), 9).records == 0
     put(tmp_path / "plain", [b"x"])
     with pytest.raises(EvidenceError, match="GOV500"):
         forget_private(open_source(tmp_path / "plain"), 9)

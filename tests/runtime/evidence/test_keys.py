@@ -6,6 +6,7 @@ import pytest
 from ledgers import faults, fill, sign
 
 from govlang.native.files import write_whole
+from govlang.runtime.control.chronicle import head_of
 from govlang.runtime.evidence import keys as module
 from govlang.runtime.evidence.audit import Kept, audit
 from govlang.runtime.evidence.checkpoint import PublicKey
@@ -84,7 +85,7 @@ def test_a_rotation_that_ends_at_any_write_is_not_begun_or_finished(
         else:
             rotated(tmp_path)
     again, _ = sign(tmp_path)
-    assert (again.signer.verifier == ring.signer.verifier) == (step < 4)
+    assert (again.signer.verifier == ring.signer.verifier) == (step < 3)
     fill(tmp_path, 2)
     sign(tmp_path)
     assert faults(tmp_path, (PublicKey(ring.signer.verifier),)) == (set(), False)
@@ -125,6 +126,15 @@ def test_keys_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     assert ring.origin == "log"
 
 
+def test_a_key_that_is_missing_is_said_to_be(tmp_path: Path) -> None:
+    Keyring.open(tmp_path, "log")
+    (tmp_path / "ledger.key").unlink()
+    with pytest.raises(NoteError, match=r"GOV665.*ledger.key` is missing") as caught:
+        Keyring.open(tmp_path)
+    assert "restore it from the newest copy" in (caught.value.help or "")
+    assert not (tmp_path / "ledger.key").exists()
+
+
 def test_a_given_key_is_a_text_or_a_file(tmp_path: Path) -> None:
     ring = Keyring.open(tmp_path, "log")
     key = str(ring.signer.verifier)
@@ -141,3 +151,31 @@ def test_a_name_may_be_of_any_letters(tmp_path: Path) -> None:
     tree.checkpoint()
     assert Keyring.open(tmp_path).origin == "Türen/日本"
     assert faults(tmp_path, ring.keys) == (set(), False)
+
+
+def test_a_key_that_is_known_to_be_retired_signs_no_more_whatever_lies_beside_the_ledger(
+    tmp_path: Path,
+) -> None:
+    """A thief of a retired key writes a ledger of his own, and a `ledger.pub` that says nothing of its end."""
+    fill(tmp_path / "true", 3)
+    sign(tmp_path / "true")
+    secret = (tmp_path / "true/ledger.key").read_bytes()
+    kept = rotated(tmp_path / "true").keys
+    fill(tmp_path / "true", 2)
+    sign(tmp_path / "true")
+    assert faults(tmp_path / "true", kept) == (set(), False)
+    for begins in (0, 3):
+        forged = tmp_path / f"forged{begins}"
+        if begins:
+            lines = list(open_source(tmp_path / "true").lines())[:begins]
+            forged.mkdir()
+            (forged / "LEDGER.jsonl").write_bytes(b"".join(one + b"\n" for one in lines))
+            (forged / "LEDGER.head").write_bytes(head_of((begins, lines[-1])).to_bytes())
+            note = (tmp_path / "true/checkpoint-3").read_bytes()
+            (forged / "checkpoint-3").write_bytes(note)
+        fill(forged, 5 - begins, "forged")
+        (forged / "ledger.key").write_bytes(secret)
+        (forged / "ledger.pub").write_text(f"{kept[0].verifier}\n")
+        sign(forged)
+        (forged / "ledger.pub").write_text(f"{kept[1].verifier}\n{kept[0].verifier}\n")
+        assert faults(forged, kept) == ({"GOV664"}, True), begins
