@@ -1,7 +1,8 @@
 """The application: the table of routes in, a Starlette app out.
 
-What always holds: a caller is known and has the role before its body is read; a body is checked before the service sees
-it; whatever goes wrong is answered with problem+json.  The hot path is plain ASGI, without middleware of our own.
+What always holds: a caller is known and has the role before its body is read, and is known still when it has come; a
+body is checked before the service sees it; whatever goes wrong is answered with problem+json.  The hot path is plain
+ASGI, without middleware of our own.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from inspect import isawaitable
 from time import perf_counter, time_ns
 from types import MappingProxyType
 from typing import Any, Final, Protocol, cast
 
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,6 +28,7 @@ from govlang.native.request import legible
 from govlang.runtime.control.answer import Answer, problem
 from govlang.runtime.control.settings import Settings
 from govlang.runtime.control.tokens import Caller, Role, TokenBook
+from govlang.runtime.http.arrival import Bounds, read_bytes
 from govlang.runtime.http.auth import Auth
 from govlang.runtime.http.headers import Headers, check_content_type, idempotency_key, pick
 from govlang.runtime.http.logs import service_log
@@ -32,7 +36,7 @@ from govlang.runtime.http.metrics import Metrics
 from govlang.runtime.http.open_routes import open_routes
 from govlang.runtime.http.openapi import PATTERNS
 from govlang.runtime.http.rate import Rates
-from govlang.runtime.http.reading import checked, read_bytes, read_query, read_strictly
+from govlang.runtime.http.reading import checked, read_query, read_strictly
 from govlang.runtime.http.refusal import ClientGoneError, RefusedError, refused
 from govlang.runtime.http.route import NOBODY, Ask, Route
 from govlang.runtime.http.routes import ROUTES
@@ -46,6 +50,9 @@ PATH_PATTERNS: Final = {name: re.compile(pattern) for name, pattern in PATTERNS.
 
 JSON: Final = b"application/json"
 BYTES: Final = b"application/octet-stream"
+AT_ONCE_MAX: Final = 65_536
+"""The longest body, in bytes, that is read by the event loop itself."""
+
 STRANGER: Final = Caller("", NOBODY, frozenset(), frozenset(), "")
 """Whoever asks an open route."""
 
@@ -63,7 +70,7 @@ class Watch(Protocol):
 class Log(Protocol):
     """Where it is written down (structlog)."""
 
-    def exception(self, event: str, **members: Any) -> Any: ...
+    def error(self, event: str, **members: Any) -> Any: ...
     def info(self, event: str, **members: Any) -> Any: ...
 
 
@@ -87,7 +94,10 @@ class Gate:
     service: Service
     auth: Auth
     rates: Rates
-    body_limit: int
+    bounds: Bounds
+    values_max: int
+    reader: Executor
+    """Where long bodies are read, one after another: meanwhile others are answered."""
     watch: Watch
     log: Log
     traces: Traces
@@ -102,11 +112,20 @@ class Gate:
             return refusal.answer
         except ClientGoneError:
             return None
-        except (
-            Exception
-        ) as error:  # whatever it is, the client gets an answer and the log the cause
-            self.log.exception("request failed", route=route.name, exc_info=error)
-            return problem("internal_error", "the service failed; the log says why")
+        except Exception as error:  # noqa: BLE001  # the client gets an answer and the log the cause
+            return self._failed(route.name, error)
+
+    def written(self, route: str, answer: Answer) -> tuple[Answer, bytes]:
+        """An answer with the bytes of its body; one that JSON cannot hold is a failure like any other."""
+        try:
+            return answer, body_of(answer)
+        except Exception as error:  # noqa: BLE001  # as above
+            failed = self._failed(route, error)
+            return failed, body_of(failed)
+
+    def _failed(self, route: str, error: Exception) -> Answer:
+        self.log.error("request failed", route=route, exc_info=error)
+        return problem("internal_error", "the service failed; the log says why")
 
     async def _answered(self, route: Route, scope: Scope, receive: Receive) -> Answer:
         headers = pick(scope["headers"])
@@ -122,7 +141,7 @@ class Gate:
                 )
         query = read_query(route.query, scope["query_string"]) if route.roles else {}
         key = idempotency_key(headers) if route.takes_key else ""
-        raw, body = await self._body(route, headers, receive)
+        raw, body = await self._body(route, caller, headers, receive)
         self._check_members(route, body, caller)
         ask = Ask(caller, path, query, body, raw, key)
         if route.in_thread:
@@ -146,21 +165,30 @@ class Gate:
             raise refused(
                 "rate_limited",
                 f"more than {self.rates.rate_per_s:g} requests a second of this kind",
+                field="Authorization",
                 expected=f"at most {self.rates.rate_per_s:g}/s, {self.rates.burst} at once",
                 retry_after_s=round(wait_s, 3),
             )
         return caller
 
     async def _body(
-        self, route: Route, headers: Headers, receive: Receive
+        self, route: Route, caller: Caller, headers: Headers, receive: Receive
     ) -> tuple[bytes, dict[str, Any]]:
         if not route.has_body:
             return b"", {}
         check_content_type(headers, BYTES if route.takes_bytes else JSON)
-        raw = await read_bytes(receive, headers, self.body_limit)
+        raw, is_late = await read_bytes(receive, headers, self.bounds)
+        if is_late:
+            self.auth.check_still(caller)
         if route.body is None:
             return raw, {}
-        return raw, checked(route.body, read_strictly(raw), "body")
+        if len(raw) <= AT_ONCE_MAX:
+            return raw, self._checked(route.body, raw)
+        loop = asyncio.get_running_loop()
+        return raw, await loop.run_in_executor(self.reader, self._checked, route.body, raw)
+
+    def _checked(self, model: type[BaseModel], raw: bytes) -> dict[str, Any]:
+        return checked(model, read_strictly(raw, self.values_max), "body")
 
     def _check_members(self, route: Route, body: Mapping[str, Any], caller: Caller) -> None:
         """Members that only some may give."""
@@ -217,8 +245,9 @@ class Path:
         )
         if answer is None:
             return
-        await send_answer(send, answer, head=method == "HEAD")
         name = "none" if route is None else route.name
+        answer, body = self.gate.written(name, answer)
+        await send_answer(send, answer, body, head=method == "HEAD")
         seconds = perf_counter() - began
         self.gate.watch.requested(name, method if route else "other", answer.status, seconds)
 
@@ -246,6 +275,14 @@ class Application(Starlette):
             await super().__call__(scope, receive, send)
         else:
             await path(scope, receive, send)
+
+
+def _matched(path: str) -> str:
+    """A path as Starlette matches it: only an agent's name may hold `/`, which it gets decoded from `%2F`.
+
+    What follows the name, `/suspend`, is its own segment, so that no two routes match.
+    """
+    return path.replace("{agent}", "{agent:path}")
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
@@ -277,7 +314,7 @@ def build_app(
     dev: bool = False,
     clock_ms: Callable[[], int] = now_ms,
 ) -> Starlette:
-    """The application over a service; `app.state.stop.begin()` when it is to end.
+    """The application over a service; `app.state.stop.begin()` when it is to end, `app.state.head_s` is for its server.
 
     `book`: the tokens, which control keeps as the store has them.  `dev`: whoever calls over the loopback without
     a token holds every role.  `clock_ms`: ms since 1970, by which tokens expire.
@@ -287,7 +324,9 @@ def build_app(
         service,
         Auth(book, clock_ms, dev),
         Rates(settings.rate_per_s, settings.rate_burst),
-        settings.body_limit_bytes,
+        Bounds(settings.body_limit_bytes, settings.body_timeout_s),
+        settings.body_values_max,
+        ThreadPoolExecutor(1, thread_name_prefix="gov-read"),
         metrics,
         log or service_log(),
         traces,
@@ -297,6 +336,7 @@ def build_app(
     routes = (*ROUTES, *shown)
     app = _application(gate, routes)
     app.state.stop = gate.stop
+    app.state.head_s = settings.head_timeout_s
     app.state.routes = routes
     return app
 
@@ -307,7 +347,7 @@ def _application(gate: Gate, routes: Iterable[Route]) -> Application:
         by_path.setdefault(route.path, []).append(route)
     paths = {path: Path(gate, those) for path, those in by_path.items()}
     app = Application(
-        routes=[StarletteRoute(path, one) for path, one in paths.items()],
+        routes=[StarletteRoute(_matched(path), one) for path, one in paths.items()],
         exception_handlers={404: _not_found},
     )
     app.direct = {path: one for path, one in paths.items() if "{" not in path}

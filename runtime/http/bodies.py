@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from govlang.runtime.control.telling import is_by_hand
 from govlang.runtime.http.values import (
     INTEGRAL,
     Agent,
+    ApprovalPlace,
     Closed,
     Count,
     Fields,
@@ -17,8 +19,10 @@ from govlang.runtime.http.values import (
     JobId,
     Json,
     JsonObject,
+    LetterPlace,
     Millis,
     Name,
+    NamedPool,
     Number,
     Reason,
     Scalar,
@@ -54,6 +58,12 @@ class Why(Closed):
     """A reason, where one must be given."""
 
     reason: Reason
+
+
+class Rollback(Why):
+    """Why, and whether the policy before may be looser than the active one."""
+
+    allow_looser: bool = False
 
 
 class Phase(Closed):
@@ -131,7 +141,10 @@ class Signal(Closed):
 
 
 class Lease(Closed):
-    """POST /v1/pools/{p}/lease: waits up to `wait_s` for a job; `actions` that the worker can do, empty: all."""
+    """POST /v1/pools/{p}/lease: waits up to `wait_s` for a job.
+
+    `actions`: those that the worker can carry out; a job that asks for another goes to another worker (empty: none).
+    """
 
     worker: Name
     max: Annotated[int, Field(ge=1, le=100), INTEGRAL] = 1
@@ -155,12 +168,37 @@ class Result(Closed):
     fields: Fields = Field(default_factory=dict)
 
 
+def _told(name: str) -> str:
+    if is_by_hand(name):
+        raise PydanticCustomError(
+            "by_hand",
+            "an event that others than an operator may tell, which `{name}` is not",
+            {"name": name},
+        )
+    return name
+
+
+Told = Annotated[
+    Word,
+    AfterValidator(_told),
+    Field(json_schema_extra={"not": {"pattern": r"\.(issued|revoked|reinstated)$"}}),
+]
+"""An event or signal that a worker may tell; those by which contracts are issued, revoked and reinstated are none."""
+
+
+NAMED: Final = ("agent", "approver")
+"""The roles whose tokens say whose they are."""
+
+
 class CreateToken(Closed):
-    """POST /v1/tokens: `pools` empty: every one; an agent's token names its agent."""
+    """POST /v1/tokens: a worker leases from `pools` (`*`: every one) and tells the policy of `events`, none where they
+    are empty, as with `approves`; a token of an agent names its agent, one of an approver its person: whoever had two
+    that named nobody could approve what they asked for, and be two people.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
-            "if": {"properties": {"roles": {"contains": {"const": "agent"}}}},
+            "if": {"properties": {"roles": {"contains": {"enum": list(NAMED)}}}},
             "then": {"properties": {"agent": {"type": "string"}}, "required": ["agent"]},
         }
     )
@@ -169,15 +207,17 @@ class CreateToken(Closed):
     ]
     agent: Agent | None = None
     approves: Annotated[list[Word], Field(max_length=100)] = Field(default_factory=list)
-    pools: Annotated[list[Name], Field(max_length=100)] = Field(default_factory=list)
+    pools: Annotated[list[NamedPool], Field(max_length=100)] = Field(default_factory=list)
+    events: Annotated[list[Told], Field(max_length=100)] = Field(default_factory=list)
     ttl_s: Annotated[int, Field(ge=1, le=315_360_000), INTEGRAL]
 
     @model_validator(mode="after")
     def _agents_are_named(self) -> Self:
         if len(set(self.roles)) < len(self.roles):
             raise PydanticCustomError("roles", "`roles` names one twice")
-        if "agent" in self.roles and self.agent is None:
-            raise PydanticCustomError("agent", "a token of the role agent names its `agent`")
+        named = next((role for role in NAMED if role in self.roles), None)
+        if named is not None and self.agent is None:
+            raise PydanticCustomError("agent", f"a token of the role {named} names its `agent`")
         return self
 
 
@@ -207,9 +247,22 @@ class Publish(Closed):
 
 
 class ApprovalsOf(Closed):
-    """Which approvals; left out: all."""
+    """Which approvals; left out: all. `after`: the `more` of the page before."""
 
     state: Literal["open", "granted", "consumed", "rejected", "expired"] | None = None
+    after: ApprovalPlace | None = None
+
+
+class LettersOf(Closed):
+    """`after`: the `more` of the page before."""
+
+    after: LetterPlace | None = None
+
+
+class From(Closed):
+    """From which record on, by its number."""
+
+    first: Annotated[int, Field(ge=1, le=2**53 - 1), BeforeValidator(_digits)] = 1
 
 
 class Range(Closed):

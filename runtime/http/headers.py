@@ -18,6 +18,8 @@ AUTHORIZATION: Final = b"authorization"
 CONTENT_TYPE: Final = b"content-type"
 CONTENT_LENGTH: Final = b"content-length"
 HOST: Final = b"host"
+ORIGIN: Final = b"origin"
+SEC_FETCH_SITE: Final = b"sec-fetch-site"
 NONE: Final[list[bytes]] = []
 
 

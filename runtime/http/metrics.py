@@ -26,7 +26,11 @@ M = TypeVar("M", Counter, Gauge, Histogram)
 
 
 class Metrics(Meter):
-    """What is counted and timed.  Labels hold names of rules, routes, states: never ids, never what a caller sent."""
+    """What is counted and timed.
+
+    Labels hold names of rules, routes, states: never ids, never what a caller sent, but for the names of the few pools
+    that wait longest (control/waiting.py).
+    """
 
     def __init__(self, now_s: Callable[[], float] = time) -> None:
         self._registry = CollectorRegistry()
@@ -76,6 +80,9 @@ class Metrics(Meter):
         )
         self._outbox = self._made(Gauge, "outbox_depth", "Stored and not yet published.")
         self._letters = self._made(Gauge, "dead_letters", "Jobs that will not run any more.")
+        self._waits = self._made(
+            Gauge, "queue_oldest_seconds", "Since when the oldest job of a pool is due.", ("pool",)
+        )
         self._breakers = self._made(
             Gauge, "breaker_state", "1 for the state that holds.", ("dependency", "state")
         )
@@ -121,7 +128,7 @@ class Metrics(Meter):
         self._child(self._approval_queue, rule or "").observe(queue_s)
 
     def revocation_detected(self, cause: str, seconds: float) -> None:
-        """Authority was revoked by `event`, `operator` or `expiry`, so long after the fact."""
+        """Authority was revoked by `event`, `operator`, `expiry` or `policy`, so long after the fact."""
         self._child(self._detect, cause).observe(seconds)
 
     def revocation_done(self, seconds: float) -> None:
@@ -155,6 +162,12 @@ class Metrics(Meter):
     def dead_letters(self, count: int) -> None:
         """So many jobs will not run any more."""
         self._letters.set(count)
+
+    def waiting(self, waits_s: dict[str, float]) -> None:
+        """For so long the oldest job of each pool has been due and in no worker's hands; pools beside them are gone."""
+        self._waits.clear()
+        for pool, wait_s in waits_s.items():
+            self._waits.labels(pool).set(wait_s)
 
     def breaker(self, dependency: str, state: str) -> None:
         """The breaker of a dependency is in that state."""

@@ -69,7 +69,6 @@ def _watched(stop: Stopping, metrics: Exposed, *, metrics_open: bool) -> tuple[R
             roles=NOBODY,
             act=lambda s, _: s.health(),
             answer=replies.Health,
-            problems=("storage_unavailable",),
         ),
         _read(
             "/readyz",

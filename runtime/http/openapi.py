@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from govlang.runtime.control.answer import PROBLEMS, TYPE_PREFIX
+from govlang.runtime.control.answer import BY_THE_SERVICE, PROBLEMS, TYPE_PREFIX
 from govlang.runtime.http import replies, values
 from govlang.runtime.http.route import Route
 
@@ -171,10 +171,13 @@ def _components(routes: tuple[Route, ...]) -> Schema:
             "status": {"const": kind.status},
             "code": {"const": code},
         }
+        told = [] if code in BY_THE_SERVICE else ["field", "expected"]
+        named = {name: {"type": "string", "title": name.title()} for name in told}
         found[_problem_name(code)] = {
             **shape,
             "title": code,
-            "properties": {**shape["properties"], **fixed},
+            "properties": {**shape["properties"], **named, **fixed},
+            "required": [*shape["required"], *told],
         }
     return {**found, "AnyJson": ANY_JSON, "FieldValue": FIELD_VALUE}
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+import pydantic
+from pydantic import StringConstraints
 
 from govlang.runtime.control.answer import PROBLEMS
 from govlang.runtime.http.bodies import RoleName
 from govlang.runtime.http.values import (
     Agent,
     ApprovalId,
+    ApprovalPlace,
     Closed,
     Count,
     Fields,
@@ -19,8 +21,11 @@ from govlang.runtime.http.values import (
     Json,
     JsonObject,
     LeaseId,
+    LetterPlace,
     Millis,
     Name,
+    NamedPool,
+    Number,
     TokenId,
 )
 
@@ -98,31 +103,55 @@ class Records(Closed):
 
 
 class Timeline(Closed):
-    """What happened in a run, in order."""
+    """What happened in a run, in order; `next`: the `first` with which the rest is asked for, null: there is none."""
 
     run_id: Name
+    next: Count | None
     records: list[JsonObject]
 
 
+class UndoJob(Closed):
+    """The job that would take this one back."""
+
+    request: Fields
+    payload: Json = None
+    pool: Name
+
+
 class Approval(Closed):
-    """A job that waits, or waited, for people."""
+    """A job that waits, or waited, for people: all that `job_hash` covers, and the decision that asks.
+
+    `whole` false: `payload` and `undo` are left out of a list, being long; `GET /v1/approvals/{approval_id}` has them.
+    """
 
     approval_id: ApprovalId
     job_id: JobId
     agent: Agent
     roles: list[str]
     granted: list[str]
+    created_ms: Millis
     expires_ms: Millis
     state: str
     reason: str | None
+    run_id: Name | None
+    step: Name | None
+    topic: str | None
+    pool: Name | None
+    delegation: list[str]
+    parent_job_id: JobId | None
+    decision: Decision | None
     request: Fields
+    payload: Json
+    undo: UndoJob | None
+    whole: bool
     job_hash: Hash
 
 
 class Approvals(Closed):
-    """Approvals, oldest first."""
+    """Approvals of a state, oldest first; all of them, newest first. `more`: the `after` of the rest, null: none."""
 
     approvals: list[Approval]
+    more: ApprovalPlace | None
 
 
 class Granted(Closed):
@@ -145,9 +174,10 @@ class Letter(Closed):
 
 
 class Letters(Closed):
-    """The dead-letter queue."""
+    """The dead-letter queue, newest first. `more`: the `after` of the rest, null: none."""
 
     letters: list[Letter]
+    more: LetterPlace | None
 
 
 class Decisions(Closed):
@@ -163,8 +193,30 @@ class Explained(Closed):
     explanation: JsonObject | None
 
 
+class Field(Closed):
+    """A field of the policy; null is what its kind does not have.
+
+    `origin`: whoever asks gives those of a `request`, in `unit`, within `min` and `max`, a multiple of `step` where
+    `rounding` is `exact`, or one of `members`; `default`: what holds where it is left out.
+    """
+
+    name: str
+    kind: Literal["number", "enum", "set", "bool", "time", "duration", "text", "path", "key"]
+    origin: Literal["request", "runtime", "clock"]
+    optional: bool
+    private: bool
+    unit: str | None
+    min: Number | None
+    max: Number | None
+    step: Number | None
+    rounding: Literal["exact", "up", "down", "nearest"] | None
+    members: list[str] | None
+    max_bytes: Count | None
+    default: Json
+
+
 class Policy(Closed):
-    """The active policy; `previous` is what a roll-back returns to, `fields` those of a request."""
+    """The active policy; `previous` is what a roll-back returns to, `fields` those of a request and of the host."""
 
     policy: str
     version: str
@@ -173,7 +225,7 @@ class Policy(Closed):
     proof_hash: str | None
     published_ms: Millis
     previous: Hash | None
-    fields: list[JsonObject]
+    fields: list[Field]
 
 
 class Published(Policy):
@@ -195,7 +247,7 @@ class Leased(Closed):
 
     job_id: JobId
     lease_id: LeaseId
-    lease_s: float = Field(strict=False)
+    lease_s: float = pydantic.Field(strict=False)
     agent: Agent
     request: Fields
     payload: Json
@@ -215,7 +267,7 @@ class Alive(Closed):
 
     state: State
     cancel: bool
-    lease_s: float = Field(strict=False)
+    lease_s: float = pydantic.Field(strict=False)
 
 
 class Ended(Closed):
@@ -249,13 +301,14 @@ class NewToken(Closed):
 
 
 class Token(Closed):
-    """A token without its secret; `approves` and `pools` null: every one."""
+    """A token without its secret; `approves` null, or `*` among `pools`: every one."""
 
     id: TokenId
     roles: list[RoleName]
     agent: Agent | None
     approves: list[str] | None
-    pools: list[Name] | None
+    pools: list[NamedPool]
+    events: list[str]
     created_ms: Millis
     expires_ms: Millis
     revoked_ms: Millis | None
@@ -272,7 +325,7 @@ class Proved(Closed):
 
     seq: Count | None = None
     size: Count | None = None
-    from_: Count | None = Field(None, alias="from")
+    from_: Count | None = pydantic.Field(None, alias="from")
     to: Count | None = None
     hashes: list[Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]]
 
@@ -282,7 +335,17 @@ class Health(Closed):
 
     status: Literal["ok", "ready"]
     policy: Hash | None = None
-    checks: dict[str, str] = Field(default_factory=dict)
+    checks: dict[str, str] = pydantic.Field(default_factory=dict)
+
+
+class Example(Closed):
+    """What shows that a policy is looser: what changed, and the last step of the history on which it did.
+
+    The step, most often a request, is as `gov decide --trace` reads it; null where none is known.
+    """
+
+    message: str
+    step: JsonObject | None
 
 
 class Problem(Closed):
@@ -298,7 +361,8 @@ class Problem(Closed):
     rule_id: str | None = None
     reason: str | None = None
     remedy: str | None = None
-    retry_after_s: float | None = Field(None, strict=False)
+    retry_after_s: float | None = pydantic.Field(None, strict=False)
     job_id: str | None = None
     approval_id: str | None = None
     decision: Decision | None = None
+    examples: list[Example] | None = None

@@ -76,20 +76,23 @@ class Route:
 
     def codes(self) -> tuple[str, ...]:
         """Every problem that it may answer, by status and then as in the table."""
-        found = {*self.problems, "internal_error"}
+        found = {*self.problems, *OF_HTTP, "internal_error"}
         if self.roles:
             found |= {"unauthenticated", "forbidden", "rate_limited", "invalid_body"}
             found |= {"storage_unavailable", "shutting_down"}
         if "{" in self.path:
             found.add("not_found")
         if self.has_body:
-            found |= {"payload_too_large", "unsupported_media_type"}
+            found |= {"body_timeout", "payload_too_large", "unsupported_media_type"}
         if self.body is not None:
             found.add("malformed_json")
         if self.takes_key:
             found.add("idempotency_key_missing")
         return tuple(sorted(found, key=lambda code: (PROBLEMS[code].status, ORDER[code])))
 
+
+OF_HTTP: Final = ("malformed_http", "head_timeout", "head_too_large")
+"""What is answered before it is known which route is asked."""
 
 ORDER: Final = {code: index for index, code in enumerate(PROBLEMS)}
 EVERYBODY: Final = frozenset(Role)

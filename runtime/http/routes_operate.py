@@ -132,7 +132,6 @@ EVIDENCE: Final = (
         lambda s, a: s.proof(a.caller, {n: v for n, v in a.query.items() if v is not None}),
         200,
         replies.Proved,
-        ("not_found",),
         query=bodies.Proof,
         in_thread=True,
     ),

@@ -53,14 +53,20 @@ def _kind(answer: Answer) -> bytes:
     return PROBLEM if answer.status >= 400 else JSON
 
 
-async def send_answer(send: Send, answer: Answer, *, head: bool = False) -> None:
-    """Send it all; of a HEAD only the headers."""
-    body = body_of(answer)
+def headers_of(answer: Answer, body: bytes) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer whose body has these bytes."""
     headers = [*ALWAYS]
     if answer.status != 204:
         headers.append((b"content-length", str(len(body)).encode()))
     if body and "content-type" not in answer.headers:
         headers.append((b"content-type", _kind(answer)))
-    headers.extend((name.encode(), value.encode()) for name, value in answer.headers.items())
+    for name, value in answer.headers.items():
+        headers.append((name.encode(), value.encode()))
+    return headers
+
+
+async def send_answer(send: Send, answer: Answer, body: bytes, *, head: bool = False) -> None:
+    """Send it all, with the bytes of its body (`body_of`); of a HEAD only the headers."""
+    headers = headers_of(answer, body)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else body})

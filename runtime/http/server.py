@@ -7,12 +7,15 @@ that a load balancer notices; then the socket closes and what is in flight is fi
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from socket import socket
 from types import FrameType
-from typing import Final
+from typing import Final, cast
 
 import uvicorn
 from starlette.applications import Starlette
+
+from govlang.runtime.http.protocol import StrictProtocol
 
 IN_FLIGHT_S: Final = 30
 """So long may a request take that was in flight."""
@@ -52,7 +55,9 @@ class DrainingServer(uvicorn.Server):
 
 
 def server(app: Starlette, host: str, port: int, *, drain_s: float = 1.0) -> DrainingServer:
-    """A server of `app`; `await server.serve()` runs it, also inside a loop that runs already.
+    """A server of `app`, whose `state.head_s` bounds its connections.
+
+    `await server.serve()` runs it, also inside a loop that runs already.
 
     Sockets that listen already are given to `serve` (uvicorn takes a bare descriptor for a Unix socket, which
     leaves out TCP_NODELAY and costs 40 ms a request).
@@ -62,7 +67,7 @@ def server(app: Starlette, host: str, port: int, *, drain_s: float = 1.0) -> Dra
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=cast("type[asyncio.Protocol]", partial(StrictProtocol, head_s=app.state.head_s)),
         ws="none",
         lifespan="off",
         interface="asgi3",

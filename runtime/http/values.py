@@ -1,7 +1,7 @@
 """The kinds of values that bodies are made of, each with its JSON Schema; bounded, strict, closed.
 
-In: what `read_json` made of a body (ints, Decimals, texts, lists, dicts).  Out: the same, checked; payloads as
-plain JSON.
+In: what `read_json` made of a body (ints, Decimals, texts, lists, dicts).  Out: the same, checked; payloads as plain
+JSON.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from pydantic_core import PydanticCustomError
 JSON_NUMBER_MAX: Final = 2**53 - 1
 """Numbers of a payload beyond this are not the same to every reader of JSON (RFC 7493), nor to RFC 8785."""
 
+NUMBERS: Final = frozenset({int, float, Decimal})
+"""What a body's numbers are read as."""
+
 ANY_JSON: Final = "AnyJson"
 """The component of the document that stands for any JSON value."""
 
@@ -35,21 +38,18 @@ class Closed(BaseModel):
 
 def _plain(value: Any) -> Any:
     """The value as plain JSON, decimals as floats."""
-    match value:
-        case bool() | None | str():
-            return value
-        case int() | Decimal() | float():
-            if not -JSON_NUMBER_MAX <= value <= JSON_NUMBER_MAX:
-                raise PydanticCustomError(
-                    "json_number", "a number is beyond ±(2^53 - 1): send it as text"
-                )
-            return value if isinstance(value, int) else float(value)
-        case list():
-            return [_plain(one) for one in value]
-        case dict():
-            return {name: _plain(one) for name, one in value.items()}
-        case _:
-            raise PydanticCustomError("json_value", "it is no JSON value")
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return value
+    if kind is list:
+        return [_plain(one) for one in value]
+    if kind is dict:
+        return {name: _plain(one) for name, one in value.items()}
+    if kind not in NUMBERS:
+        raise PydanticCustomError("json_value", "it is no JSON value")
+    if not -JSON_NUMBER_MAX <= value <= JSON_NUMBER_MAX:
+        raise PydanticCustomError("json_number", "a number is beyond ±(2^53 - 1): send it as text")
+    return value if kind is int else float(value)
 
 
 def _integral(value: Any) -> Any:
@@ -66,23 +66,30 @@ def _exact(value: Any) -> Any:
 
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9_.-]{1,100}$"
+POOL_PATTERN: Final = r"^(\*|[A-Za-z0-9_.-]{1,100})$"
+"""Of a pool that a token names; `*` is every one."""
 TEXT_PATTERN: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 JOB_ID_PATTERN: Final = r"^[A-Za-z0-9_.-]{1,100}:[A-Za-z0-9_.-]{1,100}@[1-9][0-9]{0,8}$"
 APPROVAL_ID_PATTERN: Final = r"^apr_[0-9a-f]{1,64}$"
 LEASE_ID_PATTERN: Final = r"^lease_[0-9a-f]{1,64}$"
 TOKEN_ID_PATTERN: Final = r"^tok_[0-9a-f]{1,64}$"  # noqa: S105  # a pattern of ids, no secret
-AGENT_PATTERN: Final = r"^[^/\x00-\x1f\x7f]{1,256}$"
-"""Of an agent in a path."""
+APPROVAL_PLACE_PATTERN: Final = r"^[0-9]{1,16}\.apr_[0-9a-f]{1,64}$"
+LETTER_PLACE_PATTERN: Final = r"^[0-9]{1,16}\." + JOB_ID_PATTERN.removeprefix("^")
+"""Where a page of a list ended: a time in ms since 1970, and an id."""
+AGENT_PATTERN: Final = r"^[^\x00-\x1f\x7f]{1,256}$"
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+NamedPool = Annotated[str, StringConstraints(pattern=POOL_PATTERN)]
 JobId = Annotated[
     str,
     StringConstraints(pattern=JOB_ID_PATTERN),
 ]
 ApprovalId = Annotated[str, StringConstraints(pattern=APPROVAL_ID_PATTERN)]
+ApprovalPlace = Annotated[str, StringConstraints(pattern=APPROVAL_PLACE_PATTERN)]
+LetterPlace = Annotated[str, StringConstraints(pattern=LETTER_PLACE_PATTERN)]
 LeaseId = Annotated[str, StringConstraints(pattern=LEASE_ID_PATTERN)]
 TokenId = Annotated[str, StringConstraints(pattern=TOKEN_ID_PATTERN)]
-Agent = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,256}$")]
+Agent = Annotated[str, StringConstraints(pattern=AGENT_PATTERN)]
 Word = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=TEXT_PATTERN)]
 Text = Annotated[str, StringConstraints(max_length=10_000, pattern=TEXT_PATTERN)]

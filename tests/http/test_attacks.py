@@ -117,6 +117,40 @@ def test_what_a_worker_said_counts_once() -> None:
 
 
 @pytest.mark.parametrize("has_begun", [False, True])
+@pytest.mark.parametrize("tries", [1, 50])
+def test_work_that_is_given_back_twice_is_given_back_once(*, has_begun: bool, tries: int) -> None:
+    """The first answer was not read; with one try it was the last, and the job has ended."""
+
+    async def scenario(door: Door) -> None:
+        await door.token("other", "worker", pools=["p"])
+        job_id = (await door.submit()).json["job_id"]
+        lease = {"lease_id": (await door.leased())["lease_id"]}
+        if has_begun:
+            await door("heartbeat", {"started": True}, as_="worker", **lease)
+        undone = {"outcome": "again", "error": "the source is not there yet"}
+        first = await door("result", undone, as_="worker", **lease)
+        assert first.status == 200
+        before = traces(door)
+        assert (await door("result", undone, as_="worker", **lease)).body == first.body
+        for other in (DONE, {"outcome": "failed"}, {**undone, "error": "another"}):
+            assert (await door("result", other, as_="worker", **lease)).code == "lease_lost"
+        assert (await door("result", undone, as_="other", **lease)).code == "lease_lost"
+        assert traces(door) == before
+        if tries == 1:
+            return
+        door.plane.clock.forward(31)
+        second = await door.leased()
+        assert second["job_id"] == job_id
+        assert (await door("result", undone, as_="worker", **lease)).body == first.body
+        assert door.plane.state(job_id) == "dispatched"
+        again = {"lease_id": second["lease_id"]}
+        assert (await door("result", undone, as_="worker", **again)).json["state"] == "retrying"
+        assert door.plane.events().count("retried") == 2
+
+    attack(scenario, retry_budget=tries)
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
 def test_a_lease_that_ran_out_is_worth_nothing(*, has_begun: bool) -> None:
     async def scenario(door: Door) -> None:
         await door.submit()
@@ -143,6 +177,33 @@ def test_a_worker_leases_from_its_own_pools_only() -> None:
         assert (await door("lease", body, as_="elsewhere", pool="p")).code == "forbidden"
         assert (await door("lease", body, as_="elsewhere", pool="q")).json == {"jobs": []}
         assert traces(door) == before
+
+    attack(scenario)
+
+
+@pytest.mark.parametrize("more", [{}, {"pools": []}])
+def test_a_worker_whose_token_names_no_pool_leases_from_none(more: dict[str, Any]) -> None:
+    async def scenario(door: Door) -> None:
+        await door.token("nowhere", "worker", **more)
+        await door.submit()
+        before = traces(door)
+        reply = await door("lease", {"worker": "w", "max": 9}, as_="nowhere", pool="p")
+        assert (reply.code, reply.json["field"]) == ("forbidden", "pool")
+        assert "names no pool" in reply.json["detail"]
+        assert traces(door) == before
+
+    attack(scenario)
+
+
+@pytest.mark.parametrize("pools", [["*"], ["q", "*"]])
+def test_a_star_names_every_pool(pools: list[str]) -> None:
+    async def scenario(door: Door) -> None:
+        await door.token("anywhere", "worker", pools=pools)
+        await door.submit()
+        reply = await door("lease", {"worker": "w", "max": 9}, as_="anywhere", pool="p")
+        assert len(reply.json["jobs"]) == 1
+        shown = (await door("tokens")).json["tokens"]
+        assert next(one for one in shown if one["id"] == door.ids["anywhere"])["pools"] == ["*"]
 
     attack(scenario)
 
@@ -194,7 +255,7 @@ def test_a_token_that_was_revoked_while_its_request_was_on_the_way_takes_no_job(
 
 def test_a_token_that_expired_while_its_request_waited_takes_no_job() -> None:
     async def scenario(door: Door) -> None:
-        await door.token("brief", "worker", ttl_s=60)
+        await door.token("brief", "worker", pools=["p"], ttl_s=60)
         body = {"worker": "w", "wait_s": 20}
         waits = asyncio.ensure_future(door("lease", body, as_="brief", pool="p"))
         await asyncio.sleep(0.05)
@@ -215,6 +276,25 @@ def test_a_token_that_has_ended_opens_nothing_more(end: str) -> None:
         else:
             door.plane.clock.forward(86_400)
         assert (await door.submit()).code == "unauthenticated"
+
+    attack(scenario)
+
+
+def test_nobody_is_two_people_by_two_tokens_that_name_nobody() -> None:
+    async def scenario(door: Door) -> None:
+        body = {"roles": ["approver"], "approves": ["lead"], "ttl_s": 60}
+        reply = await door("create_token", body)
+        assert reply.code == "invalid_body"
+        assert "`agent`" in reply.json["detail"]
+        one = await door("create_token", {**body, "agent": "bob"})
+        two = await door("create_token", {**body, "agent": "bob", "approves": ["owner"]})
+        door.tokens |= {"one": one.json["token"], "two": two.json["token"]}
+        asked = (await door.submit("both.x")).json["approval_id"]
+        shown = (await door("approval", approval_id=asked)).json
+        word = {"job_hash": shown["job_hash"]}
+        for who in ("one", "two"):
+            said = await door("approve", word, as_=who, approval_id=asked)
+            assert (said.json["state"], said.json["missing"]) == ("approval_required", ["owner"])
 
     attack(scenario)
 
@@ -401,7 +481,7 @@ def test_no_body_is_too_deep_or_too_long_for_the_service_to_refuse() -> None:
         for deep in (b"[" * 90 + b"]" * 90, b"[" * 200 + b"]" * 200, b"[" * 50_000 + b"]" * 50_000):
             head = b'{"request":{"agent":"a1","topic":"deny.x","amount":'
             reply = await door("submit", head + deep + b'},"pool":"p"}', as_="agent")
-            assert reply.code in {"malformed_json", "invalid_request"}
+            assert reply.code in {"malformed_json", "invalid_request", "payload_too_large"}
         piece = b" " * 65_536
         for headers in ([("content-length", str(40 * 65_536))], [("content-length", "12")], []):
             reply = await door("submit", as_="agent", headers=headers, pieces=[piece] * 40)

@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 from asgi_call import call
 from fake_service import NOW_MS, TOKENS, FakeService, bearer, fake_app, token_book
+from http_samples import ROUTES, sent, target
 
 from govlang.runtime.control.tokens import Parsed, Role, TokenBook, Unknown, token_text
 from govlang.runtime.http.auth import KNOWN_MAX, Auth, is_loopback
 from govlang.runtime.http.headers import pick
 from govlang.runtime.http.refusal import RefusedError
+from govlang.runtime.http.route import Route
 
 AGENT = TOKENS[Role.AGENT]
 TEXT = token_text(AGENT)
@@ -124,6 +126,60 @@ def test_in_dev_a_page_of_another_site_is_nobody(hosts: list[str]) -> None:
     headers = [("host", host) for host in hosts]
     reply = call(app, "GET", "/v1/dlq", headers=headers, client="127.0.0.1")
     assert reply.code == "unauthenticated"
+
+
+CHANGING = [route for route in ROUTES if route.method != "GET"]
+ELSEWHERE = [
+    [("origin", "http://evil.example")],
+    [("origin", "null")],
+    [("origin", "")],
+    [("origin", "http://127.0.0.1")],
+    [("origin", "http://127.0.0.1:3000")],
+    [("origin", "http://localhost:8420")],
+    [("origin", "https://127.0.0.1:8420")],
+    [("origin", "http://127.0.0.1:8420"), ("origin", "http://evil.example")],
+    [("sec-fetch-site", "cross-site")],
+    [("sec-fetch-site", "same-site"), ("origin", "http://127.0.0.1:8420")],
+]
+"""What a browser says of a page that is not ours."""
+
+
+@pytest.mark.parametrize("route", CHANGING, ids=lambda route: route.name)
+def test_in_dev_no_page_of_another_origin_changes_anything(route: Route) -> None:
+    """Those without a body, too: a page may send them without asking first."""
+    for page in ELSEWHERE:
+        service = FakeService()
+        request = sent(route)
+        request["headers"] += [*LOCAL, *page]
+        app = fake_app(service, dev=True)
+        reply = call(app, route.method, target(route), client="127.0.0.1", **request)
+        assert (reply.code, reply.json["field"]) == ("forbidden", "Origin"), page
+        assert service.calls == []
+
+
+@pytest.mark.parametrize("route", CHANGING, ids=lambda route: route.name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        [],
+        [("origin", "http://127.0.0.1:8420")],
+        [("origin", "HTTP://127.0.0.1:8420"), ("sec-fetch-site", "same-origin")],
+        [("sec-fetch-site", "none")],
+    ],
+)
+def test_in_dev_programs_and_our_own_pages_may_ask(
+    route: Route, page: list[tuple[str, str]]
+) -> None:
+    request = sent(route)
+    request["headers"] += [*LOCAL, *page]
+    reply = call(fake_app(dev=True), route.method, target(route), client="127.0.0.1", **request)
+    assert reply.status == route.status
+
+
+def test_in_dev_a_token_is_good_from_any_page() -> None:
+    headers = [*LOCAL, *bearer("operator").items(), ("origin", "http://evil.example")]
+    reply = call(fake_app(dev=True), "GET", "/v1/dlq", headers=headers, client="127.0.0.1")
+    assert reply.status == 200, "a browser adds no token by itself"
 
 
 def test_in_dev_a_token_that_is_shown_still_counts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from fake_service import FakeService, bearer, fake_app
 from http_samples import ROUTES, SAMPLES, target
 
 from govlang.runtime.control.answer import PROBLEMS
+from govlang.runtime.http import app as app_module
+from govlang.runtime.http.reading import read_strictly
 from govlang.runtime.http.route import Route
 
 JSON_ROUTES = [route for route in ROUTES if route.body is not None]
@@ -32,7 +35,7 @@ MALFORMED = {
     "lone_surrogate": b'{"request": {"x": "\\ud800"}}',
     "lone_surrogate_key": b'{"request": {"\\udfff": 1}}',
     "too_deep": DEEP,
-    "far_too_deep": b"[" * 100_000 + b"]" * 100_000,
+    "far_too_deep": b"[" * 40_000 + b"]" * 40_000,
     "leading_zero": b'{"a": 01}',
     "control_character": b'{"a": "\x01"}',
 }
@@ -94,7 +97,7 @@ def test_every_member_is_strict(route: Route) -> None:
         reply, _ = post(route, json.dumps(unknown).encode())
         is_told(reply, "invalid_body")
         assert reply.json["field"] == name + "_"
-        assert reply.json["expected"] == "there is no such member"
+        assert reply.json["expected"] == f"there is no such member, did you mean `{name}`?"
 
 
 @pytest.mark.parametrize(
@@ -162,6 +165,58 @@ def test_the_limit_is_exact(size: int) -> None:
             body=pieces,
         )
         assert reply.status == (200 if size <= 1024 else 413)
+
+
+VALUES: dict[str, tuple[str, int]] = {
+    "numbers": ("[0,0,0]", 4),
+    "lists": ("[[],[[]]]", 4),
+    "objects": ('[{"a":0},{"a":{}}]', 5),
+    "members": ('{"a":0,"b":0}', 3),
+    "commas in a text": (json.dumps(["," * 200, "[" * 200, '",[{"' * 200]), 4),
+    "a text with escapes": (json.dumps(["\\" * 301 + '"', '\\",[[[' * 100, "\\"]), 4),
+    "short texts": ('["","",""]', 4),
+}
+"""A payload, and how many values it holds; where a list or an object is empty, one more is counted."""
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_body_of_more_values_than_the_limit_is_too_large(name: str, over: int) -> None:
+    payload, values = VALUES[name]
+    empty = payload.count("[]") + payload.count("{}")
+    body = f'{{"request":{{}},"pool":"p","payload":[{"0," * 100}{payload}]}}'.encode()
+    limit = 1 + 1 + 1 + 1 + 1 + 100 + values + empty
+    service = FakeService()
+    headers = [*bearer("every").items(), ("content-type", "application/json")]
+    headers.append(("idempotency-key", "k"))
+    app = fake_app(service, body_values_max=limit - over)
+    reply = call(app, "POST", "/v1/jobs", headers=headers, body=body)
+    if over:
+        is_told(reply, "payload_too_large")
+        assert reply.json["expected"].startswith(f"at most {limit - 1} values")
+        assert service.calls == []
+    else:
+        assert reply.status == 202
+
+
+@pytest.mark.parametrize(("size", "where"), [(100, "MainThread"), (70_000, "gov-read_0")])
+def test_a_long_body_is_read_beside_the_event_loop(
+    size: int, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def read(raw: bytes, most: int) -> Any:
+        seen.append(threading.current_thread().name)
+        return read_strictly(raw, most)
+
+    monkeypatch.setattr(app_module, "read_strictly", read)
+    headers = [*bearer("every").items(), ("content-type", "application/json")]
+    for body, code in ((b'{"request":{}}', ""), (b"{", "malformed_json")):
+        reply = call(
+            fake_app(), "POST", "/v1/policy/evaluate", headers=headers, body=body.ljust(size)
+        )
+        assert (reply.status, reply.json.get("code", "")) == (400 if code else 200, code)
+    assert seen == [where] * 2
 
 
 def test_a_body_in_pieces_is_one_body() -> None:

@@ -54,6 +54,10 @@ TOLD: list[tuple[Callable[[Metrics], None], dict[str, float]]] = [
     (lambda m: m.restored({"scheduled": 7}), {"gov_jobs{state=scheduled}": 7}),
     (lambda m: m.dispatched(3.0), {"gov_dispatch_seconds_sum": 3, "gov_dispatch_seconds_count": 1}),
     (lambda m: m.outbox(4), {"gov_outbox_depth": 4}),
+    (
+        lambda m: (m.waiting({"a": 9, "b": 4.5}), m.waiting({"b": 5}))[0],
+        {"gov_queue_oldest_seconds{pool=b}": 5},
+    ),
     (lambda m: m.dead_letters(2), {"gov_dead_letters": 2}),
     (
         lambda m: (m.breaker("vm", "open"), m.breaker("vm", "closed"))[0],

@@ -10,8 +10,10 @@ from fake_service import bearer, fake_app
 from http_document import DOCUMENT, conforms, validator
 from http_samples import ALL, ROUTES, SAMPLES, Sample, sent, target
 from jsonschema import Draft202012Validator, ValidationError
+from problem_codes import reached
 
 from govlang.runtime.control.answer import PROBLEMS
+from govlang.runtime.control.service import Service
 from govlang.runtime.http.page import page
 from govlang.runtime.http.route import Route
 
@@ -78,6 +80,32 @@ def test_every_status_stands_there_with_its_codes(route: Route) -> None:
         assert f"Problem_{code}" in json.dumps(response["content"]["application/problem+json"])
 
 
+ERRORS = {"illegal_state": "move", "policy_unavailable": "ask", "busy": "children"}
+"""Problems that `answer_to` makes of an error, by the name of what is called and raises it."""
+
+
+def method_of(route: Route) -> str | None:
+    """The method of the service that a route calls; None: it is answered without one."""
+    called = route.act.__code__.co_names  # type: ignore[attr-defined]
+    return next((name for name in called if callable(getattr(Service, name, None))), None)
+
+
+@pytest.mark.parametrize("route", [r for r in ALL if method_of(r)], ids=name_of)
+def test_the_problems_of_a_route_are_those_that_the_service_can_answer(route: Route) -> None:
+    body = reached(str(method_of(route)))
+    assert body.codes - set(route.codes()) == set(), "answered, and not in the document"
+    raised = {code for code, call in ERRORS.items() if call in body.attributes}
+    nowhere = set(route.problems) - body.codes - raised
+    assert nowhere == set(), "in the document, and answered nowhere"
+
+
+def test_reading_the_source_finds_what_it_should() -> None:
+    assert {"own_approval", "approval_closed", "conflict"} <= reached("approve").codes
+    assert {"unsigned_policy", "bad_bundle", "looser_policy"} <= reached("publish").codes
+    assert {"throttled", "idempotency_conflict", "denied"} <= reached("submit").codes
+    assert "own_approval" not in reached("cancel").codes
+
+
 @pytest.mark.parametrize("route", ALL, ids=name_of)
 def test_the_samples_and_their_answers_are_what_the_document_says(route: Route) -> None:
     request = sent(route)
@@ -115,12 +143,17 @@ def test_a_problem_of_another_status_does_not_pass_for_one() -> None:
         "status": 403,
         "detail": "x",
         "code": "denied",
+        "field": "request",
+        "expected": "another one",
     }
     check = validator({"$ref": "#/components/schemas/Problem_denied"})
     check.validate(refusal)
     for change in ({"status": 404}, {"code": "forbidden"}, {"surprise": 1}):
         with pytest.raises(ValidationError):
             check.validate(refusal | change)
+    for name in ("field", "expected"):
+        with pytest.raises(ValidationError):
+            check.validate({k: v for k, v in refusal.items() if k != name})
 
 
 def test_the_page_shows_every_route_and_asks_no_other_host() -> None:

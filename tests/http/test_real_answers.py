@@ -128,9 +128,10 @@ async def operations(ask: Asking, bundle: bytes) -> None:
     for name in ("suspend", "reinstate"):
         assert (await ask(name, {"reason": "x"}, agent="a1")).status == 200
     for name in ("force_open", "release"):
-        assert (await ask(name, {"reason": "x"}, dependency="vm")).status == 200
+        assert (await ask(name, {"reason": "x"}, dependency="policy_check")).status == 200
+        assert (await ask(name, {"reason": "x"}, dependency="vm")).code == "not_found"
     for roles in (
-        {"roles": ["worker"]},
+        {"roles": ["worker"], "events": ["ci_pass"]},
         {"roles": ["agent", "approver"], "agent": "a1", "pools": ["p"]},
     ):
         made = (await ask("create_token", {**roles, "ttl_s": 60})).json

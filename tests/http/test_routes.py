@@ -7,7 +7,7 @@ from asgi_call import call
 from fake_service import FakeService, bearer, fake_app
 from http_samples import ALL, OPEN, ROUTES, sent, target
 
-from govlang.runtime.control.answer import problem
+from govlang.runtime.control.answer import Answer, problem
 from govlang.runtime.control.tokens import Role
 from govlang.runtime.http.route import Route
 from govlang.runtime.http.service import Decisions, Jobs, Operations
@@ -150,6 +150,20 @@ def test_a_failure_is_a_problem_and_says_nothing_of_its_cause() -> None:
     service.gives = RuntimeError("hush")
     reply = call(fake_app(service), "GET", "/v1/policy", headers=bearer("agent"))
     assert (reply.status, reply.code) == (500, "internal_error")
+    assert b"hush" not in reply.body
+
+
+@pytest.mark.parametrize("hush", [float("nan"), "\ud800 hush", {1, 2}, RuntimeError("hush")])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_body_that_json_cannot_hold_is_a_failure_like_any_other(
+    method: str, hush: object
+) -> None:
+    service = FakeService()
+    service.gives = Answer(200, {"value": hush})
+    reply = call(fake_app(service), method, "/v1/policy", headers=bearer("agent"))
+    assert (reply.status, reply.headers["content-type"]) == (500, "application/problem+json")
+    if method == "GET":
+        assert reply.code == "internal_error"
     assert b"hush" not in reply.body
 
 

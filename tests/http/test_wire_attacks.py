@@ -7,7 +7,9 @@ import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from attack_client import Door, traces
@@ -64,11 +66,11 @@ class Wire:
             line.sendall(sent)
 
 
-def wired(scenario: Callable[[Wire], Awaitable[None]]) -> None:
+def wired(scenario: Callable[[Wire], Awaitable[None]], **settings: Any) -> None:
     async def whole() -> None:
         with folder() as place:
             async with Plane(place, bundle_of(EFFECTS)) as plane:
-                door = Door(plane)
+                door = Door(plane, **settings)
                 await door.every_role()
                 made = server(door.app, "127.0.0.1", 0, drain_s=0.0)
                 serving = asyncio.create_task(made.serve())
@@ -103,6 +105,13 @@ SMUGGLED = {
     "chunks, then identity": (("transfer-encoding: chunked, identity",), CHUNKED),
     "two encodings": (("transfer-encoding: chunked", "transfer-encoding: identity"), CHUNKED),
     "an unknown encoding": (("transfer-encoding: xchunked",), CHUNKED),
+    "identity, then chunks": (("transfer-encoding: identity,chunked",), CHUNKED),
+    "identity and chunks": (
+        ("transfer-encoding: identity", "transfer-encoding: chunked"),
+        CHUNKED,
+    ),
+    "another encoding, then chunks": (("transfer-encoding: gzip, chunked",), CHUNKED),
+    "nothing, then chunks": (("transfer-encoding: ,chunked",), CHUNKED),
     "a blank before the colon": (("transfer-encoding : chunked", LENGTH), BODY),
     "a folded header": (("x: a\r\n b", "transfer-encoding:\r\n chunked", LENGTH), BODY),
     "a chunk of another size": (
@@ -170,14 +179,95 @@ def test_slow_and_silent_clients_keep_nobody_waiting() -> None:
     wired(scenario)
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("part", [b"", b"{"])
+def test_a_body_that_comes_too_slowly_is_refused_and_the_line_closed(
+    part: bytes, *, chunked: bool
+) -> None:
+    async def scenario(wire: Wire) -> None:
+        more = ("transfer-encoding: chunked",) if chunked else ()
+        length = None if chunked else 1_000
+        reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
+        head = wire.head("/v1/jobs", length, "idempotency-key: k", *more)
+        writer.write(head + (b"1\r\n%s\r\n" % part if chunked and part else part))
+        found = await reader.read()  # to the end: the server closes
+        writer.close()
+        assert found.startswith(b"HTTP/1.1 408")
+        assert b'"code":"body_timeout"' in found
+        assert b"connection: close" in found
+        assert wire.door.plane.service.rows.counts() == {}
+
+    wired(scenario, body_timeout_s=0.1)
+
+
+def test_a_request_of_http_1_0_has_no_chunks() -> None:
+    async def scenario(wire: Wire) -> None:
+        head = wire.head("/v1/jobs", None, "idempotency-key: k", "transfer-encoding: chunked")
+        found = await wire.told(head.replace(b"HTTP/1.1", b"HTTP/1.0") + CHUNKED)
+        assert found.startswith(b"HTTP/1.1 400")
+        assert wire.door.plane.service.rows.counts() == {}
+
+    wired(scenario)
+
+
+def test_chunks_are_taken_however_they_are_named() -> None:
+    async def scenario(wire: Wire) -> None:
+        for number, coding in enumerate(("chunked", "CHUNKED")):
+            named = (f"idempotency-key: k{number}", f"transfer-encoding: {coding}")
+            found = await wire.told(wire.head("/v1/jobs", None, *named) + CHUNKED)
+            assert found.startswith(b"HTTP/1.1 202")
+
+    wired(scenario)
+
+
 def test_a_head_without_end_is_not_read_for_ever() -> None:
     async def scenario(wire: Wire) -> None:
         head = b"GET /healthz HTTP/1.1\r\n" + b"x: " + b"y" * 1_000_000
         found = await wire.told(*[head[at : at + 65_536] for at in range(0, len(head), 65_536)])
-        assert b"HTTP/1.1 200" not in found
+        assert found.startswith(b"HTTP/1.1 431 ") or not found, "closed, perhaps with a reset"
+        reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
+        with suppress(ConnectionError):
+            for at in range(0, len(head), 4_096):
+                writer.write(head[at : at + 4_096])
+                await writer.drain()
+            await reader.read()
+        assert writer.is_closing() or reader.at_eof(), "nobody reads on"
+        writer.close()
         assert b"HTTP/1.1 202" in await wire.told(
             wire.post("/v1/jobs", job(), "idempotency-key: k")
         )
+
+    wired(scenario)
+
+
+def test_nobody_comes_in_by_what_stands_behind_the_body() -> None:
+    async def scenario(wire: Wire) -> None:
+        head = wire.head("/v1/jobs", None, "idempotency-key: k", "transfer-encoding: chunked")
+        bare = b"\r\n".join(x for x in head.split(b"\r\n") if not x.startswith(b"authorization"))
+        trailer = b"authorization: Bearer " + wire.door.tokens["agent"].encode() + b"\r\n\r\n"
+        assert b"HTTP/1.1 202" in await wire.told(head + CHUNKED)
+        assert b"HTTP/1.1 401" in await wire.told(bare + CHUNKED[:-2] + trailer)
+
+    wired(scenario)
+
+
+def test_a_token_that_is_revoked_while_a_body_is_on_its_way_is_worth_nothing() -> None:
+    """Whoever has stolen an operator's token would have a new one made by a request that waits for the last byte."""
+
+    async def scenario(wire: Wire) -> None:
+        await wire.door.token("stolen", "operator")
+        wanted = wire.post("/v1/tokens", {"roles": ["operator"], "ttl_s": 3600}, as_="stolen")
+        before = len(wire.door.plane.service.rows.tokens())
+        reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
+        writer.write(wanted[:-1])
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        assert (await wire.door("revoke_token", token_id=wire.door.ids["stolen"])).status == 200
+        writer.write(wanted[-1:])
+        assert (await reader.read(12)) == b"HTTP/1.1 401"
+        writer.close()
+        await writer.wait_closed()
+        assert len(wire.door.plane.service.rows.tokens()) == before
 
     wired(scenario)
 
@@ -229,6 +319,47 @@ def test_a_submit_whose_answer_nobody_read_is_one_job_when_sent_again() -> None:
             wire.cut(sent)
         assert b"HTTP/1.1 202" in await wire.told(sent)
         assert wire.door.plane.service.rows.counts() == {"scheduled": 1}
+
+    wired(scenario)
+
+
+ODD = [
+    "a/b",
+    "/",
+    "//a//",
+    "suspend",
+    "a/suspend",
+    "a/reinstate",
+    "team/../other",
+    "..",
+    "a%2Fb",
+    "a b?c#d;e",
+    "urn:agent:ä/ö",
+    "{agent}",
+    "x/" * 128,
+]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_agent_is_suspended_and_reinstated_whatever_it_is_called(name: str) -> None:
+    async def scenario(wire: Wire) -> None:
+        path = f"/v1/agents/{quote(name, safe='')}"
+        for verb, expected in (("suspend", {name: "odd"}), ("reinstate", {})):
+            sent = wire.post(f"{path}/{verb}", {"reason": "odd"}, as_="operator")
+            found = await wire.told(sent)
+            assert found.startswith(b"HTTP/1.1 200")
+            assert json.loads(found.partition(b"\r\n\r\n")[2])["agent"] == name
+            assert wire.door.plane.service.rows.suspended() == expected
+
+    wired(scenario)
+
+
+@pytest.mark.parametrize("part", ["", "a%0A", "%00", "x" * 257, "a/b/c%7F"])
+def test_what_is_no_name_of_an_agent_is_not_found(part: str) -> None:
+    async def scenario(wire: Wire) -> None:
+        sent = wire.post(f"/v1/agents/{part}/suspend", {"reason": "odd"}, as_="operator")
+        assert (await wire.told(sent)).startswith(b"HTTP/1.1 404")
+        assert wire.door.plane.service.rows.suspended() == {}
 
     wired(scenario)
 
