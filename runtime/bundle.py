@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from govlang.native.container import BUNDLE_BYTES_MAX, unpack
+from govlang.native.container import unpack
 from govlang.native.digest import digest
-from govlang.native.errors import BundleError, CodedError
+from govlang.native.errors import BundleError
 from govlang.native.manifest import Manifest, read_manifest
+from govlang.runtime.opening import named, policy_bytes
 
 REQUIRED: Final = ("manifest.json", "core.json", "policy.gov", "table.bin")
 UNHASHED: Final = frozenset({"manifest.json", "signature"})
@@ -63,15 +64,12 @@ def load_bundle(path: Path | str, *, public_key: bytes | None = None) -> Bundle:
     """The bundle in a file; with a public key (PEM) only if it is signed by it.
 
     Raises:
-        CodedError: GOV400 the file cannot be read, and what `read_bundle` raises.
+        CodedError: GOV400 the file cannot be read · GOV629 it is a source, and what `read_bundle` raises with the
+            file's name.
     """
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(BUNDLE_BYTES_MAX + 1)
-    except OSError as error:
-        why = (error.strerror or "cannot be read").lower()
-        raise CodedError("GOV400", f"`{path}`: {why}", "give the path of a .govb file") from None
-    return read_bundle(data, public_key=public_key)
+    data = policy_bytes(path)
+    with named(path):
+        return read_bundle(data, public_key=public_key)
 
 
 def read_bundle(data: bytes, *, public_key: bytes | None = None) -> Bundle:

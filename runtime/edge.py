@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -45,6 +46,7 @@ from govlang.runtime.edge_source import PART, module_of, opened
 from govlang.runtime.json_request import DuplicateKeyError, read_json
 from govlang.runtime.memory import clock_ms
 from govlang.runtime.obligations import Obligation
+from govlang.runtime.opening import named
 from govlang.runtime.parameters import read_params
 from govlang.runtime.trace import unusable
 
@@ -119,12 +121,17 @@ class EdgePolicy:
             CodedError: the file cannot be read or does not add up.
         """
         found = opened(source, public_key)
-        module = module_of(found) if isinstance(found, Bundle) else found
-        policy = cls(module, params, key=key)
-        if isinstance(found, Bundle):
-            schema = policy.schema
-            named = (schema.policy, schema.version, schema.snapshot)
-            found.check_part(PART, "module", named)
+        where = named(source) if isinstance(source, str | Path) else nullcontext()
+        with where:
+            return cls._of(found, params, key)
+
+    @classmethod
+    def _of(cls, found: Bundle | bytes, params: Mapping[str, Any] | None, key: str | None) -> Self:
+        if not isinstance(found, Bundle):
+            return cls(found, params, key=key)
+        policy = cls(module_of(found), params, key=key)
+        schema = policy.schema
+        found.check_part(PART, "module", (schema.policy, schema.version, schema.snapshot))
         return policy
 
     def decide(

@@ -122,7 +122,9 @@ def _section(module: bytes) -> bytes:
             if content[name : name + length] == _SECTION:
                 return content[name + length :]
         at = start + size
-    raise ArtefactError("gov.schema", "is missing")
+    raise ArtefactError(
+        "gov.schema", "is missing: the module is cut off, or was not written by `gov build`"
+    )
 
 
 def _leb(data: bytes, at: int) -> tuple[int, int]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from govlang.native.container import BUNDLE_BYTES_MAX
-from govlang.native.errors import BundleError, CodedError
+from govlang.native.errors import BundleError
 from govlang.runtime.bundle import Bundle, check_signer, read_bundle
+from govlang.runtime.opening import named, policy_bytes
 
 PART: Final = "policy.wasm"
 _WASM: Final = b"\0asm"
@@ -26,19 +26,17 @@ def opened(source: str | Path | bytes | Bundle, public_key: bytes | None) -> Bun
         if public_key is not None:
             check_signer(source.parts, public_key)
         return source
-    data = source if isinstance(source, bytes) else _file(source)
+    if isinstance(source, bytes):
+        return _read(source, public_key)
+    data = policy_bytes(source, "a .wasm or a .govb file")
+    with named(source):
+        return _read(data, public_key)
+
+
+def _read(data: bytes, public_key: bytes | None) -> Bundle | bytes:
     if public_key is None and data.startswith(_WASM):
         return data
     return read_bundle(data, public_key=public_key)
-
-
-def _file(path: str | Path) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(BUNDLE_BYTES_MAX + 1)
-    except OSError as error:
-        why = (error.strerror or "cannot be read").lower()
-        raise CodedError("GOV400", f"`{path}`: {why}", "give a .wasm or a .govb file") from None
 
 
 def module_of(bundle: Bundle) -> bytes:

@@ -14,12 +14,20 @@ import struct
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from govlang.native import layout, words
 from govlang.native.errors import TableError
 from govlang.native.layout import NEVER, STATE_HEAD, TIME_MAX, UNKNOWN, CellFlag
-from govlang.native.request import InvalidFieldError, integer, read_request, read_value
+from govlang.native.request import (
+    NAME_MAX,
+    InvalidFieldError,
+    integer,
+    legible,
+    read_request,
+    read_value,
+)
 from govlang.native.takeover import Kept, kept_cells, starting_anew
 from govlang.runtime.trace import kind_of, time_of, unusable
 
@@ -105,19 +113,19 @@ def _read_step(policy: Policy, memory: Memory, step: Mapping[str, Any]) -> _Read
     """What the engine asks of a step: its kind, its time, its words, its keys."""
     what, at_ms = kind_of(step), time_of(step)
     key = _key(memory, step.get("key"))
+    if what == "request":
+        raise unusable("a request is no step that is observed", "give it to `commit`")
+    if what == "tick":
+        return layout.TICK, at_ms, (), _keys(policy, memory, {memory.key_name: key})
+    name, is_signal = step[what], what == "signal"
+    kind, own = _sample(memory, name, key, is_signal=is_signal)
+    values = {name: step["value"]} if is_signal else step.get("fields", {})
+    if not isinstance(values, Mapping):
+        raise unusable(f"the fields of `{name}` must be an object")
     try:
-        if what == "request":
-            raise unusable("a request is no step that is observed")
-        if what == "tick":
-            return layout.TICK, at_ms, (), _keys(policy, memory, {memory.key_name: key})
-        name, is_signal = step[what], what == "signal"
-        kind, own = _sample(memory, name, key, is_signal=is_signal)
-        values = {name: step["value"]} if is_signal else step.get("fields", {})
-        if not isinstance(values, Mapping):
-            raise unusable(f"the fields of `{name}` must be an object")
         read = read_request(own.fields, values, None)
     except InvalidFieldError as error:
-        raise unusable(str(error)) from None
+        raise unusable(str(error), _carries(own)) from None
     carried = {one.name: read[one.name] for one in own.fields}
     words = tuple(
         (one.column, _word(int(carried[one.name]))) for one in own.fields if one.column is not None
@@ -150,12 +158,32 @@ def _sample(
         if one.name != name:
             continue
         if one.is_signal is not is_signal:
-            raise InvalidFieldError(name, "is a signal" if one.is_signal else "is an event")
+            kind = "a signal" if one.is_signal else "an event"
+            raise unusable(f"`{name}` is {kind}", f"write `{kind.split()[1]}`")
         if (memory.key != 0 and not one.is_shared) != (key is not None):
-            why = "lacks its key" if key is None else "is shared and has no key"
-            raise InvalidFieldError(name, why)
+            if key is None:
+                raise unusable(
+                    f"`{name}` lacks its key", f"write whose it is: `key`, of `{memory.key_name}`"
+                )
+            raise unusable(f"`{name}` is shared and has no key", "leave out `key`")
         return layout.FIRST_KIND + number, one
-    raise InvalidFieldError(name, "is no event or signal of this policy")
+    known = [one.name for one in memory.samples]
+    near = get_close_matches(name, known, 1)
+    help_line = f"did you mean `{near[0]}`?" if near else f"the policy declares {_quoted(known)}"
+    raise unusable(f"`{legible(name, NAME_MAX)}` is no event or signal of this policy", help_line)
+
+
+def _carries(own: SampleType) -> str:
+    """The help line of a report whose values do not fit."""
+    if own.is_signal:
+        return f"write the `value` that `{own.name}` may have"
+    names = [one.name for one in own.fields]
+    return f"`{own.name}` carries in `fields`: {_quoted(names)}"
+
+
+def _quoted(names: list[str]) -> str:
+    """Names as a message lists them."""
+    return ", ".join(f"`{one}`" for one in names) or "none"
 
 
 def _keys(

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 import rfc8785
 
 from govlang.native._dict import Decider
-from govlang.native.errors import CodedError, TableError
+from govlang.native.errors import TableError
 from govlang.native.layout import TIME_MAX
 from govlang.native.request import InvalidFieldError, integer, read_request, read_value
 from govlang.native.table import Table
-from govlang.runtime.bundle import Bundle, check_signer, load_bundle, read_bundle
+from govlang.runtime.bundle import Bundle, check_signer, read_bundle
 from govlang.runtime.clock import clock_fields, why_unread
 from govlang.runtime.decision import DECISIONS, Outcome
 from govlang.runtime.gathering import Gatherer
@@ -38,6 +38,7 @@ from govlang.runtime.memory import (
     save,
     seeds,
 )
+from govlang.runtime.opening import named, policy_bytes
 from govlang.runtime.parameters import read_params
 from govlang.runtime.remembered import forget, read_cell, unknown
 from govlang.runtime.trace import kind_of, time_of, undeclared, unusable
@@ -240,6 +241,22 @@ class Policy(Decider):
         """
         return restore(self, self.memory, blob, downtime_ms, now_ms)
 
+    def fault_of(
+        self,
+        request: Mapping[str, Any],
+        runtime: Mapping[str, Any] | None = None,
+        now_ms: int | None = None,
+    ) -> InvalidFieldError | None:
+        """What cannot be read of a request that was denied by `invalid_request`; None: it breaks an assumption."""
+        given = dict(runtime or {})
+        if self.time_zone is not None and now_ms is not None:
+            given = clock_fields(self.fields, self.time_zone, now_ms) | given
+        try:
+            read_request(self.fields, request, given)
+        except InvalidFieldError as error:
+            return error
+        return None
+
     # --- what the C part asks for ---------------------------------------------------------------
 
     def _read_slowly(self, field: int, raw: Any) -> int | None:
@@ -324,18 +341,11 @@ def _opened(source: str | Path | bytes | Bundle, public_key: bytes | None) -> Bu
     if isinstance(source, bytes):
         bare = public_key is None and source.startswith(MAGIC)
         return source if bare else read_bundle(source, public_key=public_key)
-    if public_key is None and _starts_with_magic(Path(source)):
-        return Path(source).read_bytes()
-    return load_bundle(source, public_key=public_key)
-
-
-def _starts_with_magic(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except OSError as error:
-        why = (error.strerror or "cannot be read").lower()
-        raise CodedError("GOV400", f"`{path}`: {why}", "give the path of a bundle") from None
+    data = policy_bytes(source)
+    if public_key is None and data.startswith(MAGIC):
+        return data
+    with named(source):
+        return read_bundle(data, public_key=public_key)
 
 
 def _read_params(table: Table, given: Mapping[str, Any]) -> dict[str, int]:

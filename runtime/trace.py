@@ -81,7 +81,7 @@ def undeclared(kind: str, name: str) -> TableError:
 
 def unusable(
     message: str,
-    help_line: str = "write `event` with `fields`, `signal` with `value`, or `tick`; requests go to `commit`",
+    help_line: str = "write `event` with `fields`, `signal` with `value`, or `tick`",
 ) -> TableError:
     """A step that the policy cannot take in."""
     return TableError("GOV415", message, help=help_line)

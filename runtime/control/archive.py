@@ -1,8 +1,7 @@
 """The archive: lines of the ledger in, tiles and signed checkpoints as static files out, beside the writer.
 
 What always holds: it signs only what is committed; what it has not signed yet is in the database, and a start goes on
-from there;
-when it cannot sign, decisions go on, and `checkpoint age` in the metrics tells.
+from there; when it cannot sign, decisions go on, and `checkpoint age` in the metrics tells.
 """
 
 from __future__ import annotations
@@ -59,6 +58,23 @@ class Archive:
         self._thread = threading.Thread(target=self._run, name="gov-archive", daemon=True)
         self._catch_up()
         self._check_end()
+        self._warn_unsigned()
+
+    def _warn_unsigned(self) -> None:
+        """Say in the log that no checkpoint is there although there must have been one: a stop signs, as do many
+        records.
+        """
+        tail = self._store.reader().tail()
+        if self._tree.last is not None or tail is None:
+            return
+        has_stopped = json.loads(tail[1]).get("run_timeline_event") == "stopped"
+        if has_stopped or self._tree.size >= self._every:
+            log.warning(
+                "`%s` has %d records and no checkpoint, though one was due: it was removed, or not written; all "
+                "is signed anew. Compare with a checkpoint or a copy that was kept elsewhere",
+                self._folder,
+                self._tree.size,
+            )
 
     def _check_end(self) -> None:
         """Refuse a ledger that was cut below its checkpoint, has a hole, or goes on after it otherwise than it must.

@@ -135,6 +135,16 @@ class Breaker:
         if not call.is_over:
             call.succeeded()
 
+    def make_room(self, dependency: str) -> None:
+        """Watch a dependency from now on, so that it can be forced open; nothing moves.
+
+        Raises:
+            CodedError: GOV651 no dependency could be called so · GOV652 there is no room for another one.
+        """
+        with self._lock:
+            if self._read(dependency) != "forced":
+                self._report("release", dependency, self._now())
+
     def force_open(self, dependency: str) -> None:
         """Let no call through until `release`.
 

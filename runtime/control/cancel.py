@@ -1,8 +1,7 @@
 """Cancelling: by its agent, by an operator, by revocation.
 
 What always holds: a job that no worker has ends at once; one that a worker has ends at once for everybody else, its
-worker
-hears of it at the next heartbeat, and only after that (or after its lease) its undo is run.
+worker hears of it at the next heartbeat, and only after that (or after its lease) its undo is run.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from govlang.runtime.control.answer import Answer, problem
 from govlang.runtime.control.approvals import withdraw
-from govlang.runtime.control.gates import feed, settlement
+from govlang.runtime.control.ending import carried, end_steps, end_unhad, taken_away
 from govlang.runtime.control.job import IN_FLIGHT, Job
 from govlang.runtime.control.job_machine import JobState, Move
 from govlang.runtime.control.undoing import run_undo
@@ -24,46 +23,38 @@ if TYPE_CHECKING:
 def cancel(turn: Turn, caller: Caller, job: Job, reason: str) -> Answer | Job:
     """Cancel a live job by hand."""
     if job.has_ended:
-        return problem("illegal_state", f"the job is {job.state.value} already", job_id=job.job_id)
+        return problem(
+            "illegal_state",
+            f"the job is {job.state.value} already",
+            field="job_id",
+            expected="a job that has not ended",
+            job_id=job.job_id,
+        )
     by = f"cancelled by `{caller.subject}`: {reason}"
     if job.state in IN_FLIGHT:
         return cancel_in_flight(turn, job, by, is_revoked=False)
     withdraw(turn, job)
-    steps = settlement(turn, job, None)
+    steps = end_unhad(turn, job, taken_away(turn))
     turn.chronicle.tell(turn, "cancelled", job, steps=steps, details={"reason": by})
     return turn.move(job, Move.CANCEL, reason=by)
 
 
 def cancel_in_flight(turn: Turn, job: Job, reason: str, *, is_revoked: bool) -> Job:
     """Cancel a job that a worker has."""
-    has_begun = job.state is JobState.RUNNING
-    steps = [] if job.reported else feed(turn, _ended(turn), job.agent, _carried(turn, job))
-    steps += settlement(turn, job, {} if has_begun else None)
+    end, has_begun = taken_away(turn), job.state is JobState.RUNNING
+    steps = end_steps(turn, job, end, carried(turn, job, end, {}), {} if has_begun else None)
     event = "revoked" if is_revoked else "cancelled"
     turn.chronicle.tell(turn, event, job, steps=steps, details={"reason": reason})
     ended = turn.move(
         job,
         Move.CANCEL,
         reason=reason,
-        reported=True,
         undo_owed=job.intent.undo is not None,
         revoked_ms=turn.now_ms if is_revoked else None,
     )
     turn.cancelled.append(job.job_id)
     turn.bury(ended, reason)
     return ended
-
-
-def _ended(turn: Turn) -> str:
-    return "cancelled" if turn.judge.knows("cancelled") else "failure"
-
-
-def _carried(turn: Turn, job: Job) -> dict[str, object]:
-    event = _ended(turn)
-    if not turn.judge.knows(event):
-        return {}
-    request = job.intent.request
-    return {name: request[name] for name in turn.judge.fields_of(event) if name in request}
 
 
 def let_go(turn: Turn, job: Job) -> None:

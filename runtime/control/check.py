@@ -1,34 +1,36 @@
 """A policy check elsewhere: questions out over HTTP, verdicts in; anything but a whole answer in time is none.
 
-What always holds: it is asked outside every transaction, with no lock held; after three answers that failed or came
-late
-the breaker keeps it unasked for half a minute; a word that is not understood is not an answer.
+What always holds: it is asked outside every transaction, with no lock held; all that is asked about one question has
+one deadline; after three answers that failed or came late the breaker keeps it unasked for half a minute; a word that
+is not understood is not an answer (told.py).
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import TYPE_CHECKING, Any, Final
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from govlang.native.request import legible
 from govlang.runtime.control.breaker import Breaker, BreakerOpenError
 from govlang.runtime.control.gates import Asked
 from govlang.runtime.control.judge import Judge, Question
-from govlang.runtime.control.verdict import INVALID, CheckUnavailableError, Verdict, strictest
-from govlang.runtime.decision import Decision, as_json
-from govlang.runtime.evidence.record import written
+from govlang.runtime.control.told import refusal_of, verdict_of
+from govlang.runtime.control.verdict import CheckUnavailableError, Verdict, strictest
+from govlang.runtime.decision import as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from govlang.runtime.control.settings import Settings
-    from govlang.runtime.policy import Policy
+
+log: Final = logging.getLogger("govlang.control")
 
 DEPENDENCY: Final = "policy_check"
 """What the breaker calls it."""
 ANSWER_MAX: Final = 1 << 20
+LATE: Final = "did not answer in time"
 READ: Final = (httpx.codes.OK, httpx.codes.UNPROCESSABLE_ENTITY)
 """The statuses of its answers: a decision, or that the request cannot be read."""
 
@@ -46,8 +48,9 @@ class RemoteCheck:
         headers = {"authorization": f"Bearer {token.get_secret_value()}"} if token else {}
         self._url = str(settings.policy_check_url)
         self._breaker = breaker
+        self._timeout_s = settings.policy_check_timeout_s
         self._client = httpx.AsyncClient(
-            timeout=settings.policy_check_timeout_s,
+            timeout=self._timeout_s,
             headers=headers,
             transport=transport,
             trust_env=False,
@@ -57,10 +60,29 @@ class RemoteCheck:
         """What it says of a question, of everybody in the chain; or why it says nothing."""
         agents = dict.fromkeys((question.agent, *question.delegation))
         try:
-            found = [await self._one(judge, question, agent) for agent in agents]
+            # One after another: of a half-open breaker few calls are let through at once.
+            async with asyncio.timeout(self._timeout_s):
+                found = strictest([await self._about(judge, question, one) for one in agents])
+                undo = None
+                if question.undo is not None:
+                    back = replace(question, request=question.undo)
+                    undo = strictest([await self._about(judge, back, one) for one in agents])
+        except TimeoutError:
+            return Asked(unavailable=LATE)
         except CheckUnavailableError as error:
             return Asked(unavailable=error.why)
-        return Asked(strictest(found))
+        except Exception as error:
+            log.exception("the policy check could not be asked")
+            return Asked(unavailable=f"could not be asked: {type(error).__name__}")
+        return Asked(found, approved=question.approved, undo=undo)
+
+    async def _about(self, judge: Judge, question: Question, agent: str) -> Verdict:
+        """What it says of one of the chain; and what it says without the approval, which is what evidence tells."""
+        found = await self._one(judge, question, agent)
+        if not question.approved:
+            return found
+        before = await self._one(judge, replace(question, approved=()), agent)
+        return replace(found, before=before.decision, before_rule=before.rule_id)
 
     async def _one(self, judge: Judge, question: Question, agent: str) -> Verdict:
         request = dict(question.request)
@@ -74,7 +96,7 @@ class RemoteCheck:
             raise CheckUnavailableError(f"is not asked: {error.message}") from None
         try:
             status, answer = await self._send(body)
-            read = _read if status == httpx.codes.OK else _read_refusal
+            read = verdict_of if status == httpx.codes.OK else refusal_of
             of = "" if agent == question.agent else agent
             verdict = read(answer, runtime, of, judge.policy)
         except CheckUnavailableError:
@@ -87,76 +109,27 @@ class RemoteCheck:
         return verdict
 
     async def _send(self, body: str) -> tuple[int, bytes]:
+        headers = {"content-type": "application/json", "accept-encoding": "identity"}
+        asking = self._client.stream("POST", self._url, content=body, headers=headers)
         try:
-            answer = await self._client.post(
-                self._url, content=body, headers={"content-type": "application/json"}
-            )
+            async with asking as answer:
+                return await _read(answer)
         except httpx.TimeoutException:
-            raise CheckUnavailableError("did not answer in time") from None
+            raise CheckUnavailableError(LATE) from None
         except httpx.HTTPError as error:
             raise CheckUnavailableError(f"cannot be reached: {type(error).__name__}") from None
-        if answer.status_code not in READ:
-            raise CheckUnavailableError(f"answered with status {answer.status_code}")
-        if len(answer.content) > ANSWER_MAX:
-            raise CheckUnavailableError("answered with too much")
-        return answer.status_code, answer.content
 
     async def close(self) -> None:
         await self._client.aclose()
 
 
-def _read(content: bytes, runtime: Mapping[str, Any], of: str, here: Policy) -> Verdict:
-    """The verdict that an answer is."""
-    del here
-    try:
-        plain = json.loads(content)
-        decision = Decision(plain["decision"])
-        obligations = tuple(dict(one) for one in plain["obligations"])
-        return Verdict(
-            decision=decision,
-            rule_id=_text(plain["rule_id"]),
-            reason=_text(plain["reason"]),
-            obligations=obligations,
-            matched=tuple(_text(one) for one in plain["matched"]),
-            policy_snapshot=_text(plain["policy_snapshot"]),
-            params_hash=_text(plain["params_hash"]),
-            before=decision,
-            before_rule=_text(plain["rule_id"]),
-            of=of,
-            runtime=written(runtime),
-        )
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise CheckUnavailableError("gave an answer that cannot be read") from None
-
-
-def _read_refusal(content: bytes, runtime: Mapping[str, Any], of: str, here: Policy) -> Verdict:
-    """The verdict on a request that the check elsewhere cannot read: it is an answer, and no fault of its.
-
-    A refusal names no policy, so the record names the one here.
-    """
-    try:
-        plain = json.loads(content)
-        if plain["code"] != INVALID:
-            raise CheckUnavailableError(f"refuses to answer: `{legible(str(plain['code']), 60)}`")
-        why = _text(plain["detail"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise CheckUnavailableError("gave an answer that cannot be read") from None
-    return Verdict(
-        decision=Decision.DENY,
-        rule_id=INVALID,
-        reason=why,
-        obligations=(),
-        matched=(),
-        policy_snapshot=here.snapshot,
-        params_hash=here.params_hash,
-        before=Decision.DENY,
-        before_rule=INVALID,
-        of=of,
-        runtime=written(runtime),
-    )
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
+async def _read(answer: httpx.Response) -> tuple[int, bytes]:
+    """The status and the body of an answer, of which no more is read than it may have."""
+    if answer.status_code not in READ:
+        raise CheckUnavailableError(f"answered with status {answer.status_code}")
+    body = bytearray()
+    async for part in answer.aiter_bytes():
+        body += part
+        if len(body) > ANSWER_MAX:
+            raise CheckUnavailableError("answered with too much")
+    return answer.status_code, bytes(body)

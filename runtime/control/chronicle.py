@@ -1,9 +1,8 @@
 """The chronicle: what happens in a turn in, records of the ledger out, in the same transaction.
 
 A line is what the JSONL ledger would hold (runtime/evidence): canonical JSON, each naming the hash of the one before.
-What
-always holds: fed again in order (`committed` requests, then `steps`), the records give the policy's memory as it was;
-private values stand in the ledger only as salted hashes, themselves in a table of their own, whose rows may be
+What always holds: fed again in order (`committed` requests, then `steps`), the records give the policy's memory as it
+was; private values stand in the ledger only as salted hashes, themselves in a table of their own, whose rows may be
 deleted.
 """
 
@@ -18,11 +17,13 @@ from govlang.runtime.evidence.ledger import GENESIS, Head, chain_line
 from govlang.runtime.evidence.record import (
     Basis,
     Circumstances,
+    Column,
     More,
     event_body,
     has_private,
     new_salt,
     record_body,
+    salted,
 )
 from govlang.runtime.evidence.record import Verdict as Recorded
 
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 Steps = Sequence[Mapping[str, Any]]
 
 NO_STEPS: Final[Steps] = ()
+
+JOB_HASH: Final = "job_hash"
+"""The member of the details that holds the hash of a job (job.py)."""
 
 
 class Chronicle:
@@ -59,6 +63,14 @@ class Chronicle:
         """Record a decision about a job; its number."""
         fields = turn.judge.policy.fields
         salt = new_salt()
+        private = _private(fields, job, verdict.runtime)
+        more = More(
+            inputs=True,
+            committed=committed,
+            steps=steps,
+            enforcement="shadow" if shadow else None,
+            details=_told(details, verdict, salt if private else None),
+        )
         body = record_body(
             fields,
             job.intent.request,
@@ -68,24 +80,11 @@ class Chronicle:
                 verdict.before_rule,
                 approval_granted=verdict.before != verdict.decision and verdict.permits,
             ),
-            Basis(verdict.policy_snapshot, verdict.params_hash, turn.judge.proof_hash),
+            self._basis_of(turn.judge, verdict),
             self._circumstances(turn, event, job, approver),
             salt,
-            More(
-                inputs=True,
-                committed=committed,
-                steps=steps,
-                enforcement="shadow" if shadow else None,
-                details=_of_chain(details, verdict),
-            ),
+            more,
         )
-        private = {}
-        if has_private(fields):
-            named = {f.name for f in fields if f.private}
-            private = {
-                "input": {n: v for n, v in job.intent.request.items() if n in named},
-                "runtime": {n: v for n, v in verdict.runtime.items() if n in named},
-            }
         return self._add(turn, body, job, salt, private)
 
     def refuse(self, turn: Turn, event: str, job: Job, rule_id: str, reason: str) -> int:
@@ -102,9 +101,7 @@ class Chronicle:
             salt,
             More(inputs=True, details={"reason": reason}),
         )
-        named = {f.name for f in policy.fields if f.private}
-        kept = {n: v for n, v in job.intent.request.items() if n in named}
-        return self._add(turn, body, job, salt, {"input": kept} if kept else {})
+        return self._add(turn, body, job, salt, _private(policy.fields, job, {}))
 
     def tell(
         self,
@@ -148,6 +145,12 @@ class Chronicle:
             delegation=job.delegation,
         )
 
+    def _basis_of(self, judge: Judge, verdict: Verdict) -> Basis:
+        """What a verdict rests on; what is proved of a policy elsewhere is not known here."""
+        is_ours = verdict.policy_snapshot == judge.policy.snapshot
+        proof_hash = judge.proof_hash if is_ours else ""
+        return Basis(verdict.policy_snapshot, verdict.params_hash, proof_hash)
+
     def _basis(self, judge: Judge) -> Basis:
         return Basis(judge.policy.snapshot, judge.policy.params_hash, judge.proof_hash)
 
@@ -171,8 +174,31 @@ class Chronicle:
         return head.count
 
 
-def _of_chain(details: Mapping[str, Any] | None, verdict: Verdict) -> Mapping[str, Any] | None:
-    return {**(details or {}), "as_agent": verdict.of} if verdict.of else details
+def _private(fields: Sequence[Column], job: Job, runtime: Mapping[str, Any]) -> dict[str, Any]:
+    """The private values of a record, kept beside its salt; empty for a policy that has no private field."""
+    if not has_private(fields):
+        return {}
+    named = {f.name for f in fields if f.private}
+    request = job.intent.request
+    return {
+        "input": {n: v for n, v in request.items() if n in named},
+        "runtime": {n: v for n, v in runtime.items() if n in named},
+    }
+
+
+def _told(
+    details: Mapping[str, Any] | None, verdict: Verdict, salt: bytes | None
+) -> Mapping[str, Any] | None:
+    """What a record says beside the decision.
+
+    The hash of a job covers its private values, so it stands there under the record's salt, as they do: bare, whoever
+    guesses them could see that they are right.
+    """
+    if verdict.of:
+        details = {**(details or {}), "as_agent": verdict.of}
+    if salt is None or details is None or JOB_HASH not in details:
+        return details
+    return {**details, JOB_HASH: salted(salt, JOB_HASH, details[JOB_HASH])}
 
 
 def head_of(tail: tuple[int, bytes] | None) -> Head:

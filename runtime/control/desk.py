@@ -1,8 +1,7 @@
 """The desk: how an event loop has operations carried out by the writer, and what errors become.
 
 What always holds: an answer that tells of a change is given after the change is on the disk; an error that nobody
-foresaw is an
-`internal_error`, is logged, and has changed nothing.
+foresaw is an `internal_error`, is logged, and has changed nothing.
 """
 
 from __future__ import annotations
@@ -10,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from govlang.native.errors import CodedError
 from govlang.runtime.control.answer import Answer, problem
 from govlang.runtime.control.awaited import Awaited, Mail
+from govlang.runtime.control.children import RETRY_S, BusyError, Children
 from govlang.runtime.control.job_machine import IllegalMoveError
 from govlang.runtime.control.verdict import CheckUnavailableError
 from govlang.runtime.control.writer import StoppedError, StorageError, Writer
@@ -46,6 +46,7 @@ class Desk:
         self.bus: Final = bus
         self.book: Final = book
         self.check: Final = check
+        self.children: Final = Children(office.settings.children_max)
         self._box: Mail | None = None
 
     @property
@@ -59,6 +60,20 @@ class Desk:
     def rows(self) -> Session:
         """What was committed last, for reading."""
         return self.office.store.reader()
+
+    def ended(self, caller: Caller) -> Answer | None:
+        """The refusal of a caller whose token has become worthless while something was waited for; None: it has not."""
+        lost = self.book.lost(caller.token_id, self.office.clock())
+        if lost is None:
+            return None
+        answer = problem(
+            "unauthenticated",
+            lost.value,
+            field="Authorization",
+            expected="`Bearer` and a valid token",
+        )
+        answer.headers["www-authenticate"] = "Bearer"
+        return answer
 
     async def carry_out(self, operation: Callable[[Turn], T]) -> T:
         """Have an operation carried out; what it returns, once it is on the disk."""
@@ -74,7 +89,7 @@ class Desk:
             self._box = Mail(loop)
         return self._box
 
-    async def run(self, operation: Callable[[Turn], Answer]) -> Answer:
+    async def run(self, operation: Callable[[Turn], T]) -> T | Answer:
         """The same, with an answer for every error."""
         try:
             return await self.carry_out(operation)
@@ -93,27 +108,14 @@ def answer_to(error: Exception) -> Answer:
                 "storage_unavailable", "nothing can be stored now", retry_after_s=STORAGE_RETRY_S
             )
         case IllegalMoveError():
-            return problem("illegal_state", error.message)
+            return problem("illegal_state", error.message, expected=error.help)
         case CheckUnavailableError():
             return problem("policy_unavailable", error.message, retry_after_s=1)
+        case BusyError():
+            return problem("busy", str(error), retry_after_s=RETRY_S)
         case CodedError():
             log.error("refused", exc_info=error)
             return problem("internal_error", error.message)
         case _:
             log.error("unforeseen", exc_info=error)
             return problem("internal_error", "the service failed; nothing has changed")
-
-
-def not_found(what: str, name: str) -> Answer:
-    """There is no such thing, or none that the caller may see: both are told alike."""
-    return problem("not_found", f"there is no {what} `{name}`")
-
-
-def sees(caller: Caller, agents: set[str] | frozenset[str]) -> bool:
-    """Whether a caller may look at what belongs to some agents."""
-    return caller.subject in agents or bool(
-        {"operator", "auditor"} & {str(r) for r in caller.roles}
-    )
-
-
-Plain = dict[str, Any]

@@ -29,6 +29,10 @@ class Asked:
 
     verdict: Verdict | None = None
     unavailable: str = ""
+    approved: tuple[str, ...] = ()
+    """The roles that it was told had approved."""
+    undo: Verdict | None = None
+    """What it said of the undo."""
 
 
 def question_of(turn: Turn, job: Job, approved: tuple[str, ...] = ()) -> Question:

@@ -3,10 +3,8 @@
 In: heads, each after its commit.  Out: `LEDGER.head`, in the form that evidence reads.
 
 What always holds: the file never names a record that is not on the disk, and is on the disk itself when `write`
-returns;
-it is whole at every moment, as it is overwritten in place with as many bytes, less than a sector, and exchanged where
-it
-grows by a digit.
+returns; it is whole at every moment, as it is overwritten in place with as many bytes, less than a sector, and
+exchanged where it grows by a digit.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A job: what an agent asked for, how far it has come, and what stands behind it.
 
 What always holds: `job_hash` covers the request, the payload itself, the pool, the undo and whom it was asked for, so
-that nothing of
-what was decided or approved can be exchanged; a job never changes in place.
+that nothing of what was decided or approved can be exchanged; a job never changes in place.
 """
 
 from __future__ import annotations
@@ -15,6 +14,9 @@ from govlang.runtime.control.values import compact, sha256
 
 IN_FLIGHT: Final = frozenset({JobState.DISPATCHED, JobState.RUNNING})
 """The states in which a worker has the job."""
+
+NEXT: Final = "\n"
+"""Between the callers of a job; no name of a caller has it."""
 
 WAITING: Final = frozenset({JobState.SCHEDULED, JobState.RETRYING})
 """The states from which the dispatch gate takes jobs."""
@@ -46,6 +48,7 @@ class Job:
     created_ms: int
     updated_ms: int
     caller: str = ""
+    """Who asked for it, a line each: whoever submitted it, then whoever retried it."""
     parent_job_id: str | None = None
     delegation: tuple[str, ...] = ()
     """The agents that handed it on, the origin first; empty for a job that its own agent began."""
@@ -57,7 +60,7 @@ class Job:
     committed: bool = False
     """Whether the policy has counted it (one `allowed` a job)."""
     reported: bool = True
-    """Whether the end of what was dispatched has been told to the policy."""
+    """False from the `dispatched` that the policy was told of until the job's end: it is told once a job."""
     reserved: dict[str, str] = field(default_factory=dict)
     """Amounts of the fields of which the policy reads `reserved(x)`, as texts."""
     lease_id: str | None = None
@@ -81,8 +84,23 @@ class Job:
         return self.delegation[0] if self.delegation else self.agent
 
     @property
+    def askers(self) -> tuple[str, ...]:
+        """Who asked for it, on whose behalf, or for it once more: none of them approves it."""
+        return self.agent, *self.caller.split(NEXT), *self.delegation
+
+    @property
     def has_ended(self) -> bool:
         return self.state.is_over
+
+    @property
+    def was_handed_out(self) -> bool:
+        """Whether a worker has it, or had it once."""
+        return self.worker_agent is not None
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether what it asked for was deleted, as private (evidence/forgetting_rows.py)."""
+        return not self.job_hash
 
     @property
     def is_whole(self) -> bool:
@@ -90,6 +108,29 @@ class Job:
         return self.job_hash == hash_job(
             self.intent, self.agent, self.run_id, self.step, self.delegation
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A job that a worker has, without what may be large: enough to ask the policy about it once more."""
+
+    job_id: str
+    agent: str
+    delegation: tuple[str, ...]
+    request: dict[str, Any]
+    reserved: dict[str, str]
+    approval_id: str | None
+    undo_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who has a job, until when, and how the job is."""
+
+    job_id: str
+    state: JobState
+    worker_agent: str
+    until_ms: int
 
 
 def hash_job(
@@ -133,6 +174,8 @@ class Approval:
     reason: str
     created_ms: int
     expires_ms: int
+    tokens: dict[str, str] = field(default_factory=dict)
+    """Role to the id of the token with which it was given."""
 
     def with_(self, **changes: Any) -> Self:
         """The approval with some of its parts changed."""

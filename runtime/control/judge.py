@@ -1,16 +1,13 @@
 """The policy that gates ask: questions in, verdicts out; and what it remembers, fed with what happens to jobs.
 
 What always holds: of a job that others handed on, each of them is asked for as well, and the strictest answer counts;
-only
-`commit` and `observe` write, both at a time that never goes back; fields from the runtime are set here and nowhere
+only `commit` and `observe` write, both at a time that never goes back; fields from the runtime are set here and nowhere
 else.
 """
 
 from __future__ import annotations
 
-import heapq
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -18,16 +15,15 @@ from govlang.native.memory import SampleType
 from govlang.native.request import InvalidFieldError, read_request
 from govlang.runtime.bundle import Bundle
 from govlang.runtime.control.answer import Lasting
+from govlang.runtime.control.deadlines import Deadlines
+from govlang.runtime.control.fields import fault_of
+from govlang.runtime.control.hostvalues import Context, no_context, of_host
+from govlang.runtime.control.influence import Influence
 from govlang.runtime.control.values import number_of, revive
-from govlang.runtime.control.verdict import CheckUnavailableError, Verdict, strictest
+from govlang.runtime.control.verdict import Verdict, strictest
 from govlang.runtime.decision import Decision, Outcome
 from govlang.runtime.evidence.record import written
 from govlang.runtime.policy import Policy
-
-log: Final = logging.getLogger("govlang.control")
-
-Context = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
-"""What else the host knows of an agent's request: values of the policy's fields `from runtime`."""
 
 TOLD_MAX: Final = 1024
 """So many answers are kept as they are written; others are written each time."""
@@ -42,15 +38,6 @@ RUNTIME_EVENTS: Final = frozenset(
 )
 """Events that only the runtime tells: a caller that could would lift limits."""
 
-STALE_MAX: Final = 1000
-"""So many deadlines that were overtaken are kept, beside as many as count, before they are dropped."""
-
-
-def no_context(agent: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A host that knows nothing else."""
-    del agent, request
-    return {}
-
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -61,6 +48,8 @@ class Question:
     delegation: tuple[str, ...] = ()
     approved: tuple[str, ...] = ()
     reserved: Mapping[str, str] = field(default_factory=dict)
+    undo: Mapping[str, Any] | None = None
+    """The request of its undo, where a check elsewhere is to be asked about that, too."""
 
 
 class Judge:
@@ -73,15 +62,17 @@ class Judge:
         self.bundle_hash: Final = bundle_hash
         self.policy: Final = policy
         self.proof_hash: Final = bundle.manifest.proof_hash
-        self._context = context
+        self.context: Final = context
         memory = policy.memory
         self.agent_field: Final = agent_field(policy)
         self._from_runtime = {f.name for f in policy.fields if f.origin == "runtime"}
         self._samples = {} if memory is None else {one.name: one for one in memory.samples}
-        self._ticks: dict[str, int] = {}
-        self._queue: list[tuple[int, str]] = []
+        self.deadlines: Final = Deadlines()
         self._plain = self._declared(self._known(Question({}, "")))
         self._told: dict[bytes, Lasting] = {}
+        self.influence: Final = None if memory is None else Influence(bundle.core)
+        self.changes = 0
+        """How often something happened that can change a decision."""
 
     # --- questions -------------------------------------------------------------------------------
 
@@ -89,10 +80,21 @@ class Judge:
         """What would be decided of it now; writes nothing."""
         return strictest((self._asked(question, now_ms), *self._of_chain(question, now_ms)))
 
+    def denial(self, question: Question, now_ms: int) -> Verdict | None:
+        """What `ask` would answer if it denies; None: it does not.  That is known sooner than the whole answer."""
+        others = () if self.agent_field is None else question.delegation
+        for of in ("", *dict.fromkeys(one for one in others if one != question.agent)):
+            request, known = self._put(question, of)
+            runtime = self.runtime(known, request)
+            found = self.policy.decide(request, now_ms=now_ms, runtime=runtime)
+            if found.decision is Decision.DENY:
+                return self.ask(question, now_ms)
+        return None
+
     def ask_with(self, question: Question, runtime: Mapping[str, Any], now_ms: int) -> Verdict:
         """The same, with the values of fields `from runtime` that somebody else knows."""
         outcome = self.policy.decide(dict(question.request), now_ms=now_ms, runtime=dict(runtime))
-        return _verdict(outcome, outcome, runtime, "")
+        return self._verdict(outcome, outcome, question.request, runtime, "", now_ms)
 
     def outcome(self, request: dict[str, Any], agent: str, now_ms: int) -> Outcome:
         """What would be decided of a request, with nothing approved and by nobody's order; writes nothing.
@@ -100,7 +102,7 @@ class Judge:
         The same as `ask` of it, without what only gates and evidence need.
         """
         runtime = self._plain
-        if self._context is not no_context or "origin" in runtime:
+        if self.context is not no_context or "origin" in runtime:
             runtime = self.runtime(Question(request, agent), request)
         found: Outcome = self.policy.decide(request, now_ms=now_ms, runtime=runtime)
         return found
@@ -121,6 +123,7 @@ class Judge:
         """Decide and remember; whether it was remembered: not if somebody in the chain may not do it."""
         chain = self._of_chain(question, now_ms)
         keep = not chain or strictest(chain).permits
+        self.changes += 1
         own = self._asked(question, now_ms, keep=keep)
         # What was remembered is the request as its own agent's, so that is what its record must hold.
         return replace(strictest((own, *chain)), runtime=own.runtime), keep
@@ -130,10 +133,11 @@ class Judge:
     ) -> None:
         """Remember a request once more that was committed at `now_ms`, from its record."""
         fields = self.policy.fields
+        self.changes += 1
         outcome = self.policy.commit(
             revive(fields, request), now_ms=now_ms, runtime=revive(fields, runtime)
         )
-        self._note(agent, outcome.next_deadline_ms)
+        self.deadlines.note(agent, outcome.next_deadline_ms)
 
     def _of_chain(self, question: Question, now_ms: int) -> tuple[Verdict, ...]:
         others = dict.fromkeys(one for one in question.delegation if one != question.agent)
@@ -144,12 +148,7 @@ class Judge:
     def _asked(
         self, question: Question, now_ms: int, of: str = "", *, keep: bool = False
     ) -> Verdict:
-        request = dict(question.request)
-        if of and self.agent_field is not None:
-            request[self.agent_field] = of
-            question = replace(
-                question, reserved={}
-            )  # the job's own agent reserved it, nobody else
+        request, question = self._put(question, of)
         runtime = self.runtime(question, request)
         before = None
         if question.approved:
@@ -158,14 +157,39 @@ class Judge:
         ask = self.policy.commit if keep else self.policy.decide
         outcome: Outcome = ask(request, now_ms=now_ms, runtime=runtime)
         if keep:
-            self._note(of or question.agent, outcome.next_deadline_ms)
-        return _verdict(outcome, before or outcome, runtime, of)
+            self.deadlines.note(of or question.agent, outcome.next_deadline_ms)
+        return self._verdict(outcome, before or outcome, request, runtime, of, now_ms)
+
+    def _verdict(
+        self,
+        outcome: Outcome,
+        before: Outcome,
+        request: Mapping[str, Any],
+        runtime: Mapping[str, Any],
+        of: str,
+        now_ms: int,
+    ) -> Verdict:
+        found = _verdict(outcome, before, runtime, of)
+        if not found.is_invalid:
+            return found
+        error = self.policy.fault_of(request, runtime, now_ms)
+        return replace(found, fault=fault_of(error, self.policy.fields, request))
+
+    def _put(self, question: Question, of: str) -> tuple[dict[str, Any], Question]:
+        """A question as it is put for somebody of its chain; empty: for its own agent."""
+        request = dict(question.request)
+        if not of or self.agent_field is None:
+            return request, question
+        request[self.agent_field] = of
+        return request, replace(
+            question, reserved={}
+        )  # the job's own agent reserved it, nobody else
 
     def runtime(self, question: Question, request: Mapping[str, Any]) -> dict[str, Any]:
         """The values of the fields `from runtime` that the policy declares."""
         if not self._from_runtime:
             return {}
-        host = self._of_host(question.agent, request)
+        host = of_host(self.context, question.agent, request)
         return self._declared({**self._known(question), **host})
 
     def _known(self, question: Question) -> dict[str, Any]:
@@ -182,19 +206,6 @@ class Judge:
 
     def _declared(self, known: Mapping[str, Any]) -> dict[str, Any]:
         return {n: v for n, v in known.items() if n in self._from_runtime and v is not None}
-
-    def _of_host(self, agent: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What else the host knows.
-
-        Raises:
-            CheckUnavailableError: it fails; what is not known permits nothing.
-        """
-        try:
-            return self._context(agent, request)
-        except Exception as error:
-            log.exception("the host's context failed")
-            why = f"lacks what the host knows: its context failed ({type(error).__name__})"
-            raise CheckUnavailableError(why) from None
 
     # --- what happens ----------------------------------------------------------------------------
 
@@ -244,40 +255,20 @@ class Judge:
         Raises:
             TableError: GOV415, GOV417, GOV418 (Policy.observe); nothing has changed then.
         """
+        name = step.get("event", step.get("signal"))
+        self.changes += not isinstance(name, str) or bool(self.reach((name,)))
         deadline = self.policy.observe(dict(step))
-        self._note(key_of(step), deadline)
+        self.deadlines.note(key_of(step), deadline)
         return deadline
 
-    # --- deadlines -------------------------------------------------------------------------------
+    def reach(self, events: Iterable[str]) -> frozenset[str]:
+        """The scopes through which some events or signals can change whether work is denied (influence.py)."""
+        if self.influence is None:
+            return frozenset()
+        known = (self.influence.of(name) for name in events if self.knows(name))
+        return frozenset().union(*known)
 
-    def _note(self, key: str, deadline_ms: int | None) -> None:
-        """The newest sample of a key says when it wants its next tick; what was said before is void."""
-        if deadline_ms is None:
-            self._ticks.pop(key, None)
-        elif self._ticks.get(key) != deadline_ms:
-            self._ticks[key] = deadline_ms
-            heapq.heappush(self._queue, (deadline_ms, key))
-            if len(self._queue) > 2 * len(self._ticks) + STALE_MAX:
-                self._queue = sorted((at_ms, one) for one, at_ms in self._ticks.items())
-
-    def deadlines(self) -> list[list[Any]]:
-        """When each key wants its next tick, for whoever goes on from this state."""
-        return [[at_ms, key] for at_ms, key in sorted((at, key) for key, at in self._ticks.items())]
-
-    def take_deadlines(self, kept: list[list[Any]]) -> None:
-        """Go on with the deadlines of another judge."""
-        self._ticks = {str(key): int(at_ms) for at_ms, key in kept}
-        self._queue = sorted((at_ms, key) for key, at_ms in self._ticks.items())
-
-    def due(self, now_ms: int) -> dict[str, int]:
-        """The keys that want a tick now, each with its deadline; they are given once."""
-        found: dict[str, int] = {}
-        while self._queue and self._queue[0][0] <= now_ms:
-            at_ms, key = heapq.heappop(self._queue)
-            if self._ticks.get(key) == at_ms:
-                del self._ticks[key]
-                found[key] = at_ms
-        return found
+    # --- ticks -----------------------------------------------------------------------------------
 
     def tick(self, key: str, now_ms: int) -> dict[str, Any]:
         """The step of a trace that lets time pass for a key."""

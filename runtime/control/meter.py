@@ -28,7 +28,7 @@ class Meter:
         """A job went to a worker, so long after it was submitted."""
 
     def revocation_detected(self, cause: str, seconds: float) -> None:
-        """Authority was revoked by `event`, `operator` or `expiry`, so long after the fact."""
+        """Authority was revoked by `event`, `operator`, `expiry` or `policy`, so long after the fact."""
 
     def revocation_done(self, seconds: float) -> None:
         """A worker let go of revoked work, so long after it was revoked."""
@@ -38,6 +38,9 @@ class Meter:
 
     def outbox(self, depth: int) -> None:
         """So many stored jobs are not yet published."""
+
+    def waiting(self, waits_s: dict[str, float]) -> None:
+        """For so long the oldest job of each pool has been due and in no worker's hands; the longest few pools."""
 
     def breaker(self, dependency: str, state: str) -> None:
         """The breaker of a dependency is in that state."""

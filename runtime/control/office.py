@@ -1,8 +1,7 @@
 """The office: what the service holds in memory, and how it is made from the store and kept in step with it.
 
-What always holds: policy, job machine and the ledger's head are those of the last commit; a ledger that does not
-reach its head, a
-state that cannot be made again and a damaged store stop the start with what is wrong.
+What always holds: policy, job machine and the ledger's head are those of the last commit; a ledger that does not reach
+its head, a state that cannot be made again and a damaged store stop the start with what is wrong.
 """
 
 from __future__ import annotations
@@ -10,21 +9,25 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from govlang.native.digest import digest
 from govlang.native.errors import CodedError
+from govlang.runtime.control.active import params_of, publish
 from govlang.runtime.control.chronicle import Chronicle, head_of
+from govlang.runtime.control.flights import Flights, lost_name, read_lost, unasked_name
 from govlang.runtime.control.headfile import HeadFile
+from govlang.runtime.control.hostvalues import warn_unset
 from govlang.runtime.control.job_machine import CAPACITY, JobMachine, JobState
-from govlang.runtime.control.rebuild import SAVED, STARTED, Loading, hand_over, rebuild
+from govlang.runtime.control.rebuild import SAVED, STARTED, Loading, rebuild
 from govlang.runtime.control.revocation import tick
 from govlang.runtime.control.store import SavedState
+from govlang.runtime.control.submit import Submission
 from govlang.runtime.control.turn import Turn
 from govlang.runtime.control.values import compact
-from govlang.runtime.control.writer import Workshop
+from govlang.runtime.control.writer import Operation, Workshop
 from govlang.runtime.evidence.ledger import read_head
 
 if TYPE_CHECKING:
@@ -35,6 +38,11 @@ if TYPE_CHECKING:
     from govlang.runtime.control.store.sqlite import SqliteStore
 
 log: Final = logging.getLogger("govlang.control")
+
+STATE_SEQ: Final = "state_seq"
+"""The name under which the store has the number of the last `state_saved`: that there should be a state."""
+LOST: Final = "lost"
+DROPPED: Final = "dropped"
 
 LIVE: Final = tuple(s.value for s in JobState if s is not JobState.PENDING and not s.is_over)
 
@@ -53,7 +61,14 @@ class Office(Workshop):
         loading: Loading,
         clock: NowMs,
         metrics: Meter,
+        *,
+        drops_state: bool = False,
     ) -> None:
+        """`drops_state`: what the policy remembers is made from the ledger alone, whatever state is saved.
+
+        Raises:
+            CodedError: GOV625, GOV626, GOV628, GOV632: what is stored does not add up.
+        """
         self.store: Final = store
         self.settings: Final = settings
         self.loading: Final = loading
@@ -63,14 +78,16 @@ class Office(Workshop):
         self.grown: Callable[[int], None] = _hear_nothing
         self._head = HeadFile(Path(store.folder))
         self.judge: Judge | None = None
-        self.machine = self._machine()
-        self.chronicle = Chronicle()
+        self.machine: JobMachine
+        self.chronicle: Chronicle
         self.head_error: str | None = None
         self._head_count = -1
         self._is_torn = False
         self._saved_seq = 0
+        self._anew = DROPPED if drops_state else ""
         self._suspended: dict[str, str] = {}
         self._live: Counter[str] = Counter()
+        self._flights = Flights()
         self._remember()
         self._check_head()
 
@@ -80,12 +97,15 @@ class Office(Workshop):
         """Make everything in memory from what was committed last."""
         session = self.store.reader()
         self.chronicle = Chronicle(head_of(session.tail()))
-        self.judge = rebuild(session, self.loading)
-        self._suspended = session.suspended()
         saved = session.state()
+        if saved is None and session.get(STATE_SEQ) is not None:
+            self._anew = LOST
+        self.judge = rebuild(session, self.loading, from_saved=not self._anew)
+        self._suspended = session.suspended()
         self._saved_seq = saved.seq if saved else 0
         machine = self._machine()
         self._live = Counter()
+        self._flights = Flights()
         for job in session.live():
             self._live[job.agent] += 1
             state = machine.follow(job.job_id, session.moves(job.job_id))
@@ -96,6 +116,15 @@ class Office(Workshop):
                     "restore the data directory from a copy; docs/operations.md says how",
                 )
         self.machine = machine
+        for flight in session.in_flight_of(None):
+            self._flights.start(flight)
+        for one in self._flights.all():
+            since_ms = session.get(unasked_name(one.job_id))
+            if since_ms is not None:
+                self._flights.owe(one, int(since_ms), 0)
+            lost = session.get(lost_name(one.job_id))
+            if lost is not None:
+                self._flights.lose(one, read_lost(lost))
         self.metrics.restored(dict.fromkeys(LIVE, 0) | session.live_counts())
 
     def _machine(self) -> JobMachine:
@@ -119,12 +148,15 @@ class Office(Workshop):
 
     # --- turns -----------------------------------------------------------------------------------
 
-    def open(self) -> Turn:
+    def open(self, operations: Sequence[Operation[Any]] = ()) -> Turn:
         if self._is_torn:
             self.abandon()
         if self.judge is None:
             raise CodedError("GOV627", "no policy is published", "give `gov serve` a bundle")
         turn = self._turn(self.judge)
+        turn.session.look_up_answers(
+            one.kept_as for one in operations if isinstance(one, Submission)
+        )
         tick(turn)
         return turn
 
@@ -139,6 +171,7 @@ class Office(Workshop):
             metrics=self.metrics,
             suspended=self._suspended,
             live=self._live,
+            flights=self._flights,
         )
 
     def close(self, turn: Turn) -> None:
@@ -174,16 +207,24 @@ class Office(Workshop):
         """Keep what the policy remembers, so that the next start need not feed the whole ledger."""
         judge = turn.judge
         blob = judge.policy.save(now_ms=turn.now_ms)
-        deadlines = compact(judge.deadlines())
+        deadlines = compact(judge.deadlines.kept())
         details = {
             "state": digest(blob),
             "bundle": judge.bundle_hash,
-            "params": params_of(turn),
+            "params": params_of(turn.session),
             "deadlines": digest(deadlines.encode()),
         }
         seq = turn.chronicle.tell(turn, SAVED, details=details)
         turn.session.put_state(SavedState(seq, judge.policy.snapshot, blob, deadlines))
+        turn.session.set(STATE_SEQ, str(seq))
         self._saved_seq = seq
+
+    def save_private(self, turn: Turn) -> None:
+        """Save what a policy remembers that was told private values, so that these can be forgotten."""
+        policy = turn.judge.policy
+        is_private = any(field.private for field in policy.fields)
+        if policy.memory is not None and is_private and self.chronicle.head.count > self._saved_seq:
+            self.save_state(turn)
 
     # --- the start -------------------------------------------------------------------------------
 
@@ -207,11 +248,24 @@ class Office(Workshop):
         tail = turn.session.tail()
         is_known = tail is None or json.loads(tail[1])["at_ms"] <= turn.now_ms
         policy = turn.judge.policy
+        warn_unset(policy, turn.judge.context)
+        if self._anew:
+            self._tell_anew(turn)
         turn.chronicle.tell(turn, STARTED, details={**details, "downtime_known": is_known})
         if not is_known:
+            turn.session.step_back(turn.now_ms, int(self.settings.lease_s * 1000))
             state = policy.save(now_ms=turn.now_ms)
             policy.restore(state, downtime_ms=None, now_ms=turn.now_ms)
         self.close(turn)
+
+    def _tell_anew(self, turn: Turn) -> None:
+        """Record that what the policy remembers was made from the ledger alone, and save it again."""
+        log.warning(
+            "the saved state was %s: what the policy remembers was made from the ledger", self._anew
+        )
+        turn.chronicle.tell(turn, "state_rebuilt", details={"saved_state": self._anew})
+        self.save_state(turn)
+        self._anew = ""
 
     def stop(self) -> None:
         """Record the end, with the state, so that the next start is quick."""
@@ -219,51 +273,11 @@ class Office(Workshop):
         self.save_state(turn)
         turn.chronicle.tell(turn, "stopped")
         self.close(turn)
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Close the files."""
         self._head.close()
-
-
-def publish(
-    turn: Turn, judge: Judge, bundle: bytes, params: Mapping[str, Any], by: str, reason: str
-) -> tuple[str, ...]:
-    """Put a policy in place of the one before; the cells that start anew."""
-    snapshot = judge.policy.snapshot
-    before = turn.session.get("active")
-    turn.has_written = True
-    turn.session.put_bundle(snapshot, bundle, turn.now_ms)
-    anew = () if turn.judge is judge else hand_over(turn.judge, judge, turn.now_ms)
-    turn.judge = judge
-    turn.session.set("active", snapshot)
-    turn.session.set("published_ms", str(turn.now_ms))
-    set_params(turn, params)
-    if before not in (None, snapshot):
-        turn.session.set("previous", before)
-    details = {
-        "snapshot": snapshot,
-        "bundle": judge.bundle_hash,
-        "version": judge.policy.version,
-        "params": written_params(params),
-        "previous": before,
-        "anew": list(anew),
-        "reason": reason,
-    }
-    turn.chronicle.tell(turn, "policy_published", approver=by, details=details)
-    return anew
-
-
-def written_params(params: Mapping[str, Any]) -> dict[str, str]:
-    """Parameters as texts, exactly as they were given."""
-    return {name: str(value) for name, value in sorted(params.items())}
-
-
-def set_params(turn: Turn, params: Mapping[str, Any]) -> None:
-    """Keep the parameters of the active policy."""
-    turn.session.set("params", json.dumps(written_params(params)))
-
-
-def params_of(turn: Turn) -> dict[str, str]:
-    """The parameters of the active policy, as texts."""
-    found: dict[str, str] = json.loads(turn.session.get("params") or "{}")
-    return found
 
 
 def _cut(why: str) -> CodedError:

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 from govlang.native.errors import CodedError
 from govlang.runtime.control.answer import Answer, answer_lines, problem
 from govlang.runtime.control.breaker import Breaker
-from govlang.runtime.control.desk import Desk, not_found
+from govlang.runtime.control.check import DEPENDENCY
+from govlang.runtime.control.desk import Desk
 from govlang.runtime.control.revocation import revoke
+from govlang.runtime.control.sight import not_found
 from govlang.runtime.control.tokens import (
     Caller,
     Role,
     StoredToken,
     hash_secret,
+    named_pools,
     new_token,
+    read_pools,
     token_text,
 )
 
@@ -53,8 +57,7 @@ class Operations(Desk):
                 details={"reason": reason},
             )
             why = f"`{agent}` was suspended: {reason}"
-            flying = [job for job in turn.session.in_flight_of(agent) if job.undo_of is None]
-            revoke(turn, {job.job_id: why for job in flying})
+            revoke(turn, {one.job_id: why for one in turn.flights.of((agent,))})
             if turn.cancelled:
                 turn.metrics.revocation_detected("operator", 0)
             return Answer(
@@ -89,23 +92,33 @@ class Operations(Desk):
     async def _move(
         self, caller: Caller, dependency: str, reason: str, *, is_forced: bool
     ) -> Answer:
+        if dependency != DEPENDENCY:  # else whoever mistyped it believed that it is held open
+            why = f"this service calls nothing by the name `{dependency}`"
+            return problem("not_found", why, field="dependency", expected=f"`{DEPENDENCY}`")
         try:
-            (self.breaker.force_open if is_forced else self.breaker.release)(dependency)
+            self.breaker.make_room(dependency)
         except CodedError as error:
             return problem("invalid_body", error.message, field="dependency", expected=error.help)
-        state = self.breaker.state(dependency)
         event = "breaker_forced" if is_forced else "breaker_released"
 
         def act(turn: Turn) -> Answer:
+            held = forced(turn.session)
+            before = "forced" if dependency in held else self.breaker.state(dependency)
+            state = "forced" if is_forced else "open" if before == "forced" else before
             details = {"dependency": dependency, "reason": reason, "state": state}
             turn.chronicle.tell(turn, event, approver=caller.subject, details=details)
-            others = [one for one in forced(turn.session) if one != dependency]
+            others = [one for one in held if one != dependency]
             kept = [*others, dependency] if is_forced else others
             turn.session.set(FORCED, json.dumps(kept))
-            turn.metrics.breaker(dependency, state)
             return Answer(200, {"dependency": dependency, "state": state})
 
-        return await self.run(act)
+        answer = await self.run(act)
+        if (
+            answer.status == 200
+        ):  # INVARIANT: it moves once that is on the disk, and never otherwise
+            (self.breaker.force_open if is_forced else self.breaker.release)(dependency)
+            self.office.metrics.breaker(dependency, self.breaker.state(dependency))
+        return answer
 
     # --- tokens ----------------------------------------------------------------------------------
 
@@ -116,18 +129,9 @@ class Operations(Desk):
 
     async def revoke_token(self, caller: Caller, token_id: str) -> Answer:
         """Whoever shows the token from now on is nobody."""
-
-        def act(turn: Turn) -> Answer:
-            token = turn.session.token(token_id)
-            if token is None:
-                return not_found("token", token_id)
-            turn.has_written = True
-            turn.session.put_token(revoked(token, turn.now_ms))
-            details = {"id": token_id}
-            turn.chronicle.tell(turn, "token_revoked", approver=caller.subject, details=details)
-            return Answer(200, _token(revoked(token, turn.now_ms)))
-
-        return self._known(await self.run(act))
+        return self._known(
+            await self.run(lambda turn: revoke_token(turn, token_id, caller.subject))
+        )
 
     def _known(self, answer: Answer) -> Answer:
         """Have the book of tokens hold what was stored."""
@@ -149,7 +153,11 @@ class Operations(Desk):
         del caller
         note = self.archive.checkpoint()
         if note is None:
-            return problem("not_found", "there is no checkpoint yet")
+            return problem(
+                "not_found",
+                "there is no checkpoint yet",
+                expected="a ledger that was signed once (`GOV_CHECKPOINT_S`)",
+            )
         return Answer(200, note.decode())
 
     def records(self, caller: Caller, first: int, last: int | None) -> Answer:
@@ -190,16 +198,16 @@ def forced(session: Session) -> list[str]:
 def create_token(turn: Turn, by: str, body: Body) -> Answer:
     """Store a new token; the answer holds its text, which is kept nowhere."""
     parsed = new_token()
-    pools, approves = body.get("pools"), body.get("approves")
     stored = StoredToken(
         id=parsed.token_id,
         secret_hash=hash_secret(parsed.secret),
         roles=frozenset(Role(role) for role in body["roles"]),
         agent=body.get("agent"),
-        approves=frozenset(approves or ()),
-        pools=frozenset(pools) if pools else None,
+        approves=frozenset(body.get("approves") or ()),
+        pools=read_pools(body.get("pools")),
         created_ms=turn.now_ms,
         expires_ms=turn.now_ms + int(body["ttl_s"]) * 1000,
+        events=frozenset(body.get("events") or ()),
     )
     turn.has_written = True
     turn.session.put_token(stored)
@@ -211,9 +219,16 @@ def create_token(turn: Turn, by: str, body: Body) -> Answer:
     )
 
 
-def revoked(token: StoredToken, at_ms: int) -> StoredToken:
-    """The token, of no use any more."""
-    return replace(token, revoked_ms=token.revoked_ms or at_ms)
+def revoke_token(turn: Turn, token_id: str, by: str) -> Answer:
+    """Make a token worthless."""
+    token = turn.session.token(token_id)
+    if token is None:
+        return not_found("token", token_id)
+    gone = replace(token, revoked_ms=token.revoked_ms or turn.now_ms)
+    turn.has_written = True
+    turn.session.put_token(gone)
+    turn.chronicle.tell(turn, "token_revoked", approver=by, details={"id": token_id})
+    return Answer(200, _token(gone))
 
 
 def _token(one: StoredToken) -> Body:
@@ -222,8 +237,9 @@ def _token(one: StoredToken) -> Body:
         "roles": sorted(str(role) for role in one.roles),
         "agent": one.agent,
         "approves": None if one.approves is None else sorted(one.approves),
-        "pools": None if one.pools is None else sorted(one.pools),
+        "pools": named_pools(one.pools),
         "created_ms": one.created_ms,
         "expires_ms": one.expires_ms,
         "revoked_ms": one.revoked_ms,
+        "events": sorted(one.events),
     }

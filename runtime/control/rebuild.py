@@ -1,8 +1,8 @@
 """The policy's memory from the ledger: records in, the judge as it was after the last of them out.
 
-It begins at the state that was saved last, if the ledger names its hash, else at the first record.  What always
-holds: both roads end
-at the same bytes (`Policy.save`); a record that cannot be fed stops the start and says which.
+It begins at the state that was saved last, and where there is none at the first record.  What always holds: both roads
+end at the same bytes (`Policy.save`); a record that cannot be fed stops the start and says which; so does a saved state
+that the ledger does not name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from govlang.native.digest import digest
 from govlang.native.errors import CodedError
 from govlang.runtime.bundle import read_bundle
-from govlang.runtime.control.judge import RUNTIME_EVENTS, Context, Judge, no_context
+from govlang.runtime.control.hostvalues import Context, no_context
+from govlang.runtime.control.judge import RUNTIME_EVENTS, Judge
 from govlang.runtime.control.values import number_of
 from govlang.runtime.policy import Policy
 
@@ -69,26 +70,36 @@ def rebuild(session: Session, loading: Loading, *, from_saved: bool = True) -> J
     """The judge after the last record; None where no policy was ever published.
 
     Raises:
-        CodedError: GOV625 a record cannot be fed, or its private values are gone.
+        CodedError: GOV625 a record cannot be fed, or its private values are gone · GOV632 the saved state is not the
+            one that the ledger names.
     """
     saved = session.state() if from_saved else None
-    start = None if saved is None else _from_saved(session, loading, saved)
-    judge, first = (None, 1) if start is None or saved is None else (start, saved.seq + 1)
+    judge, first = None, 1
+    if saved is not None:
+        judge, first = _from_saved(session, loading, saved), saved.seq + 1
     return feed_all(session, loading, judge, session.lines(first))
 
 
-def _from_saved(session: Session, loading: Loading, saved: SavedState) -> Judge | None:
-    """The judge with the saved state; None where the ledger does not vouch for it."""
+def _from_saved(session: Session, loading: Loading, saved: SavedState) -> Judge:
+    """The judge with the saved state.
+
+    Raises:
+        CodedError: GOV632 the ledger does not vouch for it.
+    """
     line = next(iter(session.lines(saved.seq, saved.seq)), None)
     record = {} if line is None else json.loads(line)
     details = record.get("details", {})
-    kept = (digest(saved.blob), digest(saved.deadlines.encode()))
-    named = (details.get("state"), details.get("deadlines"))
+    kept = (digest(saved.blob), digest(saved.deadlines.encode()), saved.snapshot)
+    named = (details.get("state"), details.get("deadlines"), record.get("policy_snapshot"))
     if record.get("run_timeline_event") != SAVED or named != kept:
-        return None
+        raise CodedError(
+            "GOV632",
+            f"the saved state of the policy is corrupt: it is not the one that record {saved.seq} of the ledger names",
+            "`gov serve --rebuild-state` drops it and makes it again from the ledger, which is recorded",
+        )
     judge = _published(session, loading, saved.snapshot, details)
     judge.policy.restore(saved.blob, downtime_ms=0, now_ms=record["at_ms"])
-    judge.take_deadlines(json.loads(saved.deadlines))
+    judge.deadlines.go_on(json.loads(saved.deadlines))
     return judge
 
 
@@ -96,11 +107,13 @@ def _published(
     session: Session, loading: Loading, snapshot: str, details: Mapping[str, Any]
 ) -> Judge:
     """The policy that a record names, from the very bundle that it names, with the parameters that it holds."""
-    bundle = session.bundle(snapshot)
+    bundle, named = session.bundle(snapshot), details.get("bundle")
+    if bundle is not None and named is not None and digest(bundle) != named:
+        bundle = session.bundle(named)  # it was published again in other bytes
     if bundle is None:
         raise _lost(f"the bundle of {snapshot} is not in the store")
     judge = loading.judge(bundle, details.get("params", {}))
-    if judge.policy.snapshot != snapshot or details.get("bundle") not in (None, judge.bundle_hash):
+    if judge.policy.snapshot != snapshot or named not in (None, judge.bundle_hash):
         raise _lost(f"the bundle of {snapshot} in the store is not the one that was published")
     return judge
 
@@ -133,14 +146,18 @@ def hand_over(before: Judge, after: Judge, now_ms: int) -> tuple[str, ...]:
     """Let a policy go on with what another remembers; the cells that start anew."""
     state = before.policy.save(now_ms=now_ms)
     anew = after.policy.restore(state, downtime_ms=0, now_ms=now_ms)
-    after.take_deadlines(before.deadlines())
+    after.deadlines.go_on(before.deadlines.kept())
     return anew
 
 
 def _feed(session: Session, judge: Judge, record: Mapping[str, Any]) -> None:
     """Feed what one record holds: a request that was committed, then steps; and a restart after an unknown time."""
+    if judge.policy.memory is None:  # it remembers nothing, so that private values may be gone
+        return
     at_ms = record["at_ms"]
-    judge.due(at_ms)  # their ticks stand in the ledger: each turn begins with those that are due
+    judge.deadlines.due(
+        at_ms
+    )  # their ticks stand in the ledger: each turn begins with those that are due
     try:
         if record["run_timeline_event"] == STARTED and not record["details"]["downtime_known"]:
             judge.policy.restore(judge.policy.save(now_ms=at_ms), downtime_ms=None, now_ms=at_ms)

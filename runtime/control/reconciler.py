@@ -1,8 +1,9 @@
 """The reconciler: what must happen though nobody asks for it.
 
-In: the time.  Out: leases that ran out are ended, approvals expire, undo is run for what a vanished worker left, old
-answers are dropped; that it opens a turn lets time pass for the policy, too (office.py).  What always holds: each round
-is bounded, and a round that is repeated finds nothing to do.
+In: the time.  Out: leases that ran out are ended, approvals expire, undo is run for what a vanished worker left, what
+another policy denies is cancelled, what nobody could be asked about is asked about again (what is old is deleted by
+retiring.py, what waits too long ended by waiting.py); that it opens a turn lets time pass for the policy, too
+(office.py).  What always holds: each round is bounded, and a round that is repeated finds nothing to do.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 from govlang.runtime.control.approvals import expire
 from govlang.runtime.control.cancel import let_go
 from govlang.runtime.control.results import lapse
+from govlang.runtime.control.revocation import ask_again, revoke_lost, watch_end
 
 if TYPE_CHECKING:
     from govlang.runtime.control.turn import Turn
 
 ROUND: Final = 100
 """So many of each kind are settled in one transaction."""
-_DAY_MS: Final = 86_400_000
 
 
 def reconcile(turn: Turn) -> bool:
@@ -30,13 +31,10 @@ def reconcile(turn: Turn) -> bool:
             lapse(turn, job)
     expired = turn.session.expired_approvals(turn.now_ms, ROUND)
     for approval in expired:
-        expire(turn, approval)
+        with watch_end(turn, approval):
+            expire(turn, approval)
     for job in turn.session.held(turn.now_ms):
         let_go(turn, job)
-    return len(lapsed) == ROUND or len(expired) == ROUND
-
-
-def forget_answers(turn: Turn) -> int:
-    """Drop the answers that idempotency keys no longer need."""
-    turn.has_written = True
-    return turn.session.drop_answers(turn.now_ms - turn.settings.idempotency_days * _DAY_MS)
+    lost = revoke_lost(turn, ROUND)
+    asked = ask_again(turn, ROUND)
+    return ROUND in (len(lapsed), len(expired), lost, asked)

@@ -1,8 +1,7 @@
 """What workers say of the jobs that they have: that they begin, that they live, what came of it.
 
-What always holds: a worker begins only after its `started` was acknowledged; a job ends once, and the same result
-told again is
-answered the same; a lease that ran out is worth nothing.
+What always holds: a worker begins only after its `started` was acknowledged; a job ends once, and the same result told
+again is answered the same; a lease that ran out is worth nothing.
 """
 
 from __future__ import annotations
@@ -12,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from govlang.runtime.control.answer import Answer, problem
 from govlang.runtime.control.cancel import let_go
 from govlang.runtime.control.dispatch import backoff_ms
-from govlang.runtime.control.gates import feed, settlement
+from govlang.runtime.control.ending import FAILURE, SUCCESS, carried, end_steps
 from govlang.runtime.control.job import IN_FLIGHT, Job
 from govlang.runtime.control.job_machine import JobState, Move
 from govlang.runtime.control.judge import SETTLED
-from govlang.runtime.control.revocation import watch
-from govlang.runtime.control.values import compact
+from govlang.runtime.control.revocation import ENDS, SETTLES, watch
+from govlang.runtime.control.store import KeptAnswer
+from govlang.runtime.control.values import compact, fingerprint
 from govlang.runtime.evidence.record import written
 
 if TYPE_CHECKING:
@@ -26,48 +26,57 @@ if TYPE_CHECKING:
     from govlang.runtime.control.tokens import Caller
     from govlang.runtime.control.turn import Turn
 
-SUCCESS: Final = "success"
-FAILURE: Final = "failure"
-
 TOLD_MAX: Final = 16_384
 """The longest `used` and `fields`, in bytes of JSON: a record holds them whole."""
 
 
 def heartbeat(turn: Turn, caller: Caller, lease_id: str, body: Mapping[str, Any]) -> Answer:
     """Prolong a lease; with `started` the worker says that it begins, and may do so once this is answered."""
-    job = turn.session.leased(lease_id)
-    if job is None or job.worker_agent != caller.subject:
+    lease = turn.session.lease(lease_id)
+    if lease is None or lease.worker_agent != caller.subject:
         return _lost(lease_id)
-    if job.state not in IN_FLIGHT:
-        if job.undo_owed or job.revoked_ms is not None:
+    if lease.state not in IN_FLIGHT:
+        job = turn.session.leased(lease_id)
+        if job is not None and (job.undo_owed or job.revoked_ms is not None):
             let_go(turn, job)
-        return Answer(200, {"state": job.state.value, "cancel": True, "lease_s": 0})
-    if turn.now_ms > (job.lease_until_ms or 0):
+        return Answer(200, {"state": lease.state.value, "cancel": True, "lease_s": 0})
+    if turn.now_ms > lease.until_ms:
         return _lost(lease_id)
     until_ms = turn.now_ms + int(turn.settings.lease_s * 1000)
-    if body.get("started") and job.state is JobState.DISPATCHED:
-        turn.chronicle.tell(turn, "step_started", job, details={"worker": job.worker})
-        job = turn.move(job, Move.START, lease_until_ms=until_ms)
+    state = lease.state
+    if body.get("started") and state is JobState.DISPATCHED:
+        state = _start(turn, lease_id, until_ms)
     else:
-        job = turn.keep(job, lease_until_ms=until_ms)
-    return Answer(
-        200, {"state": job.state.value, "cancel": False, "lease_s": turn.settings.lease_s}
-    )
+        turn.has_written = True
+        turn.session.prolong(lease_id, until_ms, turn.now_ms)
+    return Answer(200, {"state": state.value, "cancel": False, "lease_s": turn.settings.lease_s})
+
+
+def _start(turn: Turn, lease_id: str, until_ms: int) -> JobState:
+    job = turn.session.leased(lease_id)
+    assert job is not None, "it was found in this very turn"
+    turn.chronicle.tell(turn, "step_started", job, details={"worker": job.worker})
+    return turn.move(job, Move.START, lease_until_ms=until_ms).state
 
 
 def _lost(lease_id: str) -> Answer:
     return problem(
         "lease_lost",
         f"`{lease_id}` is no lease of yours any more: stop the work and report nothing",
+        expected="a lease of this token, within `lease_s` of its last heartbeat",
     )
 
 
 def result(turn: Turn, caller: Caller, lease_id: str, body: Mapping[str, Any]) -> Answer:
     """End a job with what its worker says came of it."""
     job = turn.session.leased(lease_id)
+    told = written(dict(body))
+    if job is None or job.has_ended:
+        earlier = turn.session.answer(_teller(caller), lease_id)
+        if earlier is not None and earlier.body_hash == fingerprint(told):
+            return Answer(earlier.status, earlier.body)
     if job is None or job.worker_agent != caller.subject:
         return _lost(lease_id)
-    told = written(dict(body))
     if job.has_ended:
         return _told_again(turn, job, told)
     if job.state not in IN_FLIGHT or turn.now_ms > (job.lease_until_ms or 0):
@@ -84,7 +93,16 @@ def result(turn: Turn, caller: Caller, lease_id: str, body: Mapping[str, Any]) -
         return unusable
     is_undone = body["outcome"] == "again"
     job = _again(turn, job) if is_undone else _end(turn, job, body, told)
-    return Answer(200, {"job_id": job.job_id, "state": job.state.value})
+    answer = {"job_id": job.job_id, "state": job.state.value}
+    if is_undone:  # the job goes on without this lease, and cannot remember it
+        kept = KeptAnswer(fingerprint(told), 200, answer)
+        turn.session.put_answer(_teller(caller), lease_id, kept, turn.now_ms)
+    return Answer(200, answer)
+
+
+def _teller(caller: Caller) -> str:
+    """Under whom answers to `again` are kept, by lease; no token is called so."""
+    return f"\x00lease {caller.subject}"
 
 
 def _told_again(turn: Turn, job: Job, told: Mapping[str, Any]) -> Answer:
@@ -93,20 +111,12 @@ def _told_again(turn: Turn, job: Job, told: Mapping[str, Any]) -> Answer:
         return Answer(200, {"job_id": job.job_id, "state": job.state.value})
     if job.undo_owed or job.revoked_ms is not None:
         let_go(turn, job)
-    return problem("lease_lost", f"the job is {job.state.value}", job_id=job.job_id)
-
-
-def _event(turn: Turn, name: str) -> str:
-    """What the policy calls this end: a cancelled job is a `failure` where it declares nothing else."""
-    return name if turn.judge.knows(name) else FAILURE
-
-
-def _fields(turn: Turn, job: Job, event: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of the event of an end: what the worker gave, else what the request says under the same name."""
-    if not turn.judge.knows(event):
-        return {}
-    names = turn.judge.fields_of(event)
-    return {n: given[n] if n in given else job.intent.request.get(n) for n in names}
+    return problem(
+        "lease_lost",
+        f"the job is {job.state.value}",
+        expected="the result that was told first, or a lease that has not ended",
+        job_id=job.job_id,
+    )
 
 
 def _unusable(turn: Turn, job: Job, body: Mapping[str, Any]) -> Answer | None:
@@ -121,9 +131,8 @@ def _unusable(turn: Turn, job: Job, body: Mapping[str, Any]) -> Answer | None:
         )
     judge, event = turn.judge, SUCCESS if body["outcome"] == "succeeded" else FAILURE
     wrong = None
-    if body["outcome"] != "again" and not job.reported and judge.knows(event):
-        given = _fields(turn, job, event, told["fields"])
-        wrong = judge.fault_of(event, {n: v for n, v in given.items() if v is not None})
+    if body["outcome"] != "again" and job.undo_of is None and judge.knows(event):
+        wrong = judge.fault_of(event, carried(turn, job, event, told["fields"]))
         if wrong is not None:
             return _refused(f"fields.{wrong.field}", event, wrong.why)
     if judge.knows(SETTLED):
@@ -167,9 +176,9 @@ def _end(turn: Turn, job: Job, body: Mapping[str, Any], told: Mapping[str, Any] 
     has_succeeded = body["outcome"] == "succeeded"
     event = SUCCESS if has_succeeded else FAILURE
     reason = str(body.get("error") or ("" if has_succeeded else "failed"))
-    fields = _fields(turn, job, event, body.get("fields") or {})
+    fields = carried(turn, job, event, body.get("fields") or {})
     kept = job.with_(output={"told": told, "output": body.get("output")} if told else None)
-    with watch(turn, job.agent, but=job.job_id):
+    with watch(turn, (job.agent,), (event, *SETTLES), fields, but=job.job_id):
         steps = end_steps(turn, job, event, fields, written(body.get("used") or {}))
         name = "step_succeeded" if has_succeeded else "step_failed"
         turn.chronicle.tell(
@@ -180,27 +189,10 @@ def _end(turn: Turn, job: Job, body: Mapping[str, Any], told: Mapping[str, Any] 
             details={"worker": job.worker, "reason": reason},
             values={"output": body.get("output")},
         )
-    ended = turn.move(
-        kept, Move.SUCCEED if has_succeeded else Move.FAIL, reason=reason, reported=True
-    )
+    ended = turn.move(kept, Move.SUCCEED if has_succeeded else Move.FAIL, reason=reason)
     if not has_succeeded:
         turn.bury(ended, reason)
     return ended
-
-
-def end_steps(
-    turn: Turn,
-    job: Job,
-    event: str,
-    fields: Mapping[str, Any],
-    used: Mapping[str, str] | None,
-) -> list[dict[str, object]]:
-    """Tell the policy that dispatched work has ended: its result, and what becomes of its reservation."""
-    steps: list[dict[str, object]] = []
-    if not job.reported:
-        known = {name: value for name, value in fields.items() if value is not None}
-        steps += feed(turn, _event(turn, event), job.agent, known)
-    return steps + settlement(turn, job, used)
 
 
 def lapse(turn: Turn, job: Job) -> None:
@@ -213,8 +205,8 @@ def lapse(turn: Turn, job: Job) -> None:
 
 def _time_out(turn: Turn, job: Job, reason: str, used: Mapping[str, str] | None) -> Job:
     """End a job of which nothing more is heard; `used` as in `settlement`."""
-    with watch(turn, job.agent, but=job.job_id):
-        steps = end_steps(turn, job, FAILURE, _fields(turn, job, FAILURE, {}), used)
+    with watch(turn, (job.agent,), ENDS, but=job.job_id):
+        steps = end_steps(turn, job, FAILURE, carried(turn, job, FAILURE, {}), used)
         turn.chronicle.tell(
             turn,
             "step_timed_out",
@@ -222,6 +214,6 @@ def _time_out(turn: Turn, job: Job, reason: str, used: Mapping[str, str] | None)
             steps=steps,
             details={"reason": reason, "worker": job.worker},
         )
-    ended = turn.move(job, Move.TIME_OUT, reason=reason, reported=True)
+    ended = turn.move(job, Move.TIME_OUT, reason=reason)
     turn.bury(ended, reason)
     return ended

@@ -1,15 +1,15 @@
 """The settings of the control plane: the environment in, one frozen model out.
 
-What always holds: every value is in its range; an unknown `GOV_…` or `POLICY_CHECK_…` variable, an unknown value and
-an
-empty one stop the start, all of them named at once; secrets are never shown.  What is unset has its default, and
-the default of `POLICY_CHECK_FAIL_MODE` is closed.
+What always holds: every value is in its range; an unknown `GOV_…` or `POLICY_CHECK_…` variable, one that is nearly the
+latter, an unknown value and an empty one stop the start, all of them named at once; secrets are never shown.  What is
+unset has its default, and the default of `POLICY_CHECK_FAIL_MODE` is closed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,7 @@ from pydantic import (
     AnyHttpUrl,
     BeforeValidator,
     Field,
+    PlainSerializer,
     SecretStr,
     StringConstraints,
     ValidationError,
@@ -29,13 +30,17 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from govlang.native.errors import CodedError
 from govlang.native.request import legible
+from govlang.native.signature import check_key
 from govlang.runtime.control.topics import TopicRule, read_topic_rules
 from govlang.runtime.json_request import DuplicateKeyError, JsonError, read_json
 
 CODE: Final = "GOV600"
 PREFIXES: Final = ("GOV_", "POLICY_CHECK_")
-OTHERS: Final = frozenset({"GOV_CACHE_DIR", "GOV_TRACEBACK"})
-"""Variables of the command line that are no settings of the service."""
+OTHERS: Final = frozenset({"GOV_CACHE_DIR", "GOV_TOKEN", "GOV_TRACEBACK", "GOV_URL"})
+"""Variables of the command line, the clients and the worker that are no settings of the service."""
+
+NEAR: Final = 0.85
+"""How like a `POLICY_CHECK_…` setting another variable must be to be taken for a slip (difflib's ratio)."""
 
 SHOWN_MAX: Final = 60
 """So many characters of a value are quoted in a message."""
@@ -78,6 +83,14 @@ class LogFormat(StrEnum):
     TEXT = "text"
 
 
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """The public key by which bundles must be signed, as it was read at the start."""
+
+    path: Path
+    pem: bytes
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     upper = name.upper()
@@ -109,7 +122,26 @@ def _enforcement(value: object) -> object:
     try:
         return read_topic_rules(read_json(value), tuple(Enforcement))
     except (JsonError, DuplicateKeyError, ValueError) as error:
-        raise PydanticCustomError("topics", "{why}", {"why": str(error)}) from None
+        raise PydanticCustomError(
+            "topics", "{why}", {"why": str(error).removeprefix("GOV413: the request is ")}
+        ) from None
+
+
+def _signing_key(value: object) -> object:
+    if not isinstance(value, str | Path):
+        return value
+    try:
+        pem = Path(value).read_bytes()
+        check_key(pem)
+    except OSError as error:
+        why = (error.strerror or "it cannot be read").lower()
+    except ValueError:
+        why = "it is no path"
+    except CodedError as error:
+        why = error.message
+    else:
+        return SigningKey(Path(value), pem)
+    raise PydanticCustomError("key", "{why}", {"why": why})
 
 
 def _url(value: object) -> object:
@@ -161,10 +193,16 @@ class Settings(BaseSettings):
     backoff_first_s: Seconds = decimal(1, 0.001, 3600)
     backoff_max_s: Seconds = decimal(30, 0.001, 86_400)
     lease_s: Seconds = decimal(30, 0.1, 3600)
+    unasked_s: Seconds = decimal(30, 0, 86_400)
+    queue_wait_s: Whole = whole(604_800, 1, 31_536_000)
     approval_expires_s: Whole = whole(86_400, 1, 31_536_000)
     idempotency_days: Whole = whole(90, 1, 3650)
+    retention_days: Whole = whole(90, 1, 3650)
     delegation_depth_max: Whole = whole(8, 0, 100)
+    head_timeout_s: Seconds = decimal(10, 0.1, 3600)
     body_limit_bytes: Whole = whole(2_097_152, 1024, 67_108_864)
+    body_timeout_s: Seconds = decimal(10, 0.1, 3600)
+    body_values_max: Whole = whole(50_000, 100, 10_000_000)
     checkpoint_records: Whole = whole(1024, 1, 1_000_000)
     checkpoint_s: Seconds = decimal(10, 0.1, 86_400)
     state_records: Whole = whole(10_000, 1, 10_000_000)
@@ -176,7 +214,14 @@ class Settings(BaseSettings):
             description='a JSON object of topic patterns, as `{"infra.*": "shadow", "**": "enforce"}`',
         )
     )
-    require_signature: Path | None = Field(None, description="the path of a public key in PEM")
+    require_signature: (
+        Annotated[
+            SigningKey,
+            BeforeValidator(_signing_key),
+            PlainSerializer(lambda key: str(key.path), return_type=str),
+        ]
+        | None
+    ) = Field(None, description="the path of a public key in PEM")
     origin: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]{0,199}$",
@@ -186,6 +231,7 @@ class Settings(BaseSettings):
     live_jobs_max: Whole = whole(100_000, 1, 10_000_000)
     live_jobs_agent_max: Whole = whole(20_000, 1, 10_000_000)
     group_max: Whole = whole(64, 1, 10_000)
+    children_max: Whole = whole(2, 1, 64)
     metrics_open: Annotated[bool, BeforeValidator(_truth)] = Field(
         False, description="`true` or `false`"
     )
@@ -250,6 +296,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         settings = Settings.model_validate(given)
     except ValidationError as error:
         faults += (_fault(one) for one in error.errors(include_url=False))
+        # what concerns two variables is asked only of good values, and all that is wrong is said at once
+        is_open = given.get("POLICY_CHECK_FAIL_MODE") == FailMode.OPEN
+        if is_open and "POLICY_CHECK_FAIL_OPEN_REASON" not in given:
+            faults = list(dict.fromkeys((*faults, CROSS["unreasoned"])))
     if settings is None or faults:
         message = "the settings cannot be used: " + " · ".join(faults)
         raise SettingsError(CODE, message, "mend or unset the variables that are named")
@@ -258,10 +308,19 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(environ):
-        if name.startswith(PREFIXES) and name not in NAMES and name not in OTHERS:
-            near = get_close_matches(name, NAMES, 1)
+        if name in NAMES or name in OTHERS:
+            continue
+        is_ours = name.startswith(PREFIXES)
+        near = get_close_matches(name, NAMES, 1) if is_ours else _slip(name)
+        if is_ours or near:
             meant = f", did you mean `{near[0]}`?" if near else ""
             yield f"`{legible(name, SHOWN_MAX)}` is no setting{meant}"
+
+
+def _slip(name: str) -> list[str]:
+    """The `POLICY_CHECK_…` setting that a variable with a slip in its prefix, or in small letters, must mean."""
+    ours = [one for one in NAMES if one.startswith("POLICY_CHECK_")]
+    return get_close_matches(name.upper(), ours, 1, NEAR)
 
 
 CROSS: Final = {
@@ -270,6 +329,10 @@ CROSS: Final = {
     "backoff": "`GOV_BACKOFF_MAX_S` must be at least `GOV_BACKOFF_FIRST_S`, it is less",
 }
 """What concerns two variables at once."""
+
+
+EXPLAINED: Final = frozenset({"topics", "key"})
+"""Faults that say more than what was expected."""
 
 
 def _fault(error: ErrorDetails) -> str:
@@ -282,5 +345,5 @@ def _fault(error: ErrorDetails) -> str:
     if setting in SECRET:
         return f"`{variable(setting)}` must be {expected}, what is set is not"
     found = legible(str(error["input"]), SHOWN_MAX)
-    why = f" ({error['msg']})" if error["type"] == "topics" else ""
+    why = f" ({error['msg']})" if error["type"] in EXPLAINED else ""
     return f"`{variable(setting)}` must be {expected}, not `{found}`{why}"

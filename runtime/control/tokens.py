@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -36,7 +36,7 @@ class Caller:
     """Who asks.
 
     `subject` is the agent that the token speaks for, or the token's id.  `approves`: the policy's roles that it may
-    approve for, None: every one.  `pools`: those it may lease from, None: every one.
+    approve for, None: every one.  `pools`: those it may lease from, empty: none, None: every one.
     """
 
     subject: str
@@ -44,10 +44,30 @@ class Caller:
     approves: frozenset[str] | None
     pools: frozenset[str] | None
     token_id: str
+    events: frozenset[str] = frozenset()
+    """The policy's events and signals that a worker may tell, about whomever; an operator tells all of them."""
 
 
 DEV: Final = Caller("dev", EVERY_ROLE, None, None, "dev")
 """The anonymous caller of `gov serve --dev`, on loopback only."""
+
+
+EVERY_POOL: Final = "*"
+"""What a token names that may lease from every pool; no pool is called so."""
+
+
+def read_pools(named: Iterable[str] | None) -> frozenset[str] | None:
+    """The pools that a token names; None: every one.
+
+    None given names none: so tokens were stored for which nobody had said which, and that is no leave.
+    """
+    found = frozenset(named or ())
+    return None if EVERY_POOL in found else found
+
+
+def named_pools(pools: frozenset[str] | None) -> list[str]:
+    """The pools as a token names them."""
+    return [EVERY_POOL] if pools is None else sorted(pools)
 
 
 class Parsed(NamedTuple):
@@ -74,10 +94,12 @@ class StoredToken:
     created_ms: int
     expires_ms: int
     revoked_ms: int | None = None
+    events: frozenset[str] = frozenset()
 
     def caller(self) -> Caller:
         """Whoever shows this token."""
-        return Caller(self.agent or self.id, self.roles, self.approves, self.pools, self.id)
+        subject = self.agent or self.id
+        return Caller(subject, self.roles, self.approves, self.pools, self.id, self.events)
 
 
 class Unknown(StrEnum):

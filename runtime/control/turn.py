@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from govlang.runtime.control.answer import Answer, problem
+from govlang.runtime.control.flights import Flights, lost_name, unasked_name
 from govlang.runtime.control.job import Job
 from govlang.runtime.control.job_machine import Gate, JobState, Move
 from govlang.runtime.control.store import Letter
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from govlang.runtime.control.meter import Meter
     from govlang.runtime.control.settings import Settings
     from govlang.runtime.control.store import Session
+    from govlang.runtime.control.tokens import Caller
 
 
 @dataclass(slots=True)
@@ -38,6 +41,8 @@ class Turn:
     """Agents that may do nothing, with the reason; as the store has them."""
     live: Counter[str]
     """How many live jobs each agent has."""
+    flights: Flights
+    """The jobs that workers have."""
     has_written: bool = False
     woken: set[str] = field(default_factory=set)
     """Pools for which work was stored in this turn."""
@@ -57,9 +62,16 @@ class Turn:
         """
         state = self.machine.move(job.job_id, move, gate, now_ms=self.now_ms)
         self.has_written = True
-        moved = job.with_(state=state, updated_ms=self.now_ms, **changes)
-        self.session.add_move(job.job_id, move, gate, self.now_ms)
+        reported = job.reported or state.is_over  # whatever ends it tells the policy (ending.py)
+        moved = job.with_(state=state, updated_ms=self.now_ms, reported=reported, **changes)
+        is_first = job.state is JobState.PENDING
+        self.session.add_move(job.job_id, move, gate, self.now_ms, is_first=is_first)
         self.session.put_job(moved, job.state)
+        landed = self.flights.follow(moved)
+        if landed is not None and landed.unasked_ms is not None:
+            self.session.set(unasked_name(job.job_id), None)
+        if landed is not None and landed.lost is not None:
+            self.session.set(lost_name(job.job_id), None)
         before = None if job.state is JobState.PENDING else job.state.value
         self.live[job.agent] += (before is None) - moved.has_ended
         self.metrics.moved(before, state.value, ended=moved.has_ended)
@@ -85,6 +97,14 @@ class Turn:
         self.has_written = True
         self.session.put_letter(Letter(job.job_id, job.state.value, reason, self.now_ms))
         self.chronicle.tell(self, "dead_lettered", job, details={"reason": reason})
+
+
+def suspension(turn: Turn, caller: Caller) -> Answer | None:
+    """The refusal of a caller who is suspended, whatever its role; None where it is not."""
+    why = turn.suspended.get(caller.subject)
+    if why is None:
+        return None
+    return problem("suspended", f"`{caller.subject}` is suspended: {why}", reason=why)
 
 
 def new_id(prefix: str) -> str:

@@ -1,8 +1,7 @@
 """What is declared to be done when a job is revoked: its undo, a job of its own.
 
 What always holds: an undo was decided together with the job that declares it, and runs once, after the worker has let
-go; it asks
-the policy no more, as it must run just when nothing else may.
+go; it asks the policy no more, as it must run just when nothing else may.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@
 In: what the HTTP layer read (numbers that are no integers are `Decimal`).  Out: the form that evidence hashes and the
 store keeps, in which every number of a request is the text that was written; and again what `Policy` takes.
 
-What always holds: `revive(fields, written(request))` decides as `request` does (`written`:
-runtime/evidence/record.py).
+What always holds: `revive(fields, written(request))` decides as `request` does (`written`: runtime/evidence/record.py).
 """
 
 from __future__ import annotations
@@ -71,9 +70,16 @@ _encode: Final = json.JSONEncoder(
 ).encode
 
 
+DECIMAL: Final = "\udc00"
+"""The member that stands for a decimal in a fingerprint.
+
+INVARIANT: half of a surrogate pair stands in no body that was read (http/reading.py), so no body is taken for another.
+"""
+
+
 def fingerprint(body: Any) -> str:
     """The hash of a body by which it is known again; `1`, `1.0` and `"1"` are three bodies."""
-    return sha256(json.dumps(body, sort_keys=True, default=lambda one: {"decimal": str(one)}))
+    return sha256(json.dumps(body, sort_keys=True, default=lambda one: {DECIMAL: str(one)}))
 
 
 def sha256(text: str) -> str:

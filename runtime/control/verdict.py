@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from govlang.native.errors import CodedError
+from govlang.runtime.control.fields import UNREAD, Fault
 from govlang.runtime.control.job_machine import Gate
 from govlang.runtime.decision import DECISIONS, Decision, as_json
 
@@ -61,6 +62,8 @@ class Verdict:
     deadline_ms: int | None = None
     runtime: Mapping[str, Any] = field(default_factory=dict)
     """The values that the host set."""
+    fault: Fault = UNREAD
+    """What the policy could not read, where `is_invalid`."""
 
     @property
     def permits(self) -> bool:
@@ -76,6 +79,12 @@ class Verdict:
     def is_invalid(self) -> bool:
         """Whether the policy could not read the request."""
         return self.rule_id == INVALID
+
+    @property
+    def why_unread(self) -> str:
+        """Why the policy could not read the request, and whose fault it is."""
+        from_host = self.fault.field.startswith("runtime.")
+        return f"{self.reason}: the host sets it" if from_host else self.reason
 
     @property
     def retry_s(self) -> float:

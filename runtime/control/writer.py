@@ -3,8 +3,8 @@
 In: operations, functions of a `Turn`, from any thread or event loop.  Out: what they return, once it is on the disk.
 
 What always holds: nobody is answered before the commit; an operation that raises has changed nothing; when one fails
-after it
-wrote, or the disk refuses, everything of its group is taken back and the memory is made anew from what was stored.
+after it wrote, or the disk refuses, everything of its group is taken back and the memory is made anew from what was
+stored.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -42,8 +42,8 @@ class StoppedError(CodedError):
 class Workshop(Protocol):
     """What the writer needs to open and close its transactions; `Office` (office.py) is the real one."""
 
-    def open(self) -> Turn:
-        """Begin a transaction."""
+    def open(self, operations: Sequence[Operation[Any]]) -> Turn:
+        """Begin a transaction for these operations, so that what they look up can be looked up at once."""
         ...
 
     def close(self, turn: Turn) -> None:
@@ -172,7 +172,7 @@ class Writer:
         _tell_all(group, cause or error)
 
     def _try(self, group: list[_Item]) -> list[tuple[Any, BaseException | None]]:
-        turn = self._workshop.open()
+        turn = self._workshop.open([operation for operation, _ in group])
         results: list[tuple[Any, BaseException | None]] = []
         for operation, _ in group:
             turn.begin()

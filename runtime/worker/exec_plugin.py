@@ -42,9 +42,16 @@ class ExecPlugin:
         environment = {k: v for k, v in os.environ.items() if k not in SECRETS}
         loop = asyncio.get_running_loop()
         words = (*LEASH, *self.words) if shutil.which(LEASH[0]) else self.words
-        transport, talk = await loop.subprocess_exec(
-            _Talk, *words, env=environment | {"GOV_JOB_ID": job.job_id}, start_new_session=True
+        environment["GOV_JOB_ID"] = job.job_id
+        begun = asyncio.ensure_future(
+            loop.subprocess_exec(_Talk, *words, env=environment, start_new_session=True)
         )
+        try:
+            transport, talk = await asyncio.shield(begun)
+        except asyncio.CancelledError:  # it may run already, and nobody knows its number yet
+            begun.add_done_callback(_put_down)
+            await asyncio.wait({begun})
+            raise
         pid = transport.get_pid()
         try:
             talk.say(encode(job.to_dict()))
@@ -69,6 +76,15 @@ class ExecPlugin:
 
     async def close(self) -> None:
         """There is nothing to let go of."""
+
+
+def _put_down(begun: asyncio.Future[tuple[asyncio.SubprocessTransport, _Talk]]) -> None:
+    """End a process whose job was cancelled while it was begun; it has not been told what to do."""
+    if begun.cancelled() or begun.exception() is not None:
+        return
+    transport, _ = begun.result()
+    _signal(transport.get_pid(), signal.SIGKILL)
+    transport.close()
 
 
 def _signal(pid: int, which: signal.Signals) -> None:

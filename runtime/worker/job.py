@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from govlang.client.answers import Lease
-from govlang.client.errors import Unavailable
+from govlang.client.errors import Unavailable, Unwritable
 from govlang.client.wire import decoded, encode
 from govlang.native.request import legible
 
@@ -136,8 +136,8 @@ def reportable(ended: Ended) -> Ended:
     """An end that can be sent; where the output cannot, the job has failed."""
     try:
         size = len(encode([ended.output, ended.used, ended.fields]))
-    except (TypeError, ValueError, RecursionError) as error:
-        return failed(f"the output is no JSON: {error}")
+    except Unwritable as error:
+        return failed(f"the output is no JSON: {error.why}")
     if size > OUTPUT_MAX:
         return failed(f"the output has {size} bytes of JSON, more than {OUTPUT_MAX}")
     error_text = None if ended.error is None else legible(ended.error, ERROR_MAX)

@@ -56,6 +56,7 @@ class Worker:
     _ran: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _closing: asyncio.Event = field(default_factory=asyncio.Event)
     _halting: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_ready: bool = False
 
     def stop(self) -> None:
         """Lease nothing more, and end; said twice, without grace."""
@@ -69,7 +70,6 @@ class Worker:
         Raises:
             CodedError: GOV683, the gateway refuses this worker; what runs is ended first.
         """
-        self.log.info("ready", pool=self.pool, concurrency=self.concurrency)
         try:
             await self._lease_on()
         finally:
@@ -93,15 +93,29 @@ class Worker:
                 await self._pause(error, failures)
                 continue
             failures = 0
+            self._say_ready()
             for one in leases:
                 self._take(one)
 
+    def _say_ready(self) -> None:
+        """Log that it is, once: the gateway has taken its token and its pool."""
+        if not self._is_ready and not self._closing.is_set():
+            self._is_ready = True
+            self.log.info("ready", pool=self.pool, concurrency=self.concurrency)
+
     async def _lease(self) -> tuple[Lease, ...]:
-        """Jobs, as many as there is room for; none once the worker is told to stop."""
+        """Jobs, as many as there is room for; none once the worker is told to stop.
+
+        The first time the gateway is not asked to wait, so that its answer shows that it takes this worker.
+        """
         free = self.concurrency - len(self._tasks)
         asked = asyncio.ensure_future(
             self.client.lease(
-                self.pool, self.name, most=free, wait_s=POLL_S, actions=self.terms.actions
+                self.pool,
+                self.name,
+                most=free,
+                wait_s=POLL_S if self._is_ready else 0,
+                actions=self.terms.actions,
             )
         )
         await self._first(asked)

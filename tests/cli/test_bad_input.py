@@ -52,7 +52,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "statements": ("evidence", "export", "FILE", "--key", "GOOD"),
     "ledger's key": ("evidence", "verify", "GOOD", "--key", "FILE"),
     "kept checkpoint": ("evidence", "verify", "GOOD", "--checkpoint", "FILE"),
-    "private": ("evidence", "forget-private", "FILE", "--before", "2031-01-01"),
+    "private": ("evidence", "forget-private", "FILE", "--before", "2021-01-01"),
 }
 
 

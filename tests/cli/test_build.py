@@ -382,8 +382,9 @@ OPEN = """language 1
 policy resting version "1.0.0"
 default deny
 input { agent : key }
+input { owner : key }
 event seen
-rule rested when agent == "x" and not (seen within 1 s) allow
+rule rested when agent == owner and not (seen within 1 s) allow
 prove runs: always possible (decision is allow)
 prove refuses: decision in {allow, deny}
 """

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from control_plane import EFFECTS, bundle_of, example
 from rich.console import Console
 
+from govlang.cli.demo import THEN, _build, _decisions
 from govlang.cli.demo_service import show_service
 
 
@@ -43,3 +45,33 @@ AS_THE_DEMO = """environment : text
   risk : number in 0..1 step 0.001
   tokens : number in 0..1_000_000
   labels : set of write"""
+
+OVER_TIME = """language 1
+policy p version "1"
+default allow
+input { agent : key  size : number in 0..9 }
+event failure
+rule failing when count(failure) in 1 min >= 2 deny
+
+test "two failures deny" {
+  at 0 s  request { agent "a", size 1 } expect allow
+  at 1 s  request { agent "a", size 1 } expect allow
+  at 2 s  event failure { agent "a" }
+  at 2 s  event failure { agent "a" }
+  at 3 s  request { agent "a", size 2 } expect deny by failing
+  at 3 s  request { agent "b", size 2 } expect allow
+}
+"""
+
+
+def test_each_request_that_another_rule_answers_is_shown_with_what_is_other_about_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "p.gov"
+    path.write_text(OVER_TIME)
+    shown = [(what, o.decision.value) for what, o in _decisions(_build(path, tmp_path))]
+    assert shown == [
+        ("two failures deny", "allow"),
+        (f"{THEN}3 s later, size 2", "deny"),
+        (f'{THEN}agent "b"', "allow"),
+    ]

@@ -304,3 +304,16 @@ def test_state_of_another_field_of_which_one_version_takes_more_samples_counts_a
     ran = gov("diff", old, new, "--no-looser", "--format", "json")
     told = [one for one in ran.json["findings"] if "what is kept per `resource`" in one["message"]]
     assert [(one["severity"], one["detail"]["direction"]) for one in told] == [("error", "unknown")]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_is_told_what_takes_long(
+    is_terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from govlang.cli.verification import said_meanwhile
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal, raising=False)
+    with said_meanwhile("comparing with p 1.0.0"):
+        told = capsys.readouterr().err
+    assert told == ("\r\033[Kcomparing with p 1.0.0 …" if is_terminal else "")
+    assert capsys.readouterr().err == ("\r\033[K" if is_terminal else "")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ledgers import chained, database, fill, put, sign
 
+from govlang.runtime.evidence import auditor
 from govlang.runtime.evidence.keys import read_public
 from govlang.runtime.evidence.ledger import Ledger
 from govlang.runtime.evidence.note import Signer
@@ -134,6 +135,23 @@ def test_an_export_that_cannot_be_is_exit_2(gov, ledger: Path, arguments: tuple[
     assert not ran.out
 
 
+def test_nothing_signed_though_a_key_is_there_is_said(gov, ledger: Path) -> None:
+    sign(ledger)
+    assert "unsigned" not in gov("evidence", "verify", ledger).out
+    (ledger / "checkpoint").unlink()
+    ran = gov("evidence", "verify", ledger)
+    assert ran.code == 0
+    assert "unsigned  a key is there (`ledger.pub`) and no checkpoint" in ran.out
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", auditor.__file__, ledger],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={},
+    )
+    assert "checked  nothing is signed, though a key is there" in done.stdout
+
+
 def test_the_auditor_is_written_beside_an_export(gov, ledger: Path, tmp_path: Path) -> None:
     sign(ledger)
     assert gov("evidence", "export", ledger, "--auditor", tmp_path / "auditor.py").code == 0
@@ -152,15 +170,24 @@ def test_private_values_are_forgotten(gov, fits, tmp_path: Path) -> None:
             made.append({"at_ms": at}, salt=b"s" * 16)
     ran = gov("evidence", "forget-private", tmp_path, "--before", "1970-01-02", "--format", "json")
     fits("evidence-forget", ran.json)
-    assert ran.json == {"ledger": str(tmp_path), "forgotten": 1}
+    none = {"jobs": 0, "answers": 0, "deferred": 0, "needed": 0}
+    assert ran.json == {"ledger": str(tmp_path), "forgotten": 1, **none}
     assert len((tmp_path / "LEDGER.salts").read_bytes().splitlines()) == 1
     assert gov("evidence", "forget-private", tmp_path, "--before", "soon").code == 2
+    later = gov("evidence", "forget-private", tmp_path, "--before", "9999-12-31")
+    assert (later.code, later.out) == (2, "")
+    assert later.err.startswith("error[GOV708]: `--before 9999-12-31` is in the future")
+    assert len((tmp_path / "LEDGER.salts").read_bytes().splitlines()) == 1
     assert gov("evidence", "verify", tmp_path).code == 0
 
 
 def test_only_the_last_records_are_shown(gov, ledger: Path) -> None:
     shown = gov("evidence", "show", ledger, "--last", "2", "--format", "json").lines
     assert [record["seq"] for record in shown] == [2, 3]
+    assert gov("evidence", "show", ledger, "--last", "2").err == ""
+    none = gov("evidence", "show", ledger, "--job", "nix", "--run", "run_x")
+    assert none.code == 0
+    assert none.err == f"note: no record of `{ledger}` is of the job `nix` in the run `run_x`\n"
     text = gov("evidence", "show", ledger).out
     assert "run_2:b@1" in text
     assert json.loads(gov("evidence", "verify", ledger, "--format", "json").out)["covered"] == 0

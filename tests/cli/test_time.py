@@ -95,6 +95,11 @@ def test_a_question_is_asked_of_the_state_before_the_first_sample(gov, gate: Pat
     ("step", "why"),
     [
         ({"event": "nothing", "key": {"agent": "a"}}, "is no event or signal"),
+        ({"event": "nothing", "key": {"agent": "a"}}, "help: the policy declares `"),
+        ({"event": "falure", "key": {"agent": "a"}}, "help: did you mean `failure`?"),
+        ({"signal": "failure", "value": 1, "key": {"agent": "a"}}, "help: write `event`"),
+        ({"event": "storm", "key": {"agent": "a"}}, "help: leave out `key`"),
+        ({"event": "failure", "key": {"agent": "a"}, "fields": {"x": 1}}, "carries in `fields`: "),
         ({"event": "failure"}, "lacks its key"),
         ({"event": "storm", "key": {"agent": "a"}}, "is shared and has no key"),
         ({"event": "failure", "key": {"agent": "a"}, "fields": {"x": 1}}, "`x`"),
@@ -121,6 +126,14 @@ def test_a_step_that_cannot_be_taken_is_named(
     assert "GOV709" in ran.err
     assert why in ran.err
     assert "line 1 of `" in ran.err
+
+
+def test_a_line_that_is_no_json_is_named_by_its_own_number(gov, gate: Path, tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_text('{"at_ms": 0, "tick": true}\n{"at_ms": 3\n', "utf-8")
+    ran = gov("decide", gate, "--trace", path)
+    assert ran.code == 2
+    assert f"error[GOV703]: line 2 of `{path}` is not JSON: column 12: " in ran.err
 
 
 def test_a_step_without_its_time_is_refused(gov, gate: Path, tmp_path: Path) -> None:

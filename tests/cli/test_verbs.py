@@ -175,6 +175,19 @@ def test_options_that_cannot_be_used_are_exit_2(gov, policy: Path, arguments) ->
     assert gov("verify", policy, *arguments).code == 2
 
 
+def test_what_cannot_be_accepted_is_answered_with_each_kind_once_and_its_codes(
+    gov, policy: Path
+) -> None:
+    ran = gov("verify", str(policy), "--accept", "GOV309")
+    assert ran.code == 2
+    assert "[GOV708]: there is no kind or code `GOV309` to accept" in ran.err
+    assert "`--allow-undecided NAME`" in ran.err
+    assert "conflict (GOV301, GOV315), unreachable (GOV302, GOV314)" in ran.err
+    for kind in ("GAP", "gov314", "conflict", "GOV308"):
+        assert "GOV708" not in gov("verify", str(policy), "--accept", kind).err
+    assert "GOV708" in gov("verify", str(policy), "--accept", "GOV307").err, "no one accepts that"
+
+
 def test_several_kinds_can_be_accepted_with_blanks_between_them(gov, policy: Path) -> None:
     assert gov("verify", policy, "--accept", "gap, GOV303").code == 0
 

@@ -66,6 +66,7 @@ def test_a_gateway_that_refuses_the_token_ends_it(gateway, tmp_path: Path) -> No
     assert running.returncode == 2
     assert "GOV683" in said
     assert "gov_unknown" not in said
+    assert '"ready"' not in said
 
 
 USELESS = [

@@ -70,9 +70,26 @@ def test_a_person_approves_exactly_one_job(gateway) -> None:
     assert refused.value.code == "approval_closed"
 
 
+def test_approvals_come_in_pages_and_one_of_them_whole(gateway) -> None:
+    client = gateway.client
+    made = [
+        client.submit(asked("infra.delete", environment="production"), pool="ops", payload={"n": n})
+        for n in range(5)
+    ]
+    seen, page = [], client.approvals()
+    assert page.more is not None
+    while page:
+        seen += [one.approval_id for one in page]
+        page = client.approvals(after=page.more) if page.more else ()
+    assert seen == [one.approval_id for one in made]
+    one = client.approval(seen[3])
+    assert (one.payload, one.whole, one.job_id) == ({"n": 3}, True, made[3].job_id)
+    assert client.letters().more is None
+
+
 EVERY = [
     ("enter_phase", ("r1", "plan"), {"evidence": {"a": 1}, "justification": "why"}, 7),
-    ("timeline", ("r1",), {}, ({"seq": 1}, {"seq": 2})),
+    ("timeline", ("r1",), {}, ({"seq": 1}, {"seq": 2}, {"seq": 7})),
     ("letters", (), {}, ()),
     ("simulate", ([{"request": asked("infra.read")}],), {}, None),
     ("explain", (asked("infra.read"),), {}, None),
@@ -113,7 +130,17 @@ def test_every_route_has_a_method_in_both_clients(
 
 def test_the_methods_above_are_all_there_are() -> None:
     here = {one[0] for one in EVERY}
-    elsewhere = {"submit", "job", "cancel", "approvals", "approve", "reject", "lease", "heartbeat"}
+    elsewhere = {
+        "submit",
+        "job",
+        "cancel",
+        "approvals",
+        "approval",
+        "approve",
+        "reject",
+        "lease",
+        "heartbeat",
+    }
     elsewhere |= {"result", "evaluate", "create_token", "retry_letter", "wait", "send", "close"}
     assert set(public(GovClient)) == here | elsewhere
 
@@ -144,10 +171,20 @@ def test_a_token_is_sent_and_shown_nowhere(gateway) -> None:
         assert made.token not in repr(client)
         with pytest.raises(Forbidden):
             client.lease("ops", "w1")
+    with GovClient(gateway.url, f"{made.token}\n") as client:
+        assert client.policy().policy, "as a file holds it"
     with GovClient(gateway.url, "gov_unknown") as client, pytest.raises(Forbidden) as refused:
         client.policy()
     assert (refused.value.code, refused.value.status) == ("unauthenticated", 401)
     assert "gov_unknown" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", [GovClient, AsyncGovClient])
+@pytest.mark.parametrize("text", ["gov_a\nb", "gov_a b", "gov_\u00e9", "gov_a\x00"])
+def test_what_can_be_no_token_is_refused_at_once_and_not_shown(kind: Any, text: str) -> None:
+    with pytest.raises(ValueError, match="the token is none") as refused:
+        kind("http://localhost:8420", text)
+    assert text not in str(refused.value)
 
 
 REFUSALS = [
@@ -177,6 +214,7 @@ STATUSES = [
     (400, "malformed_json", Invalid),
     (403, "own_approval", Forbidden),
     (404, "not_found", NotFound),
+    (410, "gone", NotFound),
     (409, "lease_lost", LeaseLost),
     (409, "idempotency_conflict", Conflict),
     (413, "payload_too_large", Invalid),
@@ -232,6 +270,20 @@ def test_what_a_newer_gateway_adds_is_left_out() -> None:
 def test_a_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="gateway"):
         GovClient(url)
+
+
+def test_a_url_without_its_scheme_is_told_what_is_missing() -> None:
+    with pytest.raises(ValueError, match="`http://` is missing: write http://localhost:8431"):
+        GovClient("localhost:8431")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1: {2, "a"}}, object()])
+def test_what_json_has_not_is_refused_before_anything_is_sent(gateway, value: object) -> None:
+    with pytest.raises(Invalid) as caught:
+        gateway.client.submit(asked("infra.copy", size=40), pool="ops", payload=value)
+    assert (caught.value.code, caught.value.status) == ("unwritable", 0)
+    assert isinstance(caught.value, ValueError)
+    assert gateway.faults.seen == []
 
 
 @pytest.mark.parametrize("job_id", ["", ".", ".."])

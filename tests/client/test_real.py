@@ -87,10 +87,11 @@ def test_the_methods_of_an_operator_are_understood(real: Real) -> None:
         assert operator.evaluate(asked("infra.read")).decision == "allow"
         (one,) = operator.simulate([{"request": asked("infra.drop")}])
         assert one.rule_id == "kept_out"
-        assert operator.suspend("a9", "a test").suspended
-        assert not operator.reinstate("a9", "a test").suspended
-        assert operator.force_open("db", "a test")["dependency"] == "db"
-        assert operator.release("db", "a test")["dependency"] == "db"
+        for name in ("a9", "team/a9", "a%2F9?"):
+            assert operator.suspend(name, "a test").suspended
+            assert not operator.reinstate(name, "a test").suspended
+        assert operator.force_open("policy_check", "a test")["state"] == "forced"
+        assert operator.release("policy_check", "a test")["state"] == "open"
         assert len(operator.tokens()) >= 3
         assert operator.records(1, 3)
         assert operator.health()["status"] == "ok"

@@ -9,7 +9,7 @@ from gateway_policy import asked
 from govlang.client import GovClient, GovError, Patience, Throttled, Unavailable
 from govlang.client import calls as routes
 from govlang.client.errors import problem_of
-from govlang.client.sending import pause_s
+from govlang.client.sending import arguments, pause_s
 
 SUBMIT = routes.submit({}, pool="p")
 REPEATED = {
@@ -57,6 +57,21 @@ def test_what_will_not_change_is_not_sent_again(status: int) -> None:
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_what_may_pass_is_sent_again(status: int) -> None:
     assert pause_s(SUBMIT, problem_of(status, b"{}"), 1, 0.0, PATIENT) is not None
+
+
+def test_an_answer_is_waited_for_as_long_as_the_service_may_take() -> None:
+    from govlang.runtime.control.decisions import EXPLAIN_S
+    from govlang.runtime.control.publishing import COMPARE_S
+
+    bounds = (
+        (routes.publish(b"", allow_looser=False, reason=None), COMPARE_S),
+        (routes.rollback("why"), COMPARE_S),
+        (routes.explain({}), EXPLAIN_S),
+        (routes.policy(), 0),
+    )
+    for call, within_s in bounds:
+        assert call.extra_s == within_s
+        assert arguments(call, 30.0)["timeout"].read == 30.0 + within_s
 
 
 def test_patience_ends() -> None:

@@ -4,19 +4,22 @@ import re
 
 import pytest
 
-from govlang.runtime.control.answer import PROBLEMS, problem
+from govlang.runtime.control.answer import ASKED, BY_THE_SERVICE, PROBLEMS, problem
 
 
 @pytest.mark.parametrize("code", PROBLEMS)
 def test_a_problem_has_the_status_and_title_of_its_code(code: str) -> None:
     answer = problem(code, "why")
+    closer = dict(zip(("field", "expected"), ASKED.get(code, ()), strict=False))
     assert answer.body == {
         "type": "urn:govlang:problem:" + code,
         "title": PROBLEMS[code].title,
         "status": answer.status,
         "detail": "why",
         "code": code,
+        **closer,
     }
+    assert (not closer) == (code in BY_THE_SERVICE)
     assert answer.status == PROBLEMS[code].status
     assert 400 <= answer.status < 600
     assert re.fullmatch(r"[a-z_]+", code)
@@ -25,6 +28,12 @@ def test_a_problem_has_the_status_and_title_of_its_code(code: str) -> None:
 def test_a_code_outside_of_the_table_cannot_be_answered() -> None:
     with pytest.raises(KeyError):
         problem("unheard_of", "why")
+
+
+def test_what_the_place_of_the_refusal_knows_stands_before_what_its_code_says() -> None:
+    answer = problem("conflict", "why", field="job_id", expected="another")
+    assert isinstance(answer.body, dict)
+    assert (answer.body["field"], answer.body["expected"]) == ("job_id", "another")
 
 
 def test_what_is_none_is_left_out() -> None:

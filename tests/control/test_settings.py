@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from govlang.runtime.control.settings import (
     NAMES,
@@ -18,6 +22,7 @@ DEFAULTS = {
     "GOV_BACKOFF_FIRST_S": 1.0,
     "GOV_BACKOFF_MAX_S": 30.0,
     "GOV_LEASE_S": 30.0,
+    "GOV_UNASKED_S": 30.0,
     "GOV_APPROVAL_EXPIRES_S": 86_400,
     "GOV_IDEMPOTENCY_DAYS": 90,
     "GOV_DELEGATION_DEPTH_MAX": 8,
@@ -38,6 +43,11 @@ WRONG = [
         {"POLICY_CHECK_FAIL_MODE": "open"},
         "`POLICY_CHECK_FAIL_OPEN_REASON` must be a written reason",
     ),
+    (
+        {"POLICY_CHECK_FAIL_MODE": "open", "GOV_LEASE_S": "abc"},
+        "not `abc` · `POLICY_CHECK_FAIL_OPEN_REASON` must be a written reason",
+    ),
+    ({"GOV_ENFORCEMENT": '{"a"'}, 'not `{"a"` (not JSON: line 1 column 5'),
     ({"POLICY_CHECK_FAIL_OPEN_REASON": "a\nb"}, "must be a written reason of one line"),
     ({"POLICY_CHECK_FAIL_MODES": "open"}, "no setting, did you mean `POLICY_CHECK_FAIL_MODE`?"),
     ({"POLICY_CHECK_URL": "ftp://h/"}, "`POLICY_CHECK_URL` must be an http or https URL"),
@@ -49,6 +59,16 @@ WRONG = [
     ({"GOV_RETRY_BUDGET": "0"}, "not `0`"),
     ({"GOV_METRICS_OPEN": "yes"}, "must be `true` or `false`, not `yes`"),
     ({"GOV_ORIGIN": "a b"}, "`GOV_ORIGIN` must be a name of letters"),
+    (
+        {"GOV_REQUIRE_SIGNATURE": "no-such.pub"},
+        "must be the path of a public key in PEM, not `no-such.pub` (no such file or directory)",
+    ),
+    ({"GOV_REQUIRE_SIGNATURE": "."}, "not `.` (is a directory)"),
+    ({"GOV_REQUIRE_SIGNATURE": "a\0b"}, "`GOV_REQUIRE_SIGNATURE` must be the path"),
+    (
+        {"GOV_REQUIRE_SIGNATURE": __file__},
+        "(the key is no Ed25519 public key in PEM)",
+    ),
     ({"GOV_LOG_LEVEL": "loud"}, "must be `debug`, `info`, `warning` or `error`, not `loud`"),
     ({"GOV_ENFORCEMENT": "{"}, "`GOV_ENFORCEMENT` must be a JSON object of topic patterns"),
     ({"GOV_ENFORCEMENT": "[]"}, "it is no JSON object"),
@@ -57,6 +77,9 @@ WRONG = [
     ({"GOV_ENFORCEMENT": '{"a b": "shadow"}'}, "a pattern is 1 to 200"),
     ({"GOV_ENFORCEMENT": '{"*a*b*c*d*": "shadow"}'}, "at most 4 stars"),
     ({"GOV_BACKOFF_FIRST_S": "9", "GOV_BACKOFF_MAX_S": "8"}, "at least `GOV_BACKOFF_FIRST_S`"),
+    ({"POLICY_CHEK_URL": "http://h/"}, "is no setting, did you mean `POLICY_CHECK_URL`?"),
+    ({"POLCY_CHECK_TOKEN": "x"}, "is no setting, did you mean `POLICY_CHECK_TOKEN`?"),
+    ({"policy_check_url": "http://h/"}, "is no setting, did you mean `POLICY_CHECK_URL`?"),
     ({"GOV_RETRY_BUDGE": "9"}, "`GOV_RETRY_BUDGE` is no setting, did you mean `GOV_RETRY_BUDGET`?"),
 ]
 
@@ -73,6 +96,24 @@ def test_a_value_that_cannot_be_used_stops_the_start(environ: dict[str, str], me
         read_settings(environ)
     assert caught.value.code == "GOV600"
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("GOV_TOKEN", "GOV_URL", "GOV_CACHE_DIR", "GOV_TRACEBACK"),
+        *(
+            "POLICY_URL",
+            "POLICY_TOKEN",
+            "SECURITY_CHECK_URL",
+            "GO_LOG_LEVEL",
+            "LOG_LEVEL",
+            "GIT_ORIGIN",
+        ),
+    ],
+)
+def test_what_belongs_to_the_clients_or_to_others_is_left_alone(name: str) -> None:
+    assert read_settings({name: "x"}) == read_settings({})
 
 
 def test_all_faults_are_named_at_once() -> None:
@@ -146,3 +187,18 @@ def test_each_ledger_has_a_name_of_its_own_unless_one_is_given() -> None:
     assert read_settings({"GOV_ORIGIN": "example.org/gov"}).origin == "example.org/gov"
     with pytest.raises(SettingsError):
         read_settings({"GOV_ORIGIN": "a b"})
+
+
+def test_a_key_is_read_once_at_the_start(tmp_path: Path) -> None:
+    pem = (
+        Ed25519PrivateKey.generate()
+        .public_key()
+        .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    place = tmp_path / "key.pub"
+    place.write_bytes(pem)
+    settings = read_settings({"GOV_REQUIRE_SIGNATURE": str(place)})
+    place.unlink()
+    assert settings.require_signature is not None
+    assert settings.require_signature.pem == pem
+    assert settings.shown()["GOV_REQUIRE_SIGNATURE"] == str(place)

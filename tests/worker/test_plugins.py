@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -51,7 +52,8 @@ def test_a_spec_names_a_plugin(monkeypatch) -> None:
     assert isinstance(found, EntryPlugin)
     assert found.function is worker_plugins.double
     point = EntryPoint("doubler", "worker_plugins:double", "govlang.worker")
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [point])
+    points = {"govlang.worker": [point]}  # and pydantic looks for plugins of its own
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points.get(group, []))
     assert load_plugin("entry:doubler") == found
     plugin = load_plugin(f"exec:{PYTHON} -c 'print(1)'")
     assert isinstance(plugin, ExecPlugin)
@@ -172,6 +174,39 @@ def test_a_command_that_is_cancelled_leaves_nothing_behind(text: str, tmp_path: 
     asyncio.run(work())
     pids = [int(word) for word in told.read_text().split()]
     assert soon(lambda: not any(map(alive, pids)))
+
+
+def test_a_command_whose_job_is_cancelled_while_it_is_begun_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its process runs before anybody knows its number: it would do its work, and nobody could stop it."""
+
+    async def work() -> int | None:
+        loop = asyncio.get_running_loop()
+        begun, known = asyncio.Event(), asyncio.Event()
+        transports: list[asyncio.SubprocessTransport] = []
+        begin = loop.subprocess_exec
+
+        async def slow(*words: Any, **more: Any) -> Any:
+            made = await begin(*words, **more)
+            transports.append(made[0])
+            begun.set()
+            await known.wait()
+            return made
+
+        monkeypatch.setattr(loop, "subprocess_exec", slow)
+        task = asyncio.ensure_future(script("import time; time.sleep(600)").run(job()))
+        await begun.wait()
+        task.cancel()
+        await asyncio.sleep(0)
+        known.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        while transports[0].get_returncode() is None:  # noqa: ASYNC110  # a process has no event
+            await asyncio.sleep(0.01)
+        return transports[0].get_returncode()
+
+    assert asyncio.run(asyncio.wait_for(work(), 20)) == -signal.SIGKILL
 
 
 def test_what_a_command_leaves_running_ends_with_it(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -383,7 +384,8 @@ def test_a_gateway_that_is_away_is_waited_for(gateway) -> None:
     bench.faults.lose("/lease", times=2)
     bench.faults.answer("/lease", 503, {"code": "shutting_down"}, **{"Retry-After": "0"})
     assert runs(bench, "succeeded", payload=1)["state"] == "succeeded"
-    assert bench.log.events().count("not_leased") == 3
+    assert bench.log.events()[:4] == ["not_leased"] * 3 + ["ready"], "not before it was taken"
+    assert bench.log.events().count("ready") == 1
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 422])
@@ -397,6 +399,21 @@ def test_a_gateway_that_refuses_the_worker_ends_it(gateway, status: int) -> None
     with pytest.raises(CodedError) as refused:
         bench.run(play)
     assert refused.value.code == "GOV683"
+    assert "ready" not in bench.log.events()
+
+
+def test_a_worker_is_ready_though_there_is_no_job(gateway) -> None:
+    """The first lease does not wait for one."""
+    bench = Bench(gateway, worker_plugins.double)
+
+    async def play(bench: Bench) -> None:
+        while "ready" not in bench.log.events():  # noqa: ASYNC110  # a log tells nobody
+            await asyncio.sleep(0.01)
+
+    bench.run(play)
+    waits = [json.loads(one.content)["wait_s"] for one in bench.faults.seen]
+    assert waits[0] == 0
+    assert all(one > 0 for one in waits[1:])
 
 
 def test_no_log_holds_what_a_job_holds(gateway) -> None:

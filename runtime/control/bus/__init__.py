@@ -1,8 +1,7 @@
 """How the service tells that there is work: the interface.
 
-The outbox of the store is the truth; a bus only wakes whoever waits.  What always holds: a message may come twice,
-late or not
-at all, and no job is lost or run twice for it.
+The outbox of the store is the truth; a bus only wakes whoever waits.  What always holds: a message may come twice, late
+or not at all, and no job is lost or run twice for it.
 """
 
 from __future__ import annotations

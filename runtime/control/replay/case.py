@@ -20,7 +20,9 @@ MARK: Final = b"hmac-sha256:"
 HASHED: Final = re.compile(r"hmac-sha256:[0-9a-f]{64}")
 """What stands for a private value (record.py)."""
 
-REFUSED: Final = frozenset({"suspended", "delegation_depth", UNAVAILABLE})
+REFUSED: Final = frozenset(
+    {"suspended", "delegation_depth", "live_jobs_agent_max", "live_jobs_max", UNAVAILABLE}
+)
 """What the service denies by, without a policy; such a record says why in its details."""
 
 

@@ -1,7 +1,7 @@
 """Jobs, approvals and tokens as rows of the store, and back.
 
-What always holds: `job_of(job_row(job)) == job`, and so for the others; numbers of a request stay the text that was
-written.
+What always holds: `job_of(job_row(job)[:-1]) == job`, and so for the others; numbers of a request stay the text that
+was written.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from govlang.runtime.control.job import Approval, Intent, Job
+from govlang.runtime.control.job import Approval, Flight, Intent, Job
 from govlang.runtime.control.job_machine import JobState
-from govlang.runtime.control.tokens import Role, StoredToken
+from govlang.runtime.control.tokens import Role, StoredToken, named_pools, read_pools
 from govlang.runtime.control.values import compact
 
 Row = tuple[Any, ...]
@@ -52,6 +52,18 @@ JOB: Final = (
     "undo_owed",
     "revoked_ms",
 )
+WRITTEN: Final = (*JOB, "duties")
+"""The columns of a job as it is written: its row, and the actions that it asked for when it was decided last."""
+
+FLIGHT: Final = (
+    "job_id",
+    "agent",
+    "delegation",
+    "request",
+    "reserved",
+    "approval_id",
+    "undo_of",
+)
 APPROVAL: Final = (
     "approval_id",
     "job_id",
@@ -77,17 +89,18 @@ TOKEN: Final = (
     "created_ms",
     "expires_ms",
     "revoked_ms",
+    "events",
 )
 _JSON: Final = frozenset(
     {"request", "payload", "undo", "delegation", "reserved", "decision", "output"}
 )
-_SETS: Final = ("roles", "approves", "pools")
+_SETS: Final = ("roles", "approves", "events")
 _INTENT: Final = ("request", "payload", "pool", "undo")
 _FLAGS: Final = ("committed", "reported", "undo_owed")
 
 
 def job_row(job: Job) -> Row:
-    """The values of the columns `JOB`, in their order."""
+    """The values of the columns `WRITTEN`, in their order."""
     intent = job.intent
     return (
         job.job_id,
@@ -124,7 +137,14 @@ def job_row(job: Job) -> Row:
         job.undo_of,
         int(job.undo_owed),
         job.revoked_ms,
+        duties_of(job),
     )
+
+
+def duties_of(job: Job) -> str:
+    """The actions that a job asked for when it was decided last, a list in order."""
+    asked = (job.decision or {}).get("obligations", ())
+    return compact(sorted({one["do"] for one in asked if "do" in one})) if asked else "[]"
 
 
 def _text(value: Any) -> str:
@@ -141,9 +161,17 @@ def job_of(row: Row) -> Job:
     return Job(intent=intent, **parts)
 
 
+def flight_of(row: Row) -> Flight:
+    """The flight of a row of the columns `FLIGHT`."""
+    parts = {n: json.loads(v) if n in _JSON else v for n, v in zip(FLIGHT, row, strict=True)}
+    parts["delegation"] = tuple(parts["delegation"])
+    return Flight(**parts)
+
+
 def approval_row(one: Approval) -> Row:
     """The values of the columns `APPROVAL`."""
-    kept = {"roles": compact(list(one.roles)), "granted": compact(one.granted)}
+    granted: Any = [one.granted, one.tokens] if one.granted else {}
+    kept = {"roles": compact(list(one.roles)), "granted": compact(granted)}
     return tuple(kept.get(name, getattr(one, name)) for name in APPROVAL)
 
 
@@ -151,13 +179,15 @@ def approval_of(row: Row) -> Approval:
     """The approval of a row of the columns `APPROVAL`."""
     parts = dict(zip(APPROVAL, row, strict=True))
     parts["roles"] = tuple(json.loads(parts["roles"]))
-    parts["granted"] = json.loads(parts["granted"])
+    granted = json.loads(parts["granted"])  # an object: nobody knows with which tokens
+    parts["granted"], parts["tokens"] = granted if isinstance(granted, list) else (granted, {})
     return Approval(**parts)
 
 
 def token_row(token: StoredToken) -> Row:
-    """The values of the columns `TOKEN`; a set that is None (every one) is null."""
+    """The values of the columns `TOKEN`; roles that are None (every one) are null, pools that are so `*`."""
     lists = {name: compact(_listed(getattr(token, name))) for name in _SETS}
+    lists["pools"] = compact(named_pools(token.pools))
     kept = lists | {"secret_hash": token.secret_hash.hex()}
     return tuple(kept.get(name, getattr(token, name)) for name in TOKEN)
 
@@ -172,5 +202,6 @@ def token_of(row: Row) -> StoredToken:
     for name in _SETS:
         found = json.loads(parts[name])
         parts[name] = None if found is None else frozenset(found)
+    parts["pools"] = read_pools(json.loads(parts["pools"]))
     parts["roles"] = frozenset(Role(one) for one in parts["roles"])
     return StoredToken(**{**parts, "secret_hash": bytes.fromhex(parts["secret_hash"])})

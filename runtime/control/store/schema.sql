@@ -36,10 +36,11 @@ CREATE TABLE jobs (
   output TEXT NOT NULL,
   undo_of TEXT,
   undo_owed INTEGER NOT NULL,
-  revoked_ms INTEGER
+  revoked_ms INTEGER,
+  duties TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX jobs_step ON jobs (run_id, step, attempt);
-CREATE INDEX jobs_waiting ON jobs (pool, due_ms) WHERE state IN ('scheduled', 'retrying');
+CREATE INDEX jobs_due ON jobs (pool, duties, due_ms) WHERE state IN ('scheduled', 'retrying');
 CREATE INDEX jobs_live ON jobs (state)
   WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'timed_out', 'denied', 'quarantined');
 CREATE UNIQUE INDEX jobs_lease ON jobs (lease_id) WHERE lease_id IS NOT NULL;
@@ -100,7 +101,8 @@ CREATE TABLE states (
 
 CREATE TABLE tokens (
   id TEXT PRIMARY KEY, secret_hash TEXT NOT NULL, roles TEXT NOT NULL, agent TEXT, approves TEXT NOT NULL,
-  pools TEXT NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, revoked_ms INTEGER
+  pools TEXT NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, revoked_ms INTEGER,
+  events TEXT NOT NULL DEFAULT '[]'
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE agents (agent TEXT PRIMARY KEY, reason TEXT NOT NULL, suspended_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;

@@ -1,8 +1,7 @@
 """The store of one machine: SQLite with a write-ahead log, every commit on the disk before it returns.
 
 In: a data directory.  Out: sessions.  What always holds: one process writes (a lock file says which); a database that
-is
-damaged, of another format or newer than this program stops the start with what is wrong, and is never begun anew.
+is damaged, of another format or newer than this program stops the start with what is wrong, and is never begun anew.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from govlang.native.errors import CodedError
+from govlang.runtime.control.store import retention
 from govlang.runtime.control.store.session import SqliteSession
 
 DATABASE: Final = "gov.db"
@@ -32,6 +32,19 @@ _PRAGMAS: Final = (
     "PRAGMA wal_autocheckpoint = 65536",
 )
 """The writer moves the log into the database itself only when `tidy` was not called for long (256 MiB)."""
+
+
+_DUTIES: Final = """
+ALTER TABLE jobs ADD COLUMN duties TEXT NOT NULL DEFAULT '[]';
+UPDATE jobs SET duties = (
+  SELECT json_group_array(action) FROM (
+    SELECT DISTINCT json_extract(value, '$.do') AS action FROM json_each(jobs.decision, '$.obligations')
+    WHERE action IS NOT NULL ORDER BY action))
+  WHERE state IN ('scheduled', 'retrying');
+DROP INDEX jobs_waiting;
+CREATE INDEX jobs_due ON jobs (pool, duties, due_ms) WHERE state IN ('scheduled', 'retrying');
+"""
+"""Adds what jobs ask for; those that wait for people are written again before they are due."""
 
 
 class SqliteStore:
@@ -62,11 +75,12 @@ class SqliteStore:
 
     def begin(self) -> SqliteSession:
         """The writer's session, in a transaction of its own; only one thread writes."""
-        self._writer.execute("BEGIN IMMEDIATE")
+        self._session.begin()
         return self._session
 
     def commit(self) -> None:
         """Everything since `begin` is on the disk when this returns."""
+        self._session.flush()
         self._writer.execute("COMMIT")
 
     def rollback(self) -> None:
@@ -147,6 +161,8 @@ def _open(path: Path) -> sqlite3.Connection:
             _check_alone(path)
             _begin(connection)
         _check(connection, path)
+        retention.prepare(connection)
+        _widen(connection)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _damaged(path, f"cannot be read: {error}") from None
@@ -187,6 +203,18 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise _damaged(path, f"is damaged: {found}")
+
+
+def _widen(connection: sqlite3.Connection) -> None:
+    """Let a database that was begun without them hold what tokens may tell (nothing) and what jobs ask for."""
+    if not _has(connection, "tokens", "events"):
+        connection.execute("ALTER TABLE tokens ADD COLUMN events TEXT NOT NULL DEFAULT '[]'")
+    if not _has(connection, "jobs", "duties"):
+        connection.executescript(f"BEGIN IMMEDIATE;\n{_DUTIES}\nCOMMIT;")
+
+
+def _has(connection: sqlite3.Connection, table: str, column: str) -> bool:
+    return any(row[1] == column for row in connection.execute(f"PRAGMA table_info({table})"))
 
 
 def _damaged(path: Path, why: str) -> CodedError:

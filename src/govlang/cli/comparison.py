@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from govlang.cli.compiled import compile_policy
 from govlang.cli.formats.findings import Report, capped, joined_status
-from govlang.cli.verification import replay_on, rerun_on
+from govlang.cli.verification import replay_on, rerun_on, said_meanwhile
 from govlang.compiler.transitions import machines
 from govlang.native.manifest import NoLooser
 from govlang.native.takeover import kept_cells, starting_anew
@@ -38,17 +38,19 @@ def compared(
     """
     before = old.checked.policy
     old_table = old_table or table_of(old)
-    return diff(
-        before,
-        new,
-        options=options,
-        no_looser=no_looser,
-        replay_old=replay_on(old_table),
-        replay_new=replay_on(new_table),
-        rerun_old=rerun_on(old_table),
-        rerun_new=rerun_on(new_table),
-        watch=watch,
-    )
+    may_take_long = before.time is not None or new.time is not None
+    with said_meanwhile(f"comparing with {before.name} {before.version}", shown=may_take_long):
+        return diff(
+            before,
+            new,
+            options=options,
+            no_looser=no_looser,
+            replay_old=replay_on(old_table),
+            replay_new=replay_on(new_table),
+            rerun_old=rerun_on(old_table),
+            rerun_new=rerun_on(new_table),
+            watch=watch,
+        )
 
 
 def anew(

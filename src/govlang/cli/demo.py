@@ -24,8 +24,10 @@ from govlang.cli.building import Built, build, write
 from govlang.cli.decide import COLOURS
 from govlang.cli.formats.exact_json import json_text
 from govlang.cli.subject import open_subject
-from govlang.cli.testing import last_outcome
+from govlang.cli.testing import outcomes
 from govlang.cli.verification import replay_on, verified
+from govlang.compiler.checked import TestStep
+from govlang.dsl.units import duration_text
 from govlang.runtime.decision import Outcome
 from govlang.runtime.policy import Policy
 from govlang.verifier.report import Options
@@ -33,6 +35,7 @@ from govlang.verifier.report import Options
 FAULTY: Final = "faulty/conflict_range/antenna_abs.gov"
 SERVED: Final = "stateless/control_plane.gov"
 SHOWN: Final = 4
+THEN: Final = "  then: "
 WIDTH: Final = 120  # where no terminal says otherwise
 
 
@@ -113,20 +116,50 @@ def _table_of_decisions(found: list[Example]) -> Table:
     for one in found:
         if not one.built.bundle:
             continue
-        for name, outcome in _decisions(one):
-            word = outcome.decision.value
-            must = ", ".join(json_text(o) for o in outcome.to_dict()["obligations"])
-            decision = f"[bold {COLOURS[word]}]{word.replace('_', ' ')}"
-            cells = (one.built.policy.name, name)
-            table.add_row(*map(escape, cells), decision, escape(outcome.rule_id), escape(must))
+        policy = one.built.policy.name
+        for what, outcome in _decisions(one):
+            cells = ("" if what.startswith(THEN) else policy, what)
+            table.add_row(*map(escape, cells), *_cells(outcome))
     return table
 
 
+def _cells(outcome: Outcome) -> tuple[str, str, str]:
+    """A decision, the rule that made it, what must be done."""
+    word = outcome.decision.value
+    must = ", ".join(json_text(o) for o in outcome.to_dict()["obligations"])
+    decision = f"[bold {COLOURS[word]}]{word.replace('_', ' ')}"
+    return decision, escape(outcome.rule_id), escape(must)
+
+
 def _decisions(one: Example) -> Iterator[tuple[str, Outcome]]:
-    """Outcomes of the bundle, loaded as a service loads it, on the situations of its tests."""
+    """Outcomes of the bundle, loaded as a service loads it, on the situations of its tests.
+
+    Of a situation the first request stands there, and each that another rule answers, with what is other about it.
+    """
     for case in one.built.checked.tests[:SHOWN]:
         policy = Policy.load(one.bundle, params=case.steps[0].params)
-        yield case.name, last_outcome(policy, case)
+        before: tuple[TestStep, Outcome] | None = None
+        for step, outcome in outcomes(policy, case):
+            if before is None:
+                yield case.name, outcome
+            elif (outcome.decision, outcome.rule_id) != (before[1].decision, before[1].rule_id):
+                yield THEN + _other(before[0], step), outcome
+            else:
+                continue
+            before = step, outcome
+
+
+def _other(before: TestStep, step: TestStep) -> str:
+    """In what a request differs from the one before: when it comes, and the fields that it has or lacks."""
+    waited_ms = step.at_ms - before.at_ms
+    told = [f"{duration_text(waited_ms)} later"] if waited_ms else []
+    old, new = ({**one.request, **one.runtime} for one in (before, step))
+    for name in {**old, **new}:
+        if name not in new:
+            told.append(f"no {name}")
+        elif name not in old or old[name] != new[name]:
+            told.append(f"{name} {json_text(new[name])}")
+    return ", ".join(told) or "once more"
 
 
 def _break(console: Console, path: Path) -> bool:

@@ -6,6 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from time import time_ns
 from typing import Any, Final
 
 import click
@@ -68,6 +69,11 @@ def verify(
         "faults": [{"code": f.code, "seq": f.seq, "message": f.message} for f in found.faults],
     }
     click.echo(json_text(report)) if style == "json" else _say(report)
+    if found.is_unsigned and style != "json":
+        click.echo(
+            "unsigned  a key is there (`ledger.pub`) and no checkpoint: it was removed, or the first is not due yet; "
+            "whoever can write the ledger could have rewritten it"
+        )
     return Exit.OK if found.intact else Exit.FINDINGS
 
 
@@ -100,6 +106,9 @@ def show(ledger: Path, job: str | None, run: str | None, last: int | None, style
             click.echo(json_text(record))
     else:
         _show_table(shown)
+        of = [f"the {kind} `{name}`" for kind, name in (("job", job), ("run", run)) if name]
+        if of and next(_chosen(ledger, job, run), None) is None:
+            click.echo(f"note: no record of `{ledger}` is of {' in '.join(of)}", err=True)
     return Exit.OK
 
 
@@ -233,16 +242,39 @@ def checkpoint(
 @format_option()
 @guarded
 def forget_private(ledger: Path, before: str, style: str) -> int:
-    """Delete salts and private values of the records written before DATE; the records stay."""
+    """Delete salts and private values of the records written before DATE; the records stay.
+
+    In the data directory of a service also what its jobs and stored answers of before DATE hold. What belongs to a job
+    that still goes on stays, and so does what the next start feeds to the policy again: then the exit code is 1, and
+    the command is to be run again.
+    """
     from govlang.runtime.evidence.forgetting import forget_private as forget
     from govlang.runtime.evidence.source import open_source
 
-    count = forget(open_source(ledger), _milliseconds(before))
+    before_ms = _milliseconds(before)
+    if before_ms > time_ns() // 1_000_000:
+        help_line = "give a time that has passed: what is deleted cannot be had back"
+        raise CodedError("GOV708", f"`--before {before}` is in the future", help_line)
+    found = forget(open_source(ledger), before_ms)
     if style == "json":
-        click.echo(json_text({"ledger": str(ledger), "forgotten": count}))
+        told = {"forgotten": found.records, "jobs": found.jobs, "answers": found.answers}
+        kept = {"deferred": found.deferred, "needed": found.needed}
+        click.echo(json_text({"ledger": str(ledger), **told, **kept}))
     else:
-        click.echo(f"forgotten  {ledger}: the private values of {count} records")
-    return Exit.OK
+        more = (
+            f", {found.jobs} jobs and {found.answers} answers" if found.jobs + found.answers else ""
+        )
+        click.echo(f"forgotten  {ledger}: the private values of {found.records} records{more}")
+    if found.deferred and style != "json":
+        click.echo(
+            f"deferred  {found.deferred} jobs go on, and stay whole: run it again when they have ended"
+        )
+    if found.needed and style != "json":
+        click.echo(
+            f"needed  {found.needed} records keep their values, as the next start feeds them to the policy: "
+            "start `gov serve`, stop it, which saves the state, and run it again"
+        )
+    return Exit.FINDINGS if found.deferred or found.needed else Exit.OK
 
 
 def _milliseconds(text: str) -> int:

@@ -164,7 +164,10 @@ def _part(part: dict[str, Any]) -> str:
 
 
 def _failed(one: dict[str, Any]) -> str:
-    said = [f"{name} is {json_text(value)}" for name, value in one["found"].items()]
+    said = [
+        f"{name} is absent" if value is None else f"{name} is {json_text(value)}"
+        for name, value in one["found"].items()
+    ]
     said += one.get("history", [])
     return f"              not: {one['condition']}" + (f"   ({', '.join(said)})" if said else "")
 

@@ -12,7 +12,8 @@ from itertools import islice
 from typing import Final, Protocol
 
 from govlang.cli.coverage import Coverage, Seen, cover
-from govlang.cli.goals import Goal, goals_of
+from govlang.cli.generate_time import Histories
+from govlang.cli.goals import Goal, Unreached, goals_of
 from govlang.cli.test_blocks import free_name, params_written, request_step
 from govlang.compiler import ir
 from govlang.compiler.checked import Checked
@@ -25,14 +26,6 @@ from govlang.verifier.solve import Absent, Found, Session
 
 TIMEOUT_S: Final = 10.0
 TESTS_MAX: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Unreached:
-    """A goal without a test; `impossible`: it is proved that nothing reaches it."""
-
-    goal: Goal
-    impossible: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +64,6 @@ def missing_tests(checked: Checked, coverage: Coverage, most: int = TESTS_MAX) -
 def _generator(policy: ir.Policy) -> Generator:
     if policy.time is None:
         return _Requests(policy)
-    from govlang.cli.generate_time import Histories
-
     return Histories(policy, TIMEOUT_S)
 
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from govlang.cli.coverage import Untaken
-from govlang.cli.generate import Unreached
-from govlang.cli.goals import Goal
+from govlang.cli.goals import Goal, Unreached
 from govlang.cli.passage import cover_histories, passage
 from govlang.cli.test_blocks import Sample, history_steps, params_written
 from govlang.compiler import ir

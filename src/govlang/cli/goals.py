@@ -69,6 +69,14 @@ class Goal:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """A goal without a test; `impossible`: it is proved that nothing reaches it."""
+
+    goal: Goal
+    impossible: bool
+
+
 def goals_of(coverage: Coverage) -> list[Goal]:
     """Everything that is missing, what many tests reach on their way last."""
     return [

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import ipaddress
 import os
 import socket
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from govlang.cli.guard import Exit, guarded
+from govlang.cli.offer import adopt, offer
 from govlang.native.errors import CodedError
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 PORT: Final = 8420
 DATA: Final = Path("gov-data")
+COLLECT: Final = (20_000, 20, 100)
+"""When the collector looks: of what a request leaves behind next to nothing is a cycle (`gc.set_threshold`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class Serving:
     context: str | None
     allow_looser: str | None
     plugin: str | None
+    rebuild_state: bool
 
 
 @click.command(name="serve")
@@ -57,7 +63,13 @@ class Serving:
 @click.option(
     "--plugin", help="with --dev: what the worker runs, as `exec:./work.sh`", metavar="SPEC"
 )
-@click.option("--param", "params", multiple=True, metavar="N=V", help="a parameter of the policy")
+@click.option(
+    "--param",
+    "params",
+    multiple=True,
+    metavar="N=V",
+    help="a parameter of the policy; kept, and one that is set otherwise later is published with it",
+)
 @click.option(
     "--context",
     metavar="MODULE:FUNCTION",
@@ -66,7 +78,12 @@ class Serving:
 @click.option(
     "--allow-looser",
     metavar="REASON",
-    help="take BUNDLE though it is looser than the active policy, and record why",
+    help="take BUNDLE and parameters though they may be looser than what is active, and record why",
+)
+@click.option(
+    "--rebuild-state",
+    is_flag=True,
+    help="drop the saved state, and make what the policy remembers again from the ledger",
 )
 @guarded
 def command(
@@ -78,6 +95,9 @@ def command(
     BUNDLE
     is needed at its first start, and to publish another.
     """
+    sys.path.insert(
+        0, str(Path.cwd())
+    )  # as `gov worker` does: `--context` and `--plugin` may stand here
     raw = _read(bundle) if bundle is not None else None
     given = dict(_parameter(one) for one in params)
     import uvloop
@@ -89,8 +109,11 @@ def command(
 def _read(path: Path) -> bytes:
     from govlang.native.container import BUNDLE_BYTES_MAX
     from govlang.native.files import read_at_most
+    from govlang.runtime.opening import refuse_source
 
-    return read_at_most(path, BUNDLE_BYTES_MAX)
+    raw = read_at_most(path, BUNDLE_BYTES_MAX)
+    refuse_source(path, raw, "`gov serve` takes", "`gov serve {}`")
+    return raw
 
 
 def _parameter(text: str) -> tuple[str, str]:
@@ -171,11 +194,20 @@ async def _serve(
 
     metrics = Metrics()
     parts = Parts(context=_context(asked.context), meter=metrics)
-    service = Service(folder, settings, asked.bundle, asked.params, parts)
-    token = service.first_token() if service.is_new and not asked.dev else None
+    service = Service(
+        folder, settings, asked.bundle, asked.params, parts, drops_state=asked.rebuild_state
+    )
+    try:
+        offered = await offer(
+            service, asked.bundle, asked.params, asked.allow_looser
+        )  # before a start is recorded that does not come
+        token = None if asked.dev else service.first_token()
+    except BaseException:
+        await service.let_go()
+        raise
     await service.start()
     try:
-        await _adopt(service, asked)
+        await adopt(service, offered)
         app = build_app(
             service,
             settings,
@@ -186,6 +218,7 @@ async def _serve(
             dev=asked.dev,
         )
         _draw(app, service)
+        _keep()
         await _listen(app, service, asked, sockets, (folder, token))
     finally:
         await service.stop()
@@ -201,28 +234,13 @@ def _draw(app: Starlette, service: Service) -> None:
             route.act(service, Ask(STRANGER, {}, {}, {}))
 
 
-async def _adopt(service: Service, asked: Serving) -> None:
-    """Publish the bundle that was named, if another policy is active."""
-    from govlang.runtime.bundle import read_bundle
-    from govlang.runtime.control.tokens import EVERY_ROLE, Caller
-
-    active = service.judge.policy.snapshot
-    if asked.bundle is None or read_bundle(asked.bundle).snapshot == active:
-        return
-    operator = Caller("the command line", EVERY_ROLE, None, None, "")
-    answer = await service.publish(
-        operator,
-        asked.bundle,
-        allow_looser=asked.allow_looser is not None,
-        reason=asked.allow_looser or "given at the start",
-    )
-    if answer.status != 200:
-        assert isinstance(answer.body, dict)
-        raise CodedError(
-            "GOV616",
-            f"the bundle does not follow the active policy: {answer.body['detail']}",
-            "leave it out to serve the active policy, or say why with `--allow-looser REASON`",
-        )
+def _keep() -> None:
+    """Spare the collector what the start has made: it stays, and to look through all of it took 40 ms each time, in
+    which nobody was answered.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
 
 
 async def _listen(
@@ -244,6 +262,8 @@ async def _listen(
     port = sockets[0].getsockname()[1]
     url = f"http://{asked.host}:{port}"
     _say(service, url, *told, asked)
+    if told[1] is not None:
+        await service.first_token_shown()
     helper = await _worker(asked, url)
     try:
         await serving
@@ -310,17 +330,18 @@ def _is_loopback(host: str) -> bool:
 
 
 def _context(named: str | None) -> Callable[[str, Mapping[str, Any]], Mapping[str, Any]]:
-    from govlang.runtime.control.judge import no_context
+    from govlang.runtime.control.hostvalues import no_context
 
     if named is None:
         return no_context
     module, colon, function = named.partition(":")
     try:
         found: Any = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        found, why = None, str(error)
+    except Exception as error:  # noqa: BLE001  # whatever the module does when it is imported
+        found, why = None, str(error) or type(error).__name__
     else:
         why = "it cannot be called"
     if not colon or not callable(found):
-        raise CodedError("GOV619", f"`--context {named}`: {why}", "write `module:function`")
+        help_line = "write `module:function`; modules are looked for in the working directory, too"
+        raise CodedError("GOV619", f"`--context {named}`: {why}", help_line)
     return found  # type: ignore[no-any-return]

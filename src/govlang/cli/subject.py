@@ -35,7 +35,7 @@ class Subject:
         return self.checked.sources
 
 
-def open_subject(path: Path, public_key: bytes | None = None) -> Subject:
+def open_subject(path: Path) -> Subject:
     """The policy in a `.gov` file or a `.govb` bundle.
 
     Raises:
@@ -44,7 +44,7 @@ def open_subject(path: Path, public_key: bytes | None = None) -> Subject:
     """
     if not is_bundle(path):
         return Subject(path, compile_file(path))
-    bundle = open_bundle(path, public_key)
+    bundle = open_bundle(path)
     return Subject(path, _recompile(path, bundle), bundle)
 
 
@@ -54,14 +54,9 @@ def open_bundle(path: Path, public_key: bytes | None = None) -> Bundle:
     Raises:
         CodedError: the bundle does not add up.
     """
-    from govlang.native.errors import BundleError
     from govlang.runtime.bundle import load_bundle
 
-    try:
-        return load_bundle(path, public_key=public_key)
-    except BundleError as error:
-        why = error.message.removeprefix(f"`{error.part}`: ")
-        raise BundleError(error.code, f"{path}!{error.part}", why, error.help) from None
+    return load_bundle(path, public_key=public_key)
 
 
 def is_bundle(path: Path) -> bool:

@@ -21,7 +21,7 @@ from govlang.native.errors import CodedError
 
 if TYPE_CHECKING:
     from govlang.cli.coverage import Coverage
-    from govlang.cli.generate import Unreached
+    from govlang.cli.goals import Unreached
     from govlang.cli.subject import Subject
 
 EMPTY = "GOV711"

@@ -69,21 +69,13 @@ def run_histories(checked: Checked, table: bytes) -> Iterator[Result]:
         )
 
 
-def last_outcome(policy: Policy, case: TestCase) -> Outcome:
-    """What the last request of a test is answered, behind all that comes before it.
-
-    Raises:
-        ValueError: it asks nothing.
-    """
-    outcome: Outcome | None = None
+def outcomes(policy: Policy, case: TestCase) -> Iterator[tuple[TestStep, Outcome]]:
+    """What each request of a test is answered, behind all that comes before it."""
     for step in case.history:
         if isinstance(step, TestStep):
-            outcome = _commit(policy, step)
+            yield step, _commit(policy, step)
         else:
             _reported(policy, step)
-    if outcome is None:
-        raise ValueError(f"`{case.name}` asks nothing")
-    return outcome
 
 
 def _commit(policy: Policy, step: TestStep) -> Outcome:

@@ -32,7 +32,16 @@ def read_trace(path: Path) -> Iterator[Placed]:
             if not line.strip():
                 continue
             place = f"line {number} of `{path}`"
-            yield place, _checked(read_object(line, place), place)
+            yield place, _checked(_object(line, place), place)
+
+
+def _object(line: str, place: str) -> dict[str, Any]:
+    """The object of one line; a fault is told by its column, as the place names the line."""
+    try:
+        return read_object(line.rstrip("\r\n"), place)
+    except CodedError as error:
+        message = error.message.replace(": line 1 column ", ": column ", 1)
+        raise CodedError(error.code, message, error.help) from None
 
 
 def _checked(step: dict[str, Any], place: str) -> dict[str, Any]:

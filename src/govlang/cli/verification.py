@@ -10,8 +10,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -105,6 +105,19 @@ def verified(
 def progress(what: str, done: int, of: int) -> None:
     """One line on the terminal that is written over."""
     print(f"\r\033[K{what} {done}/{of}", end="", file=sys.stderr, flush=True)  # noqa: T201  # progress
+
+
+@contextmanager
+def said_meanwhile(what: str, *, shown: bool = True) -> Iterator[None]:
+    """A line on the terminal for as long as something takes."""
+    is_said = shown and sys.stderr.isatty()
+    if is_said:
+        print(f"\r\033[K{what} …", end="", file=sys.stderr, flush=True)  # noqa: T201  # progress
+    try:
+        yield
+    finally:
+        if is_said:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)  # noqa: T201  # the end of it
 
 
 # --- the cache ---------------------------------------------------------------------------------

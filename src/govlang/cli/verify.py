@@ -149,16 +149,12 @@ def verifier_options(
     Raises:
         CodedError: GOV708 there is no such kind.
     """
-    from govlang.verifier.findings import KIND_OF_CODE, TRANSLATION
     from govlang.verifier.report import Options
 
     settings = project()
     kinds = _listed(accept, settings.get("accept", ()))
-    known = {code: kind for code, kind in KIND_OF_CODE.items() if code != TRANSLATION}
     for kind in kinds:
-        if kind.upper() not in known and kind.lower() not in known.values():
-            help_line = "kinds: " + ", ".join(known.values())
-            raise CodedError("GOV708", f"there is no kind `{kind}` to accept", help_line)
+        _check_kind(kind)
     return Options(
         timeout_s=timeout or float(settings.get("timeout_s", 10)),
         overlaps=overlaps,
@@ -166,6 +162,27 @@ def verifier_options(
         accept_kinds=tuple(kinds),
         allow_undecided=tuple(_listed(allow_undecided, settings.get("allow_undecided", ()))),
     )
+
+
+def _check_kind(kind: str) -> None:
+    """Refuse what names no finding that can be accepted.
+
+    Raises:
+        CodedError: GOV708 there is no such kind, and no such code.
+    """
+    from govlang.verifier.findings import KIND_OF_CODE, TRANSLATION, UNDECIDED
+
+    codes: dict[str, list[str]] = {}
+    for code, name in KIND_OF_CODE.items():
+        if code != TRANSLATION:
+            codes.setdefault(name, []).append(code)
+    if kind.lower() in codes or any(kind.upper() in own for own in codes.values()):
+        return
+    known = ", ".join(f"{name} ({', '.join(own)})" for name, own in codes.items())
+    help_line = f"give one of: {known}"
+    if kind.upper() == UNDECIDED:
+        help_line = f"`--allow-undecided NAME` takes a property that stays undecided; {help_line}"
+    raise CodedError("GOV708", f"there is no kind or code `{kind}` to accept", help_line)
 
 
 def _listed(given: str, settled: Iterable[str]) -> list[str]:

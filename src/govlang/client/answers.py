@@ -9,10 +9,10 @@ members that a newer gateway adds are left out.
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import lru_cache
-from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from govlang.client.errors import unreadable
 
@@ -22,6 +22,19 @@ TERMINAL: Final = frozenset(
     ("succeeded", "failed", "cancelled", "timed_out", "denied", "quarantined")
 )
 """The states that a job does not leave."""
+
+
+class Page(tuple[T, ...]):  # noqa: SLOT001  # it has a member of its own
+    """Some of many, in order; `more` is what to give as `after` for those that follow, None: these were the last."""
+
+    more: str | None = None
+
+    @classmethod
+    def of(cls, items: Iterable[T], more: str | None) -> Self:
+        """These, and where the rest begins."""
+        made = cls(items)
+        made.more = more
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,14 @@ class Ruling:
     matched: tuple[str, ...] = ()
     policy_snapshot: str | None = None
     params_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Records of a run, and the number of the first one after them; None: there is none."""
+
+    records: tuple[dict[str, Any], ...]
+    next: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +100,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What waits for a person: `roles` must grant, `granted` have; `job_hash` names exactly what is approved."""
+    """What waits for a person: `roles` must grant, `granted` have; `job_hash` names exactly what is approved.
+
+    It covers `agent`, `delegation`, `run_id`, `step`, `request`, `payload`, `pool` and `undo`.  `whole` False:
+    payload and undo were too long for a list, `approval(approval_id)` has them.
+    """
 
     approval_id: str
     job_id: str
@@ -88,9 +113,20 @@ class Approval:
     agent: str | None = None
     roles: tuple[str, ...] = ()
     granted: tuple[Any, ...] = ()
+    created_ms: int | None = None
     expires_ms: int | None = None
     reason: str | None = None
+    run_id: str | None = None
+    step: str | None = None
+    topic: str | None = None
+    pool: str | None = None
+    delegation: tuple[Any, ...] = ()
+    parent_job_id: str | None = None
+    decision: Ruling | None = None
     request: Mapping[str, Any] = field(default_factory=dict)
+    payload: Any = None
+    undo: Mapping[str, Any] | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

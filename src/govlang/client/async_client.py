@@ -23,6 +23,7 @@ from govlang.client.answers import (
     Letter,
     NewToken,
     Observed,
+    Page,
     PolicyInfo,
     Reported,
     Ruling,
@@ -171,14 +172,25 @@ class AsyncGovClient:
         return await self.send(calls.enter_phase(run_id, phase, evidence, justification))
 
     async def timeline(self, run_id: str) -> tuple[dict[str, Any], ...]:
-        """The records of a run, in order."""
-        return await self.send(calls.timeline(run_id))
+        """All records of a run, in order."""
+        found = await self.send(calls.timeline(run_id))
+        records = found.records
+        while found.next is not None:
+            found = await self.send(calls.timeline(run_id, found.next))
+            records += found.records
+        return records
 
     # --- approvers --------------------------------------------------------------------------------
 
-    async def approvals(self, state: str | None = "open") -> tuple[Approval, ...]:
-        """What waits for a person."""
-        return await self.send(calls.approvals(state))
+    async def approvals(
+        self, state: str | None = "open", *, after: str | None = None
+    ) -> Page[Approval]:
+        """What waits for a person, up to 100; with the `more` of a page as `after` those that follow."""
+        return await self.send(calls.approvals(state, after))
+
+    async def approval(self, approval_id: str) -> Approval:
+        """All that an approval is about, its payload too."""
+        return await self.send(calls.approval(approval_id))
 
     async def approve(
         self, approval_id: str, job_hash: str, *, role: str | None = None, reason: str | None = None
@@ -230,9 +242,9 @@ class AsyncGovClient:
         """
         return await self.send(calls.observe(step))
 
-    async def letters(self) -> tuple[Letter, ...]:
-        """The dead letters."""
-        return await self.send(calls.letters())
+    async def letters(self, *, after: str | None = None) -> Page[Letter]:
+        """The dead letters, up to 1 000; with the `more` of a page as `after` those that follow."""
+        return await self.send(calls.letters(after))
 
     async def retry_letter(self, job_id: str) -> Submitted:
         """Ask for a dead letter's work anew, as a new job."""
@@ -267,9 +279,9 @@ class AsyncGovClient:
         """Put another bundle in force."""
         return await self.send(calls.publish(bundle, allow_looser=allow_looser, reason=reason))
 
-    async def rollback(self, reason: str) -> PolicyInfo:
-        """Bring the previous bundle back."""
-        return await self.send(calls.rollback(reason))
+    async def rollback(self, reason: str, *, allow_looser: bool = False) -> PolicyInfo:
+        """Bring the bundle before the active one back, one that is looser if that is allowed."""
+        return await self.send(calls.rollback(reason, allow_looser=allow_looser))
 
     async def suspend(self, agent: str, reason: str) -> Suspension:
         """Deny an agent everything, and call off what it has running."""
@@ -299,10 +311,13 @@ class AsyncGovClient:
         agent: str | None = None,
         approves: Iterable[str] = (),
         pools: Iterable[str] = (),
+        events: Iterable[str] = (),
     ) -> NewToken:
-        """Make a token; it is shown this once."""
+        """Make a token; it is shown this once.  A worker leases from its `pools`, `"*"` is every one."""
         return await self.send(
-            calls.create_token(roles, agent=agent, approves=approves, pools=pools, ttl_s=ttl_s)
+            calls.create_token(
+                roles, agent=agent, approves=approves, pools=pools, events=events, ttl_s=ttl_s
+            )
         )
 
     async def revoke_token(self, token_id: str) -> dict[str, Any]:

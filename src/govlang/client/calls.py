@@ -18,9 +18,11 @@ from govlang.client.answers import (
     Letter,
     NewToken,
     Observed,
+    Page,
     PolicyInfo,
     Reported,
     Ruling,
+    Stretch,
     Submitted,
     Suspension,
     read,
@@ -30,6 +32,7 @@ from govlang.client.wire import (
     Call,
     as_list,
     as_one,
+    as_page,
     as_text,
     decoded,
     encode,
@@ -39,6 +42,10 @@ from govlang.client.wire import (
     present,
 )
 
+COMPARES_S: Final = 300.0
+"""How long a gateway may compare a policy with the active one."""
+EXPLAINS_S: Final = 30.0
+"""How long it may look for what would be allowed."""
 POLL_MAX_S: Final = 30
 """How long a gateway keeps a request for leases open at most."""
 
@@ -87,17 +94,22 @@ def enter_phase(
     return post(path("runs", run_id, "phases"), reads, body)
 
 
-def timeline(run_id: str) -> Call[tuple[dict[str, Any], ...]]:
-    """The records of a run."""
-    return get(path("runs", run_id, "timeline"), as_list(dict[str, Any], "records"))
+def timeline(run_id: str, first: int = 1) -> Call[Stretch]:
+    """Records of a run, in order, from number `first` on; a gateway gives so many at a time."""
+    return get(path("runs", run_id, "timeline"), as_one(Stretch), first=first)
 
 
 # --- approvers ------------------------------------------------------------------------------------
 
 
-def approvals(state: str | None = "open") -> Call[tuple[Approval, ...]]:
-    """What waits for a person."""
-    return get(path("approvals"), as_list(Approval, "approvals"), state=state)
+def approvals(state: str | None = "open", after: str | None = None) -> Call[Page[Approval]]:
+    """What waits for a person, up to 100."""
+    return get(path("approvals"), as_page(Approval, "approvals"), state=state, after=after)
+
+
+def approval(approval_id: str) -> Call[Approval]:
+    """All that an approval is about."""
+    return get(path("approvals", approval_id), as_one(Approval))
 
 
 def approve(
@@ -161,9 +173,9 @@ def observe(step: Mapping[str, Any]) -> Call[Observed]:
     return post(path(route), as_one(Observed), step)
 
 
-def letters() -> Call[tuple[Letter, ...]]:
-    """The dead letters."""
-    return get(path("dlq"), as_list(Letter, "letters"))
+def letters(after: str | None = None) -> Call[Page[Letter]]:
+    """The dead letters, up to 1 000."""
+    return get(path("dlq"), as_page(Letter, "letters"), after=after)
 
 
 def retry_letter(job_id: str) -> Call[Submitted]:
@@ -202,7 +214,8 @@ def simulate(requests: Iterable[Mapping[str, Any]]) -> Call[tuple[Ruling, ...]]:
 def explain(request: Mapping[str, Any]) -> Call[dict[str, Any]]:
     """Why, and the smallest change that would be allowed."""
     reads = as_one(dict[str, Any])
-    return post(path("policy", "explain"), reads, {"request": request}, repeatable=True)
+    body = {"request": request}
+    return post(path("policy", "explain"), reads, body, repeatable=True, extra_s=EXPLAINS_S)
 
 
 def policy() -> Call[PolicyInfo]:
@@ -215,13 +228,20 @@ def publish(bundle: bytes, *, allow_looser: bool, reason: str | None) -> Call[Po
     looser = "true" if allow_looser else None
     params = tuple(present(allow_looser=looser, reason=reason).items())
     return Call(
-        "POST", path("policy", "publish"), as_one(PolicyInfo), bundle, BUNDLE, params=params
+        "POST",
+        path("policy", "publish"),
+        as_one(PolicyInfo),
+        bundle,
+        BUNDLE,
+        params=params,
+        extra_s=COMPARES_S,
     )
 
 
-def rollback(reason: str) -> Call[PolicyInfo]:
+def rollback(reason: str, *, allow_looser: bool = False) -> Call[PolicyInfo]:
     """Bring the previous bundle back."""
-    return post(path("policy", "rollback"), as_one(PolicyInfo), {"reason": reason})
+    body = {"reason": reason, **({"allow_looser": True} if allow_looser else {})}
+    return post(path("policy", "rollback"), as_one(PolicyInfo), body, extra_s=COMPARES_S)
 
 
 def suspend(agent: str, reason: str) -> Call[Suspension]:
@@ -258,6 +278,7 @@ def create_token(
     agent: str | None,
     approves: Iterable[str],
     pools: Iterable[str],
+    events: Iterable[str] = (),
 ) -> Call[NewToken]:
     """Make a token."""
     body = {
@@ -265,6 +286,7 @@ def create_token(
         "approves": list(approves),
         "pools": list(pools),
         "ttl_s": ttl_s,
+        **({"events": named} if (named := list(events)) else {}),
         **present(agent=agent),
     }
     return post(path("tokens"), as_one(NewToken), body)

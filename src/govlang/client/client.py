@@ -25,6 +25,7 @@ from govlang.client.answers import (
     Letter,
     NewToken,
     Observed,
+    Page,
     PolicyInfo,
     Reported,
     Ruling,
@@ -173,14 +174,23 @@ class GovClient:
         return self.send(calls.enter_phase(run_id, phase, evidence, justification))
 
     def timeline(self, run_id: str) -> tuple[dict[str, Any], ...]:
-        """The records of a run, in order."""
-        return self.send(calls.timeline(run_id))
+        """All records of a run, in order."""
+        found = self.send(calls.timeline(run_id))
+        records = found.records
+        while found.next is not None:
+            found = self.send(calls.timeline(run_id, found.next))
+            records += found.records
+        return records
 
     # --- approvers --------------------------------------------------------------------------------
 
-    def approvals(self, state: str | None = "open") -> tuple[Approval, ...]:
-        """What waits for a person."""
-        return self.send(calls.approvals(state))
+    def approvals(self, state: str | None = "open", *, after: str | None = None) -> Page[Approval]:
+        """What waits for a person, up to 100; with the `more` of a page as `after` those that follow."""
+        return self.send(calls.approvals(state, after))
+
+    def approval(self, approval_id: str) -> Approval:
+        """All that an approval is about, its payload too."""
+        return self.send(calls.approval(approval_id))
 
     def approve(
         self, approval_id: str, job_hash: str, *, role: str | None = None, reason: str | None = None
@@ -232,9 +242,9 @@ class GovClient:
         """
         return self.send(calls.observe(step))
 
-    def letters(self) -> tuple[Letter, ...]:
-        """The dead letters."""
-        return self.send(calls.letters())
+    def letters(self, *, after: str | None = None) -> Page[Letter]:
+        """The dead letters, up to 1 000; with the `more` of a page as `after` those that follow."""
+        return self.send(calls.letters(after))
 
     def retry_letter(self, job_id: str) -> Submitted:
         """Ask for a dead letter's work anew, as a new job."""
@@ -269,9 +279,9 @@ class GovClient:
         """Put another bundle in force."""
         return self.send(calls.publish(bundle, allow_looser=allow_looser, reason=reason))
 
-    def rollback(self, reason: str) -> PolicyInfo:
-        """Bring the previous bundle back."""
-        return self.send(calls.rollback(reason))
+    def rollback(self, reason: str, *, allow_looser: bool = False) -> PolicyInfo:
+        """Bring the bundle before the active one back, one that is looser if that is allowed."""
+        return self.send(calls.rollback(reason, allow_looser=allow_looser))
 
     def suspend(self, agent: str, reason: str) -> Suspension:
         """Deny an agent everything, and call off what it has running."""
@@ -301,10 +311,13 @@ class GovClient:
         agent: str | None = None,
         approves: Iterable[str] = (),
         pools: Iterable[str] = (),
+        events: Iterable[str] = (),
     ) -> NewToken:
-        """Make a token; it is shown this once."""
+        """Make a token; it is shown this once.  A worker leases from its `pools`, `"*"` is every one."""
         return self.send(
-            calls.create_token(roles, agent=agent, approves=approves, pools=pools, ttl_s=ttl_s)
+            calls.create_token(
+                roles, agent=agent, approves=approves, pools=pools, events=events, ttl_s=ttl_s
+            )
         )
 
     def revoke_token(self, token_id: str) -> dict[str, Any]:

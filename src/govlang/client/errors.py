@@ -109,12 +109,20 @@ class Invalid(GovError):
     """The request has not the form that the gateway or the policy asks for; `field` names the place."""
 
 
+class Unwritable(Invalid, ValueError):
+    """What was to be sent holds what JSON has not (NaN, an object of no JSON type, a circle); nothing was sent."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("unwritable", 0, f"what was to be sent cannot be written as JSON: {why}")
+        self.why: Final = why
+
+
 class Forbidden(GovError):
     """The token is missing, unknown or expired, or has not the role."""
 
 
 class NotFound(GovError):
-    """There is no such thing, or it is not the caller's to see."""
+    """There is no such thing (any more), or it is not the caller's to see."""
 
 
 class Conflict(GovError):
@@ -133,6 +141,7 @@ _BY_STATUS: Final[Mapping[int, type[GovError]]] = {
     404: NotFound,
     405: Invalid,
     409: Conflict,
+    410: NotFound,
     413: Invalid,
     415: Invalid,
     422: Invalid,

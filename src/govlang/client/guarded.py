@@ -57,57 +57,93 @@ def guarded(
     else belongs to the job, of the same arguments.  `report`: what of the function's value is stored as the output.
 
     Raises:
-        CodedError: GOV684, the guard cannot be built; here, never when the function is called.
+        CodedError: GOV684, the guard cannot be built; when the function is called only if what it returns is a
+            coroutine or a generator, whose body would run after the guard has ended (it is closed, and does not run).
     """
     road_of(policy, gateway)
     mapped = request if isinstance(request, Mapping) else {}
-    kept = dict(mapped) if limits is None else dict(limits)
+    asked = request if callable(request) else None
+    kept = dict(mapped if limits is None else limits)
+    always, done = fixed or {}, actions or {}
+    made = _Guarding(
+        topic, asked, mapped, always, policy, gateway, kept, done, payload, report, topic_field
+    )
 
     def wrap(function: F) -> F:
-        _check_function(function, {*mapped.values(), *kept.values()})
-        signature = inspect.signature(function)
+        _check_function(function, {*made.mapped.values(), *made.kept.values()})
+        whole = made.run_async if inspect.iscoroutinefunction(function) else made.run
+        return cast("F", whole(function, inspect.signature(function)))
 
-        def ask(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Asked:
-            bound = signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            if callable(request):
-                fields = request(*args, **kwargs)
-            else:
-                fields = {name: bound.arguments[p] for name, p in mapped.items()}
-            asked = _Asked(bound, kept)
-            asked.block = guard(
-                topic,
-                {**(fixed or {}), **fields},
-                policy,
-                gateway,
-                tuple(kept),
-                actions or {},
-                None if payload is None else payload(*args, **kwargs),
-                topic_field,
-                asked.prepare,
-            )
-            return asked
+    return wrap
+
+
+@dataclass(frozen=True, slots=True)
+class _Guarding:
+    """What `guarded` was told; makes functions that run under a guard."""
+
+    topic: str
+    request: Callable[..., Fields] | None
+    mapped: Mapping[str, str]
+    fixed: Fields
+    policy: Decides | InProcess | None
+    gateway: GovClient | ThroughGateway | None
+    kept: Mapping[str, str]
+    actions: Mapping[str, Action]
+    payload: Callable[..., Any] | None
+    report: Callable[[Any], Any] | None
+    topic_field: str | None
+
+    def run(self, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
+        """The function under its guard."""
 
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
-            asked = ask(args, kwargs)
+            asked = self._ask(signature, args, kwargs)
             with asked.block as permit:
-                value = function(*asked.bound.args, **asked.bound.kwargs)
-                permit.output = _output(report, value, permit.output)
+                value = _whole(function(*asked.bound.args, **asked.bound.kwargs))
+                permit.output = _output(self.report, value, permit.output)
                 return value
+
+        return run
+
+    def run_async(
+        self, function: Callable[..., Any], signature: inspect.Signature
+    ) -> Callable[..., Any]:
+        """The coroutine function under its guard."""
 
         @functools.wraps(function)
-        async def run_async(*args: Any, **kwargs: Any) -> Any:
-            asked = ask(args, kwargs)
+        async def run(*args: Any, **kwargs: Any) -> Any:
+            asked = self._ask(signature, args, kwargs)
             async with asked.block as permit:
                 work = function(*asked.bound.args, **asked.bound.kwargs)
-                value = await _heeding(work, permit)
-                permit.output = _output(report, value, permit.output)
+                value = _whole(await _heeding(work, permit))
+                permit.output = _output(self.report, value, permit.output)
                 return value
 
-        return cast("F", run_async if inspect.iscoroutinefunction(function) else run)
+        return run
 
-    return wrap
+    def _ask(
+        self, signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> _Asked:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        if self.request is not None:
+            fields = self.request(*args, **kwargs)
+        else:
+            fields = {name: bound.arguments[p] for name, p in self.mapped.items()}
+        asked = _Asked(bound, self.kept)
+        asked.block = guard(
+            self.topic,
+            {**self.fixed, **fields},
+            self.policy,
+            self.gateway,
+            tuple(self.kept),
+            self.actions,
+            None if self.payload is None else self.payload(*args, **kwargs),
+            self.topic_field,
+            asked.prepare,
+        )
+        return asked
 
 
 @dataclass(slots=True)
@@ -137,6 +173,28 @@ def _check_function(function: Callable[..., Any], named: set[str]) -> None:
     for name in sorted(named):
         if name not in parameters or parameters[name].kind not in _NAMED:
             raise unusable(f"`{getattr(function, '__name__', function)}` has no parameter `{name}`")
+
+
+def _whole(value: Any) -> Any:
+    """A value that is there; what would only run later is closed and refused, as the guard has ended then."""
+    if inspect.isasyncgen(value):
+        raise _late("an asynchronous generator")  # not begun, it holds nothing
+    if inspect.isgenerator(value) or inspect.iscoroutine(value):
+        kind = "a generator" if inspect.isgenerator(value) else "a coroutine"
+        value.close()
+        raise _late(kind)
+    if inspect.isawaitable(value):
+        if isinstance(value, asyncio.Future):
+            value.cancel()
+        raise _late("an awaitable")
+    return value
+
+
+def _late(kind: str) -> Exception:
+    return unusable(
+        f"the guarded function returned {kind}, whose body runs after the guard has ended: "
+        "guard the function whose body it is, as `async def` or plain"
+    )
 
 
 def _output(report: Callable[[Any], Any] | None, value: Any, given: Any) -> Any:

@@ -45,6 +45,10 @@ def base_url(url: str) -> str:
         ValueError: it is none.
     """
     read = urlsplit(url)
+    if read.scheme not in {"http", "https"} and "//" not in url:
+        raise ValueError(
+            f"`{url}` is no URL of a gateway, `http://` is missing: write http://{url}"
+        )
     if read.scheme not in {"http", "https"} or not read.hostname or read.query or read.fragment:
         raise ValueError(f"`{url}` is no URL of a gateway: write http://HOST:PORT")
     if read.username is not None or read.password is not None:
@@ -53,8 +57,15 @@ def base_url(url: str) -> str:
 
 
 def headers_of(token: str | None) -> dict[str, str]:
-    """The headers of every call."""
-    return {} if token is None else {"Authorization": f"Bearer {token}"}
+    """The headers of every call; what stands round a token, as the line end of its file, is no part of it.
+
+    Raises:
+        ValueError: it can be no token; the text does not show it.
+    """
+    text = "" if token is None else token.strip()
+    if any(not "!" <= one <= "~" for one in text):
+        raise ValueError("the token is none: give the text `gov_…` that `gov token create` printed")
+    return {"Authorization": f"Bearer {text}"} if text else {}
 
 
 def arguments(call: Call[Any], timeout_s: float) -> dict[str, Any]:

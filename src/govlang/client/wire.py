@@ -15,8 +15,8 @@ from decimal import Decimal
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
-from govlang.client.answers import read
-from govlang.client.errors import unreadable
+from govlang.client.answers import Page, read
+from govlang.client.errors import Unwritable, unreadable
 
 T = TypeVar("T")
 
@@ -43,11 +43,14 @@ def encode(value: Any) -> bytes:
     """A value as JSON, decimals as numbers, sets as lists.
 
     Raises:
-        TypeError, ValueError: it holds what JSON has not.
+        Unwritable: it holds what JSON has not.
     """
-    return json.dumps(
-        value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    ).encode()
+    try:
+        return json.dumps(
+            value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        ).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unwritable(str(error)) from None
 
 
 def _plain(value: Any) -> Any:
@@ -95,6 +98,17 @@ def as_list(kind: type[T], member: str) -> Callable[[bytes], tuple[T, ...]]:
     return reads
 
 
+def as_page(kind: type[T], member: str) -> Callable[[bytes], Page[T]]:
+    """Read an answer that holds some of the records, and says where the rest begins."""
+
+    def reads(body: bytes) -> Page[T]:
+        listed = as_list(kind, member)(body)
+        more = read(dict[str, Any], decoded(body)).get("more")
+        return Page.of(listed, None if more is None else read(str, more, "`more`"))
+
+    return reads
+
+
 def as_text(body: bytes) -> str:
     """Read an answer that is text."""
     try:
@@ -117,10 +131,15 @@ def present(**members: Any) -> dict[str, Any]:
 
 
 def post(
-    route: str, reads: Callable[[bytes], T], body: Any, *, repeatable: bool = False
+    route: str,
+    reads: Callable[[bytes], T],
+    body: Any,
+    *,
+    repeatable: bool = False,
+    extra_s: float = 0.0,
 ) -> Call[T]:
     """A POST of JSON."""
-    return Call("POST", route, reads, encode(body), repeatable=repeatable)
+    return Call("POST", route, reads, encode(body), repeatable=repeatable, extra_s=extra_s)
 
 
 def get(route: str, reads: Callable[[bytes], T], **params: Any) -> Call[T]:

@@ -13,6 +13,7 @@ from control_plane import EFFECTS, OPERATOR, Plane, agent, approver, bundle_of, 
 
 from govlang.runtime.control.answer import Answer
 from govlang.runtime.control.job import Approval
+from govlang.runtime.control.tokens import Caller, Role
 
 Scenario = Callable[[Plane], Awaitable[None]]
 
@@ -116,6 +117,7 @@ def test_a_word_that_does_not_count_changes_nothing(name: str, word: str) -> Non
         before = plane.service.office.chronicle.head
         answer = await say(plane, one, given["who"], *given["roles"], word=word, **rest)
         assert code(answer) == expected
+        assert one.job_hash not in str(answer.body), "who approves must look at the job"
         assert plane.service.office.chronicle.head == before
         assert plane.state(job_id) == "approval_required"
         assert plane.service.rows.approval(one.approval_id) == one
@@ -272,5 +274,111 @@ def test_under_another_policy_an_approval_counts_only_if_nobody_else_is_asked_fo
         assert answer.status == 200, answer
         assert len(await plane.lease()) == goes
         assert plane.state(job_id) == ("dispatched" if goes else "approval_required")
+
+    play(scenario)
+
+
+# --- those who ask, and those who may not ------------------------------------------------------------
+
+
+def test_whoever_retries_a_dead_letter_does_not_approve_it() -> None:
+    async def scenario(plane: Plane) -> None:
+        both = Caller(
+            "root", frozenset({Role.OPERATOR, Role.APPROVER}), frozenset({"lead"}), None, "tok_r"
+        )
+        job_id, one = await asked(plane)
+        await say(plane, one, "boss", "lead", word="reject", reason="no")
+        again: Any = (await plane.service.retry(both, job_id)).body
+        word = {"job_hash": one.job_hash}
+        refused = await plane.service.approve(both, again["approval_id"], word)
+        assert (refused.status, code(refused)) == (403, "own_approval")
+        found = plane.service.rows.approval(again["approval_id"])
+        assert found is not None
+        assert code(await say(plane, found, "a1", "lead")) == "own_approval", "who asked first, too"
+        await say(plane, found, "boss", "lead", word="reject", reason="no")
+        third: Any = (await plane.service.retry(OPERATOR, again["job_id"])).body
+        refused = await plane.service.approve(both, third["approval_id"], word)
+        assert code(refused) == "own_approval", "nor what others retried after that"
+        given = await plane.service.approve(approver("boss", "lead"), third["approval_id"], word)
+        assert given.status == 200
+
+    play(scenario)
+
+
+def test_whoever_is_suspended_says_nothing_about_approvals() -> None:
+    async def scenario(plane: Plane) -> None:
+        job_id, one = await asked(plane)
+        await plane.service.suspend(OPERATOR, "boss", "mallory")
+        for word in ("approve", "reject"):
+            refused = await say(plane, one, "boss", "lead", word=word)
+            assert (refused.status, code(refused)) == (403, "suspended")
+        assert plane.state(job_id) == "approval_required"
+        await plane.service.reinstate(OPERATOR, "boss", "was nobody")
+        assert (await say(plane, one, "boss", "lead")).status == 200
+
+    play(scenario)
+
+
+async def with_token(plane: Plane, who: str, role: str) -> Caller:
+    """Somebody who approves, with a token that the service keeps."""
+    body = {"roles": ["approver"], "agent": who, "approves": [role], "ttl_s": 60}
+    made: Any = (await plane.service.create_token(OPERATOR, body)).body
+    stored = plane.service.book.find(made["id"])
+    assert stored is not None
+    return stored.caller()
+
+
+async def loses_token(plane: Plane, who: Caller) -> None:
+    await plane.service.revoke_token(OPERATOR, who.token_id)
+
+
+async def is_suspended(plane: Plane, who: Caller) -> None:
+    await plane.service.suspend(OPERATOR, who.subject, "mallory")
+
+
+@pytest.mark.parametrize("happens", [loses_token, is_suspended])
+def test_a_grant_counts_no_more_when_its_giver_has_lost_the_right_before_the_last_one(
+    happens: Callable[[Plane, Caller], Awaitable[None]],
+) -> None:
+    async def scenario(plane: Plane) -> None:
+        job_id, one = await asked(plane, "both.x")
+        ada = await with_token(plane, "ada", "lead")
+        word = {"job_hash": one.job_hash}
+        await plane.service.approve(ada, one.approval_id, word)
+        await happens(plane, ada)
+        second: Any = (await say(plane, one, "bob", "owner")).body
+        assert (second["granted"], second["missing"]) == (["owner"], ["lead"])
+        assert plane.state(job_id) == "approval_required"
+        assert "grant_withdrawn" in plane.events()
+        last: Any = (await say(plane, one, "eve", "lead")).body
+        assert (last["missing"], plane.state(job_id)) == ([], "scheduled")
+        assert len(await plane.lease()) == 1
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("happens", [loses_token, is_suspended])
+def test_a_grant_counts_no_more_when_its_giver_has_lost_the_right_before_the_dispatch(
+    happens: Callable[[Plane, Caller], Awaitable[None]],
+) -> None:
+    async def scenario(plane: Plane) -> None:
+        job_id, one = await asked(plane)
+        ada = await with_token(plane, "ada", "lead")
+        await plane.service.approve(ada, one.approval_id, {"job_hash": one.job_hash})
+        assert plane.state(job_id) == "scheduled"
+        await happens(plane, ada)
+        assert await plane.lease() == []
+        assert plane.state(job_id) == "approval_required", "somebody else is asked"
+
+    play(scenario)
+
+
+def test_a_token_that_has_expired_since_was_good_when_it_was_used() -> None:
+    async def scenario(plane: Plane) -> None:
+        _, one = await asked(plane)
+        ada = await with_token(plane, "ada", "lead")
+        await plane.service.approve(ada, one.approval_id, {"job_hash": one.job_hash})
+        plane.clock.forward(61)
+        assert len(await plane.lease()) == 1
 
     play(scenario)

@@ -70,6 +70,44 @@ def test_proofs_hold_for_every_size_up_to_the_newest_checkpoint(tmp_path: Path) 
     assert read_checkpoint(note).root == root_of(leaves)
 
 
+def stopped(count: int) -> list[bytes]:
+    """Records, the last of which tells of a stop."""
+    head, found = Head(), []
+    for number in range(count):
+        event = "stopped" if number == count - 1 else "tick"
+        line, head = chain_line({"run_timeline_event": event}, head)
+        found.append(line)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_signed", "is_warned_of"),
+    [
+        (chained(99), False, False),
+        (chained(100), False, True),
+        (stopped(3), False, True),
+        (chained(100), True, False),
+        (stopped(3), True, False),
+        ([], False, False),
+    ],
+)
+def test_a_checkpoint_that_was_due_and_is_not_there_is_warned_of(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    lines: list[bytes],
+    is_signed: bool,  # a case of the table
+    is_warned_of: bool,
+) -> None:
+    store = Lines()
+    kept = archive(tmp_path, store)
+    store.all = lines
+    if is_signed:
+        kept._sign()
+    archive(tmp_path, store)
+    told = [one for one in caplog.messages if "no checkpoint, though one was due" in one]
+    assert bool(told) is is_warned_of
+
+
 @pytest.mark.parametrize(
     "query", [{"seq": 4}, {"seq": 0}, {"seq": 1, "size": 4}, {"from": 4, "to": 3}, {"to": 3}]
 )

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from control_plane import ANYBODY, AUDITOR, OPERATOR, agent, approver
+from control_plane import (
+    ANYBODY,
+    AUDITOR,
+    EFFECTS,
+    OPERATOR,
+    Plane,
+    agent,
+    approver,
+    bundle_of,
+    run,
+)
 from crew import Crew, code, play
 
 
@@ -65,6 +77,27 @@ def test_the_service_limits_the_depth_of_a_chain_whatever_the_policy_says() -> N
         )
 
     play(scenario, delegation_depth_max=1)
+
+
+def test_a_limit_that_was_set_lower_since_holds_at_the_dispatch(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with Plane(tmp_path, bundle_of(EFFECTS)) as one:
+            assert (await one.submit("a0", "allow.x")).status == 202
+            (parent,) = await one.lease()
+            await one.begin(parent)
+            request = {"agent": "a1", "topic": "allow.x", "amount": 1}
+            body = {"request": request, "payload": None, "pool": "p"}
+            child = await one.service.submit(
+                ANYBODY, {**body, "parent_job_id": parent["job_id"]}, "k"
+            )
+            assert isinstance(child.body, dict)
+        async with Plane(tmp_path, bundle_of(EFFECTS), {"delegation_depth_max": 0}) as one:
+            assert await one.lease() == []
+            assert one.state(child.body["job_id"]) == "denied"
+            refusal = json.loads(list(one.service.rows.lines(1))[-2])
+            assert refusal["rule_id"] == "delegation_depth"
+
+    run(scenario)
 
 
 def test_a_request_does_not_say_itself_for_whom_it_is() -> None:

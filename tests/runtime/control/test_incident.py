@@ -28,12 +28,16 @@ from govlang.runtime.control.job import Job
 from govlang.runtime.control.store.sqlite import SqliteStore
 from govlang.runtime.evidence.incident import Incident, incidents
 from govlang.runtime.evidence.ledger import EvidenceError
+from govlang.runtime.evidence.record import salted
 from govlang.runtime.evidence.source import open_source
 from govlang.runtime.evidence.story import JobStory
 from govlang.runtime.evidence.timeline import timeline
 
+SALTS = "SELECT job_id, salt FROM ledger JOIN secrets USING (seq) ORDER BY seq DESC"
+"""The salt of each job's first record; of a job of a policy without private fields there is none."""
 
-def known(job: Job) -> dict[str, Any]:
+
+def known(job: Job, salt: bytes | None) -> dict[str, Any]:
     """What the service knows of a job, of what the ledger tells."""
     told = {
         "job_id": job.job_id,
@@ -49,7 +53,8 @@ def known(job: Job) -> dict[str, Any]:
         "undo_of": job.undo_of,
     }
     if job.undo_of is None:
-        told |= {"job_hash": job.job_hash, "pool": job.intent.pool}
+        hashed = job.job_hash if salt is None else salted(salt, "job_hash", job.job_hash)
+        told |= {"job_hash": hashed, "pool": job.intent.pool}
     if job.has_ended:
         told |= {"reason": job.reason}
     return told
@@ -60,10 +65,11 @@ def of_table(place: Path) -> dict[str, dict[str, Any]]:
     try:
         with closing(sqlite3.connect(place / "gov.db")) as database:
             ids = [row[0] for row in database.execute("SELECT job_id FROM jobs")]
+            salts = dict(database.execute(SALTS).fetchall())
         jobs = [store.reader().job(one) for one in ids]
     finally:
         store.close()
-    return {one.job_id: known(one) for one in jobs if one is not None}
+    return {one.job_id: known(one, salts.get(one.job_id)) for one in jobs if one is not None}
 
 
 def forget_all_but_the_ledger(place: Path) -> None:
@@ -137,60 +143,62 @@ def test_of_whole_lives_the_ledger_says_what_the_tables_say() -> None:
     assert {"cancelled", "failed", "timed_out"} <= states, states
 
 
-async def approved_by_two(one: Plane) -> str:
-    body = (await one.submit("a1", "both.x", run_id="run_two")).body
+async def submitted(one: Plane, who: str, topic: str, run_id: str) -> dict[str, Any]:
+    body = (await one.submit(who, topic, run_id=run_id)).body
     assert isinstance(body, dict)
+    return body
+
+
+def word(one: Plane, reason: str) -> dict[str, Any]:
+    """What a person says of the one job that waits for it."""
     listed = one.service.approvals(OPERATOR, "open").body
     assert isinstance(listed, dict)
     (waiting,) = listed["approvals"]
-    said = {"job_hash": waiting["job_hash"], "role": None, "reason": "fine"}
+    return {"job_hash": waiting["job_hash"], "role": None, "reason": reason}
+
+
+async def approved_by_two(one: Plane) -> str:
+    body = await submitted(one, "a1", "both.x", "run_two")
+    said = word(one, "fine")
     for who in (approver("ann", "lead"), approver("bob", "owner")):
         await one.service.approve(who, body["approval_id"], said)
     return str(body["job_id"])
 
 
 async def rejected(one: Plane) -> str:
-    body = (await one.submit("a1", "human.x", run_id="run_no")).body
-    assert isinstance(body, dict)
-    listed = one.service.approvals(OPERATOR, "open").body
-    assert isinstance(listed, dict)
-    (waiting,) = listed["approvals"]
-    said = {"job_hash": waiting["job_hash"], "role": None, "reason": "not now"}
+    body = await submitted(one, "a1", "human.x", "run_no")
+    said = word(one, "not now")
     await one.service.reject(approver("ann", "lead"), body["approval_id"], said)
     return str(body["job_id"])
 
 
 async def expired(one: Plane) -> str:
-    body = (await one.submit("a1", "human.y", run_id="run_late")).body
-    assert isinstance(body, dict)
+    body = await submitted(one, "a1", "human.y", "run_late")
     one.clock.forward(601)
     await one.reconcile()
     return str(body["job_id"])
 
 
 async def suspended(one: Plane) -> str:
-    body = (await one.submit("a2", "allow.x", run_id="run_stop")).body
+    body = await submitted(one, "a2", "allow.x", "run_stop")
     (job,) = await one.lease()
     await one.begin(job)
     await one.service.suspend(OPERATOR, "a2", "it runs wild")
-    assert isinstance(body, dict)
     return str(body["job_id"])
 
 
 async def cancelled(one: Plane) -> str:
-    body = (await one.submit("a3", "allow.x", run_id="run_cancel")).body
-    assert isinstance(body, dict)
+    body = await submitted(one, "a3", "allow.x", "run_cancel")
     await one.service.cancel(agent("a3"), body["job_id"], "changed my mind")
     return str(body["job_id"])
 
 
 async def lost(one: Plane) -> str:
-    body = (await one.submit("a3", "allow.y", run_id="run_lost")).body
+    body = await submitted(one, "a3", "allow.y", "run_lost")
     (job,) = await one.lease()
     await one.begin(job)
     one.clock.forward(60)
     await one.reconcile()
-    assert isinstance(body, dict)
     return str(body["job_id"])
 
 
@@ -201,13 +209,8 @@ async def retried(one: Plane) -> str:
 
 
 async def half_approved(one: Plane) -> str:
-    body = (await one.submit("a1", "both.z", run_id="run_half")).body
-    assert isinstance(body, dict)
-    listed = one.service.approvals(OPERATOR, "open").body
-    assert isinstance(listed, dict)
-    (waiting,) = listed["approvals"]
-    said = {"job_hash": waiting["job_hash"], "role": None, "reason": "fine"}
-    await one.service.approve(approver("ann", "lead"), body["approval_id"], said)
+    body = await submitted(one, "a1", "both.z", "run_half")
+    await one.service.approve(approver("ann", "lead"), body["approval_id"], word(one, "fine"))
     return str(body["job_id"])
 
 

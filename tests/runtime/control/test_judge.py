@@ -23,10 +23,10 @@ def test_a_state_of_a_thousand_keys_with_deadlines_is_saved_and_goes_on(tmp_path
             names = [f"an-agent-{n}-" + 70 * "x" for n in range(1000)]
             told = await asyncio.gather(*(alarm(one, name) for name in names))
             assert set(told) == {202}
-            kept = one.service.judge.deadlines()
+            kept = one.service.judge.deadlines.kept()
             assert len(kept) == 1000
         async with Plane(tmp_path, bundle_of(BUDGET), clock=one.clock) as again:
-            assert again.service.judge.deadlines() == kept
+            assert again.service.judge.deadlines.kept() == kept
 
     asyncio.run(scenario())
 
@@ -38,7 +38,7 @@ def test_a_key_has_one_deadline_however_often_it_is_heard_of(tmp_path: Path) -> 
                 one.clock.forward(0.1)
                 await alarm(one, "a1")
             judge = one.service.judge
-            assert [key for _, key in judge.deadlines()] == ["a1"]
+            assert [key for _, key in judge.deadlines.kept()] == ["a1"]
 
     asyncio.run(scenario())
 

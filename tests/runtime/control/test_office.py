@@ -101,11 +101,27 @@ def test_what_was_forced_open_is_so_after_a_restart(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with Plane(tmp_path, bundle_of(EFFECTS)) as one:
             await one.service.force_open(OPERATOR, "policy_check", "maintenance")
-            await one.service.force_open(OPERATOR, "mail", "maintenance")
-            await one.service.release(OPERATOR, "mail", "done")
         async with Plane(tmp_path, bundle_of(EFFECTS)) as again:
             assert again.service.breaker.state("policy_check") == "forced"
-            assert again.service.breaker.state("mail") == "closed"
+            await again.service.release(OPERATOR, "policy_check", "done")
+        async with Plane(tmp_path, bundle_of(EFFECTS)) as last:
+            assert last.service.breaker.state("policy_check") != "forced"
+
+    asyncio.run(scenario())
+
+
+def test_a_dependency_that_nothing_calls_cannot_be_held_open(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with Plane(tmp_path, bundle_of(EFFECTS)) as one:
+            never = await one.service.release(OPERATOR, "policy_check", "it was not forced")
+            assert never.body == {"dependency": "policy_check", "state": "closed"}
+            count = one.service.office.chronicle.head.count
+            for move in (one.service.force_open, one.service.release):
+                answer = await move(OPERATOR, "policy_chek", "maintenance")
+                assert isinstance(answer.body, dict)
+                assert (answer.status, answer.body["field"]) == (404, "dependency")
+                assert answer.body["expected"] == "`policy_check`"
+            assert one.service.office.chronicle.head.count == count, "nothing is on the record"
 
     asyncio.run(scenario())
 

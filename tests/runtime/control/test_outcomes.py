@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from control_plane import EFFECTS, Plane, approver, bundle_of, folder
+from dripping import dripping
 
 CHECK = "http://check.test/v1/policy/evaluate"
 
@@ -59,14 +61,13 @@ class Check(httpx.AsyncBaseTransport):
         self.effect = effect
         self.health = health
         self.asked = 0
+        self._life = AsyncExitStack()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.asked += 1
         match self.health:
             case "slow":
-                timeout = request.extensions["timeout"]["read"]
-                await asyncio.sleep(timeout)
-                raise httpx.ReadTimeout("too slow", request=request)
+                return await self._slow(request)
             case "failing":
                 return httpx.Response(500, text="no")
             case "garbled":
@@ -75,6 +76,17 @@ class Check(httpx.AsyncBaseTransport):
                 raise httpx.ConnectError("nobody there", request=request)
             case _:
                 return httpx.Response(200, json=decision(self.effect))
+
+    async def _slow(self, request: httpx.Request) -> httpx.Response:
+        """The answer of a check that is there, and drips."""
+        url = await self._life.enter_async_context(dripping(decision(self.effect)))
+        real = await self._life.enter_async_context(httpx.AsyncHTTPTransport())
+        return await real.handle_async_request(
+            httpx.Request("POST", url, content=request.content, extensions=request.extensions)
+        )
+
+    async def aclose(self) -> None:
+        await self._life.aclose()
 
 
 def decision(effect: str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from control_plane import EFFECTS, START_MS, bundle_of, example
 from govlang.runtime.bundle import read_bundle
 from govlang.runtime.control import judge as judges
 from govlang.runtime.control.answer import Lasting
-from govlang.runtime.control.judge import Context, Judge, Question, no_context
+from govlang.runtime.control.hostvalues import Context, no_context
+from govlang.runtime.control.judge import Judge, Question
 from govlang.runtime.policy import Policy
 
 TOPICS = ("allow", "limit", "throttle", "human", "both", "notify", "deny", "none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import sqlite3
 from pathlib import Path
@@ -164,6 +165,63 @@ def test_three_failures_are_told_to_the_policy_and_a_success_between_them_too(
                 )
             ]
             assert told == [202] * 6 + [403]
+
+    asyncio.run(scenario())
+
+
+CORRUPT = {
+    "the state": "UPDATE states SET blob = zeroblob(length(blob))",
+    "its deadlines": "UPDATE states SET deadlines = '[]'",
+    "its record": "UPDATE states SET seq = seq - 1",
+    "a record beyond the ledger": "UPDATE states SET seq = seq + 1000",
+    "its policy": "UPDATE states SET snapshot = 'sha256:x'",
+}
+
+
+def rebuilt(one: Plane) -> list[dict[str, Any]]:
+    records = [json.loads(line) for line in one.service.rows.lines(1)]
+    return [r["details"] for r in records if r["run_timeline_event"] == "state_rebuilt"]
+
+
+@pytest.mark.parametrize("change", CORRUPT.values(), ids=CORRUPT.keys())
+def test_a_corrupt_state_stops_the_start_until_it_is_dropped_by_hand(
+    tmp_path: Path, change: str
+) -> None:
+    async def scenario() -> None:
+        async with plane(tmp_path) as one:
+            await live(one, random.Random(7), 80)
+            await one.reconcile()
+            before, at_ms = remembered(one), one.clock.at_ms
+        with sqlite3.connect(tmp_path / "gov.db") as database:
+            assert database.execute(change).rowcount == 1
+        for _ in range(2):
+            with pytest.raises(CodedError, match="GOV632") as refused:
+                await plane(tmp_path).__aenter__()
+            assert "--rebuild-state" in str(refused.value.help)
+        async with plane(tmp_path, clock=Clock(at_ms), drops_state=True) as again:
+            assert remembered(again) == before
+            assert rebuilt(again) == [{"saved_state": "dropped"}]
+        async with plane(tmp_path, clock=Clock(at_ms)) as later:
+            assert remembered(later) == before
+            assert rebuilt(later) == [{"saved_state": "dropped"}]
+
+    asyncio.run(scenario())
+
+
+def test_a_lost_state_is_told_and_saved_again_and_one_that_never_was_is_not_missed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with plane(tmp_path) as one:
+            assert one.service.rows.state() is None
+        async with plane(tmp_path) as one:
+            assert rebuilt(one) == []
+        with sqlite3.connect(tmp_path / "gov.db") as database:
+            database.execute("DELETE FROM states")
+        async with plane(tmp_path) as again:
+            assert rebuilt(again) == [{"saved_state": "lost"}]
+            assert again.service.rows.state() is not None
+        assert "the saved state was lost" in caplog.text
 
     asyncio.run(scenario())
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from control_life import BUDGET, live
-from control_plane import OPERATOR, Plane, agent, bundle_of, folder, worker
+from control_plane import OPERATOR, Plane, agent, bundle_of, folder
 from ledgers import chained, put
 
 from govlang.cli.compiled import compile_policy
@@ -278,11 +278,13 @@ def test_private_values_come_from_the_store_while_they_are_there() -> None:
                 "pool": "p",
             }
             assert (await one.service.submit(agent("a1"), body, "k1")).status == 202
-            await one.service.lease(worker(), "p", {"worker": "w", "max": 1})
+            (job,) = await one.lease()
+            await one.begin(job)
+            await one.end(job)
             source = open_source(place)
             whole = replay(source, Policy.load(bundle_of(BUDGET)))
-            forget_private(source, one.clock() + 1)
-            return whole, replay(source, Policy.load(bundle_of(BUDGET)))
+        forget_private(source, one.clock() + 1)  # its state is saved
+        return whole, replay(source, Policy.load(bundle_of(BUDGET)))
 
     with folder() as place:
         whole, without = asyncio.run(scenario(place))

@@ -18,7 +18,10 @@ HOUR_S = 3600
 
 async def expires(crew: Crew) -> None:
     """Two hours pass, in which the worker is heard of."""
-    (lease,) = (job.lease_id for job in crew.service.rows.in_flight_of(None))
+    rows = crew.service.rows
+    (job,) = (rows.job(one.job_id) for one in rows.in_flight_of(None))
+    assert job is not None
+    lease = job.lease_id
     for _ in range(2 * HOUR_S // 25 - 1):
         crew.clock.forward(25)
         await crew.service.heartbeat(worker("w1"), lease, {})  # type: ignore[arg-type]
@@ -323,7 +326,7 @@ def test_the_metrics_show_how_long_it_took() -> None:
 
 async def with_token(crew: Crew, *roles: str, who: str) -> tuple[str, Caller]:
     """A new token: its text, and whoever shows it."""
-    body = {"roles": list(roles), "agent": who, "ttl_s": 60}
+    body = {"roles": list(roles), "agent": who, "pools": ["*"], "ttl_s": 60}
     made: Any = (await crew.service.create_token(OPERATOR, body)).body
     stored = crew.service.book.find(made["id"])
     assert stored is not None

@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from control_plane import EFFECTS, OPERATOR, START_MS, Clock, Plane, agent, bundle_of
+from control_plane import EFFECTS, OPERATOR, START_MS, Clock, Plane, agent, approver, bundle_of
 
 from govlang.native.errors import CodedError
 from govlang.runtime.control import office, rebuild
@@ -167,6 +167,44 @@ def test_a_clock_that_steps_while_the_service_is_down_loses_nothing(
     asyncio.run(scenario())
 
 
+def test_what_a_clock_told_that_was_years_ahead_ends_when_it_would_have(tmp_path: Path) -> None:
+    """Else an approval of ten minutes is good for years, and so is a token; and no job goes, and no lease ends."""
+
+    async def scenario() -> None:
+        async with opened(tmp_path, START_MS + 10 * 365 * 86_400_000) as plane:
+            wanted = {"roles": ["agent"], "agent": "a1", "ttl_s": 60}
+            token: Any = (await plane.service.create_token(OPERATOR, wanted)).body
+            await plane.submit("a1", "allow.x", run_id="r", step="runs")
+            (job,) = await plane.lease()
+            await plane.begin(job)
+            await plane.submit("a1", "allow.x", run_id="r", step="waits")
+            asked = [await plane.submit("a1", "human.x") for _ in range(2)]
+        async with opened(tmp_path) as plane:
+            service = plane.service
+            kept = service.book.find(token["id"])
+            assert kept is not None
+            assert kept.expires_ms == START_MS + 60_000
+            assert [one["job_id"] for one in await plane.lease(9)] == ["r:waits@1"]
+            plane.clock.forward(9 * 60)
+            await plane.reconcile()
+            assert plane.state("r:runs@1") == "timed_out"
+            first, second = [service.rows.approval(one.body["approval_id"]) for one in asked]
+            assert first is not None
+            assert second is not None
+            lead = approver("bob", "lead")
+            said = await service.approve(lead, first.approval_id, {"job_hash": first.job_hash})
+            assert said.status == 200, said
+            plane.clock.forward(2 * 60)
+            word = service.approve(lead, second.approval_id, {"job_hash": second.job_hash})
+            assert await code(word) == (409, "approval_closed")
+            await plane.lease(9)
+            assert plane.state(first.job_id) == "approval_required", "it is asked for anew"
+        report = audit(tmp_path, exact=True)
+        assert report.intact, report.faults
+
+    asyncio.run(scenario())
+
+
 def test_thousands_of_keys_with_deadlines_are_kept(tmp_path: Path) -> None:
     async def scenario(count: int) -> list[Any]:
         async with opened(tmp_path, source=MANY, state_records=500) as plane:
@@ -177,12 +215,12 @@ def test_thousands_of_keys_with_deadlines_are_kept(tmp_path: Path) -> None:
                 ]
                 told = await asyncio.gather(*(plane.service.observe(OPERATOR, s) for s in steps))
                 assert {one.status for one in told} == {202}
-            assert len(plane.service.judge.deadlines()) >= count
-            return plane.service.judge.deadlines()
+            assert len(plane.service.judge.deadlines.kept()) >= count
+            return plane.service.judge.deadlines.kept()
 
     async def again() -> list[Any]:
         async with opened(tmp_path, source=MANY) as plane:
-            return plane.service.judge.deadlines()
+            return plane.service.judge.deadlines.kept()
 
     assert asyncio.run(scenario(3000)) == asyncio.run(again())
 
@@ -261,5 +299,53 @@ def test_a_damaged_folder_stops_the_start_and_stays_as_it_is(tmp_path: Path, wha
         assert refused.value.code == expected, refused.value
         assert refused.value.help
         assert _files(tmp_path) == before, "nothing is changed"
+
+    asyncio.run(scenario())
+
+
+def test_a_row_that_cannot_be_written_harms_nobody_else_of_its_group(tmp_path: Path) -> None:
+    """The question of another operation is what writes it: neither may be told what is not so."""
+
+    async def scenario() -> None:
+        async with opened(tmp_path) as one:
+            with closing(sqlite3.connect(tmp_path / "gov.db")) as beside, beside:
+                beside.execute(
+                    "CREATE TRIGGER refuse BEFORE INSERT ON jobs WHEN NEW.step = 'bad'"
+                    " BEGIN SELECT RAISE(ABORT, 'no place for it'); END"
+                )
+            steps = ["a", "bad", "b", "bad", "c"]
+            asked = [
+                one.submit("a1", "allow.x", run_id=f"r{n}", step=s) for n, s in enumerate(steps)
+            ]
+            looked = [one.service.cancel(agent("a1"), f"none{n}", "") for n in range(3)]
+            found = await asyncio.gather(asked[0], asked[1], looked[0], *asked[2:], *looked[1:])
+            statuses = [answer.status for answer in found]
+            assert statuses == [202, 503, 404, 202, 503, 202, 404, 404]
+            kept = {job.step for job in one.service.rows.live()}
+            assert kept == {"a", "b", "c"}
+            assert one.service.ready().status == 200
+
+    asyncio.run(scenario())
+    assert audit(tmp_path, exact=True).intact
+
+
+def test_a_breaker_moves_when_that_is_on_the_disk_and_never_before(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with opened(tmp_path) as plane:
+            breaker = plane.service.breaker
+            with full_disk():
+                force = plane.service.force_open(OPERATOR, "policy_check", "maintenance")
+                assert await code(force) == (503, "storage_unavailable")
+            assert breaker.state("policy_check") == "closed"
+            await plane.service.force_open(OPERATOR, "policy_check", "maintenance")
+            with full_disk():
+                release = plane.service.release(OPERATOR, "policy_check", "done")
+                assert await code(release) == (503, "storage_unavailable")
+            assert breaker.state("policy_check") == "forced"
+        async with opened(tmp_path, plane.clock()) as again:
+            assert again.service.breaker.state("policy_check") == "forced"
+            answer = await again.service.release(OPERATOR, "policy_check", "done")
+            assert answer.body == {"dependency": "policy_check", "state": "open"}
+            assert again.service.breaker.state("policy_check") == "open"
 
     asyncio.run(scenario())

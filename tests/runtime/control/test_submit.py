@@ -72,6 +72,20 @@ def test_numbers_that_are_written_otherwise_are_another_body() -> None:
     play(scenario)
 
 
+def test_a_decimal_and_an_object_that_names_one_are_two_bodies() -> None:
+    async def scenario(plane: Plane) -> None:
+        async def ask(amount: Any) -> Answer:
+            request = {"agent": "a1", "topic": "allow.x", "amount": amount}
+            return await plane.service.submit(agent("a1"), {"request": request, "pool": "p"}, "k")
+
+        assert (await ask(Decimal("1.5"))).status == 202
+        for other in ({"decimal": "1.5"}, {"\\udc00": "1.5"}, [Decimal("1.5")], "1.5"):
+            assert code(await ask(other)) == "idempotency_conflict", other
+        assert (await ask(Decimal("1.5"))).status == 202
+
+    play(scenario)
+
+
 def test_a_throttled_answer_is_not_remembered() -> None:
     async def scenario(plane: Plane) -> None:
         assert (await plane.submit("a1", "throttle.x", key="k")).status == 429
@@ -83,14 +97,16 @@ def test_a_throttled_answer_is_not_remembered() -> None:
 
 
 def test_answers_are_forgotten_after_ninety_days() -> None:
-    from govlang.runtime.control.reconciler import forget_answers
+    from govlang.runtime.control.retiring import forget_answers
 
     async def scenario(plane: Plane) -> None:
         await plane.submit("a1", "allow.x", key="k")
         plane.clock.forward(90 * 86_400)
-        assert await plane.service.carry_out(forget_answers) == 0
+        assert not await plane.service.carry_out(forget_answers)
+        assert plane.service.rows.answer("a1", "k") is not None
         plane.clock.forward(1)
-        assert await plane.service.carry_out(forget_answers) == 1
+        assert not await plane.service.carry_out(forget_answers), "there are no more"
+        assert plane.service.rows.answer("a1", "k") is None
 
     play(scenario)
 
@@ -196,6 +212,26 @@ def test_too_many_live_jobs_are_a_matter_of_storage() -> None:
         assert (await plane.submit("a1", "allow.x")).status == 202
 
     play(scenario, live_jobs_max=3)
+
+
+@pytest.mark.parametrize("setting", ["live_jobs_max", "live_jobs_agent_max"])
+def test_a_job_for_which_there_is_no_room_is_on_the_record_and_nothing_else(setting: str) -> None:
+    async def scenario(plane: Plane) -> None:
+        for number in range(3):
+            assert (await plane.submit("a1", f"allow.t{number}")).status == 202
+        told = len(records(plane))
+        for number in range(2):
+            answer = await plane.submit("a1", "allow.x", key="same")
+            assert answer.status in (429, 503)
+            assert isinstance(answer.body, dict)
+            assert answer.body["rule_id"] == setting
+            new = records(plane)[told + number :]
+            assert [one["run_timeline_event"] for one in new] == ["submit_refused"]
+            assert (new[0]["decision"], new[0]["rule_id"]) == ("DENY", setting)
+            assert new[0]["details"]["reason"] == answer.body["detail"]
+        assert len(list(plane.service.rows.live())) == 3
+
+    play(scenario, **{setting: 3})
 
 
 # --- enforcement, undo ---------------------------------------------------------------------------
