@@ -1,8 +1,11 @@
 """What the HTTP part costs: evaluate beside an empty Starlette handler, on one server process, in one run.
 
-In: nothing.  Out: requests a second of each target and its share of the empty handler's, the targets taken in turns, so
-that a busy machine is busy for all; and the processor time that the server spent on a request, which others on the
-machine disturb less.  `python -m benchmarks.http [SECONDS] [ROUNDS]`.
+In: nothing.  Out: requests a second of each target and its share of the empty handler's (`plain`), the targets taken
+in turns, so that a busy machine is busy for all; and the processor time that the server spent on a request, which
+others on the machine disturb less.  `python -m benchmarks.http [SECONDS] [ROUNDS]`.
+
+`plain` is the empty handler on uvicorn as it comes (uvloop, httptools); all others, `empty` too, run on the service's
+own server, which writes head and body as one.
 
 Two requests are sent: one that a person must approve, and one that is allowed.
 
@@ -60,6 +63,7 @@ PERSON: Final = {
 }
 ALLOWED: Final = {**PERSON, "topic": "infra.read", "environment": "dev"}
 LOADS: Final = (
+    ("plain", None),
     ("empty", None),
     ("fixed", PERSON),
     ("policy", PERSON),
@@ -112,6 +116,13 @@ async def empty(_: Request) -> JSONResponse:
     return JSONResponse({})
 
 
+def bare() -> Starlette:
+    """An application with nothing but the empty handler."""
+    app = Starlette(routes=[StarletteRoute("/", empty)])
+    app.state.head_s = limits().head_timeout_s
+    return app
+
+
 def limits() -> Settings:
     """Settings whose rate nobody reaches; it is counted all the same."""
     return Settings(rate_per_s=1_000_000, rate_burst=1_000_000)
@@ -130,7 +141,8 @@ def targets(policy: Policy) -> dict[str, Starlette]:
     book = TokenBook()
     book.put(token())
     return {
-        "empty": Starlette(routes=[StarletteRoute("/", empty)]),
+        "plain": bare(),
+        "empty": bare(),
         "fixed": build_app(Fixed(), limits(), book),  # type: ignore[arg-type]  # only evaluate is asked
         "policy": build_app(Deciding(policy), limits(), book),  # type: ignore[arg-type]  # the same
     }
@@ -157,8 +169,10 @@ def serve(bundle: bytes, name: str, listens: socket.socket) -> None:
     if name == "service":
         uvloop.run(serve_service(bundle, listens))
         return
-    app = targets(Policy.load(bundle))[name]
-    uvloop.run(server(app, "127.0.0.1", 0).serve([listens]))
+    running = server(targets(Policy.load(bundle))[name], "127.0.0.1", 0)
+    if name == "plain":
+        running.config.http = "httptools"
+    uvloop.run(running.serve([listens]))
 
 
 def message(request: dict[str, Any] | None) -> bytes:

@@ -45,8 +45,9 @@ HOW = """\
 - `control_plane`: a real `gov serve` with its data on a disk, asked by another process over 64 connections. Submits
   come at a fixed rate whatever becomes of them, and their latency counts from when each was due; each is committed with
   synchronous=FULL before it is answered. `examples/control_plane.gov`, 2 000 agents: its rate rule counts what is
-  dispatched, and nothing is, so none is throttled. evaluate and an empty Starlette handler take turns on the same
-  server stack, 32 connections each; processor time is that of the whole server process.
+  dispatched, and nothing is, so none is throttled. evaluate takes turns with an empty Starlette handler on
+  uvicorn as it comes (uvloop, httptools; the share is of this one) and with one on our own server, whose writes are
+  joined; 32 connections each; processor time is that of the whole server process.
 - Peers get their best form: compiled ahead, the request already in the shape that they read fastest. Those that scan
   their rules are also measured behind a Python dictionary on the equality columns with one small engine a cell, as a
   careful host would do; that dictionary is ours, not theirs.

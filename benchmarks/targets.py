@@ -88,18 +88,7 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
         flatness(figures, "cells", STRUCT),
         flatness(figures, "overlap", STRUCT),
         memory(figures),
-        most("Python, dict in, 8 rules", figures.ours("drone_check", 8, DICT), 400, "ns"),
-        most("Python, dict in, 10 000 rules", figures.ours("cells", 10_000, DICT), 800, "ns"),
-        least(
-            "Python, Arrow columns, 8 rules",
-            figures.ours("drone_check", 8, f"{ARROW}, {MANY_ROWS}"),
-            150,
-        ),
-        least(
-            "Python, NumPy columns, 8 rules",
-            figures.ours("drone_check", 8, f"{NUMPY}, {MANY_ROWS}"),
-            150,
-        ),
+        *from_python(figures),
         most(
             "`gov check` on a small file, cold",
             figures.ours("drone_check", 8, COLD_START),
@@ -113,6 +102,32 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
         ),
         *(growth(figures, kind) for kind in ("cells", "overlap")),
         *edge(figures),
+        *over_time(figures),
+        *in_service(figures),
+    ]
+
+
+def from_python(figures: Figures) -> list[Verdict]:
+    """Deciding from Python."""
+    return [
+        most("Python, dict in, 8 rules", figures.ours("drone_check", 8, DICT), 400, "ns"),
+        most("Python, dict in, 10 000 rules", figures.ours("cells", 10_000, DICT), 800, "ns"),
+        least(
+            "Python, Arrow columns, 8 rules",
+            figures.ours("drone_check", 8, f"{ARROW}, {MANY_ROWS}"),
+            150,
+        ),
+        least(
+            "Python, NumPy columns, 8 rules",
+            figures.ours("drone_check", 8, f"{NUMPY}, {MANY_ROWS}"),
+            150,
+        ),
+    ]
+
+
+def over_time(figures: Figures) -> list[Verdict]:
+    """Policies that remember."""
+    return [
         *(
             most(
                 f"a sample in C, 10 temporal rules ({what})",
@@ -137,6 +152,12 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
             )
             for kind in (TIME_APART, TIME_OVERLAP)
         ),
+    ]
+
+
+def in_service(figures: Figures) -> list[Verdict]:
+    """The control plane, and the evidence that it leaves."""
+    return [
         least(
             "durable submits kept up with, `gov serve`",
             figures.ours(CONTROL_PLANE, 5, SUBMITS_HIGHEST),
