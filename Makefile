@@ -16,7 +16,7 @@ BENCH_STAMP := $(VENV)/.installed-bench
 NATIVE := $(wildcard native/*.c native/*.h native/build_table.py)
 
 .PHONY: help setup demo agents edge-page test edge-packages edge-test lint types check check-long package bench mutation builtin golden fmt lock \
-        agreement-long fuzz-long model-long clean
+        agreement-long fuzz-long clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -84,9 +84,6 @@ golden: $(STAMP) edge-packages ## write the golden files anew; read the change a
 agreement-long: $(STAMP) edge-packages ## ten million random decisions on every backend (hours)
 	GOVLANG_AGREEMENT=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long \
 	        tests/agreement tests/edge/test_agreement.py
-
-model-long: $(STAMP) edge-packages ## ten thousand random lives of the control plane beside its model (an hour)
-	GOVLANG_MODEL=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long tests/runtime/control/test_model.py
 
 fuzz-long: $(STAMP) edge-packages ## ten million hostile tables under sanitizers
 	GOVLANG_FUZZ=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long tests/native/test_sanitizers.py

@@ -46,7 +46,7 @@ class Door:
         """A token of each role, called as the role; the agent is `a1`, the approver may be `lead`."""
         for role in ROLES:
             agent = "a1" if role == "agent" else None
-            await self.token(role, role, agent=agent, approves=["lead", "owner"])
+            await self.token(role, role, agent=agent, approves=["lead", "owner"], pools=["*"])
 
     async def __call__(
         self,

@@ -6,7 +6,6 @@ threw without anybody to catch it, pictures.
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import json
 import os
@@ -110,10 +109,6 @@ class Browser:
         document = self.send("DOM.getDocument")["root"]["nodeId"]
         node = self.send("DOM.querySelector", nodeId=document, selector=selector)["nodeId"]
         self.send("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
-
-    def picture(self) -> bytes:
-        """The page as a PNG."""
-        return base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"])
 
 
 @contextmanager

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from shelf import SHELF
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +21,14 @@ settings.register_profile(
     "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 settings.load_profile("default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the shelf of the session; the workers of xdist find it in their environment."""
+    if SHELF not in os.environ:
+        folder = os.environ[SHELF] = tempfile.mkdtemp(prefix="govlang-shelf-")
+        config.add_cleanup(lambda: shutil.rmtree(folder))
+        config.add_cleanup(lambda: os.environ.pop(SHELF) and None)
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
+from unittest import mock
 
+from shelf import kept
+
+from govlang.cli import edge_building
 from govlang.cli.building import build
 from govlang.runtime.control.answer import Answer
 from govlang.runtime.control.service import Parts, Service
@@ -48,18 +52,26 @@ rule refused  when topic like "deny.**"     deny because "never" remedy "ask for
 @cache
 def bundle_of(source: str) -> bytes:
     """The bundle of a source."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "policy.gov"
-        path.write_text(source, encoding="utf-8")
-        built = build(path, Options(), tier=None, key_pem=None, against=None)
-    assert built.bundle, built.report
-    return built.bundle
+
+    def make() -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "policy.gov"
+            path.write_text(source, encoding="utf-8")
+            return _bundle(path)
+
+    return kept(f"bundle_of {source}", make)
 
 
 @cache
 def example(name: str) -> bytes:
     """The bundle of an example."""
-    built = build(ROOT / "examples" / name, Options(), tier=None, key_pem=None, against=None)
+    return kept(f"example {name}", lambda: _bundle(ROOT / "examples" / name))
+
+
+def _bundle(path: Path) -> bytes:
+    """A bundle as of a large policy: without C and WebAssembly, which the service does not read."""
+    with mock.patch.object(edge_building, "EDGE_RULES_MAX", -1):
+        built = build(path, Options(), tier=None, key_pem=None, against=None)
     assert built.bundle, built.report
     return built.bundle
 
@@ -95,20 +107,45 @@ ANYBODY = Caller("dev", EVERY_ROLE, None, None, "dev")
 
 
 @dataclass
+class Host:
+    """What the host knows, while it answers."""
+
+    known: Mapping[str, Any] = field(default_factory=dict)
+    fails: bool = False
+
+    def __call__(self, who: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        del who, request
+        if self.fails:
+            raise RuntimeError("the host's own fault")
+        return self.known
+
+
+@dataclass
 class Plane:
     """A service in a folder, with everything that a test turns."""
 
     folder: Path
     bundle: bytes
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] | Settings = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     parts: dict[str, Any] = field(default_factory=dict)
+    drops_state: bool = False
+    params: dict[str, Any] = field(default_factory=dict)
     service: Service = field(init=False)
     keys: int = 0
 
     async def __aenter__(self) -> Self:
         parts = Parts(clock=self.clock, **self.parts)
-        self.service = Service(self.folder, Settings(**self.settings), self.bundle, parts=parts)
+        given = self.settings
+        settings = given if isinstance(given, Settings) else Settings(**given)
+        self.service = Service(
+            self.folder,
+            settings,
+            self.bundle,
+            self.params,
+            parts,
+            drops_state=self.drops_state,
+        )
         await self.service.start()
         return self
 

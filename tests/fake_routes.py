@@ -36,6 +36,7 @@ class Routes:
             ("/v1/runs/{id}/phases", self.phase, post),
             ("/v1/runs/{id}/timeline", self.timeline, get),
             ("/v1/approvals", self.approvals, get),
+            ("/v1/approvals/{id}", self.approval, get),
             ("/v1/approvals/{id}/{word:str}", self.answer, post),
             ("/v1/pools/{id}/lease", self.lease, post),
             ("/v1/leases/{id}/heartbeat", self.heartbeat, post),
@@ -107,12 +108,27 @@ class Routes:
         return 201, {"seq": 7}
 
     def timeline(self, request: Request, body: Any) -> Any:
-        return {"run_id": request.path_params["id"], "records": [{"seq": 1}, {"seq": 2}]}
+        first = int(request.query_params.get("first", "1"))
+        records = [{"seq": seq} for seq in (1, 2, 7)]
+        return {
+            "run_id": request.path_params["id"],
+            "next": {1: 2, 2: 7}.get(first),
+            "records": [one for one in records if one["seq"] >= first][:1],
+        }
 
     def approvals(self, request: Request, body: Any) -> Any:
         state = request.query_params.get("state")
         every = self.gateway.approvals.values()
-        return {"approvals": [one for one in every if state in {None, one["state"]}]}
+        found = [one for one in every if state in {None, one["state"]}]
+        after = request.query_params.get("after")
+        if after is not None:
+            found = found[int(after) :]
+        start = int(after or 0)
+        return {"approvals": found[:2], "more": str(start + 2) if found[2:] else None}
+
+    def approval(self, request: Request, body: Any) -> Any:
+        found = self.gateway.approvals[request.path_params["id"]]
+        return found | {"payload": self.gateway.jobs[found["job_id"]].payload, "whole": True}
 
     def answer(self, request: Request, body: Any) -> Any:
         return self.gateway.answer(request.path_params["id"], body, request.path_params["word"])

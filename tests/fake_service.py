@@ -70,10 +70,21 @@ APPROVAL = {
     "agent": "a1",
     "roles": ["sre-oncall"],
     "granted": [],
+    "created_ms": NOW_MS,
     "expires_ms": NOW_MS,
     "state": "open",
     "reason": None,
+    "run_id": "run_1",
+    "step": "step",
+    "topic": "infra.delete",
+    "pool": "ops",
+    "delegation": ["a0"],
+    "parent_job_id": None,
+    "decision": DECISION,
     "request": {"agent": "a1"},
+    "payload": {"n": [0.5]},
+    "undo": {"request": {"agent": "a1"}, "payload": None, "pool": "ops"},
+    "whole": True,
     "job_hash": HASH,
 }
 GRANTED = {
@@ -91,7 +102,23 @@ POLICY = {
     "proof_hash": HASH,
     "published_ms": NOW_MS,
     "previous": None,
-    "fields": [{"name": "agent", "kind": "key"}],
+    "fields": [
+        {
+            "name": "agent",
+            "kind": "key",
+            "origin": "request",
+            "optional": False,
+            "private": False,
+            "unit": None,
+            "min": None,
+            "max": None,
+            "step": None,
+            "rounding": None,
+            "members": None,
+            "max_bytes": 256,
+            "default": None,
+        }
+    ],
 }
 LEASED = {
     "job_id": JOB_ID,
@@ -110,6 +137,7 @@ TOKEN = {
     "agent": "a1",
     "approves": [],
     "pools": [],
+    "events": [],
     "created_ms": NOW_MS,
     "expires_ms": NOW_MS,
     "revoked_ms": None,
@@ -176,13 +204,14 @@ class FakeService:
     def job(self, caller, job_id) -> Answer:
         return self.known(job_id, JOB_ID, Answer(200, JOB), "job", caller, job_id)
 
-    def timeline(self, caller, run_id) -> Answer:
-        shown = {"run_id": "run_1", "records": [{"seq": 1}]}
-        return self.known(run_id, "run_1", Answer(200, shown), "timeline", caller, run_id)
+    def timeline(self, caller, run_id, first) -> Answer:
+        shown = {"run_id": "run_1", "next": None, "records": [{"seq": 1}]}
+        return self.known(run_id, "run_1", Answer(200, shown), "timeline", caller, run_id, first)
 
-    def letters(self, caller) -> Answer:
+    def letters(self, caller, after) -> Answer:
         letter = {"job_id": JOB_ID, "state": "failed", "reason": None, "at_ms": NOW_MS}
-        return self.note(Answer(200, {"letters": [letter]}), "letters", caller)
+        found = {"letters": [letter], "more": f"{NOW_MS}.{JOB_ID}"}
+        return self.note(Answer(200, found), "letters", caller, after)
 
     async def approve(self, caller, approval_id, body) -> Answer:
         answer = Answer(200, GRANTED)
@@ -210,15 +239,22 @@ class FakeService:
         made = Answer(200, {**POLICY, "anew": []})
         return self.note(made, "publish", caller, bundle, allow_looser, reason)
 
-    async def rollback(self, caller, reason) -> Answer:
-        return self.note(Answer(200, {**POLICY, "anew": []}), "rollback", caller, reason)
+    async def rollback(self, caller, reason, *, allow_looser) -> Answer:
+        made = Answer(200, {**POLICY, "anew": []})
+        return self.note(made, "rollback", caller, reason, allow_looser)
 
     async def observe(self, caller, step) -> Answer:
         made = {"seq": 1, "next_deadline_ms": None, "cancelled": []}
         return self.note(Answer(202, made), "observe", caller, step)
 
-    def approvals(self, caller, state) -> Answer:
-        return self.note(Answer(200, {"approvals": [APPROVAL]}), "approvals", caller, state)
+    def approvals(self, caller, state, after) -> Answer:
+        found = {"approvals": [APPROVAL], "more": None}
+        return self.note(Answer(200, found), "approvals", caller, state, after)
+
+    def approval(self, caller, approval_id) -> Answer:
+        return self.known(
+            approval_id, APPROVAL_ID, Answer(200, APPROVAL), "approval", caller, approval_id
+        )
 
     def policy(self, caller) -> Answer:
         return self.note(Answer(200, POLICY), "policy", caller)

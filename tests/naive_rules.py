@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 SOURCE: Final = """language 1
 policy plane version "1.0.0"
@@ -67,16 +67,15 @@ OTHER: Final = (
     )
     .replace(
         "\nmachine breaker",
-        'rule large when topic == "limit" and amount > 5 deny\n\nmachine breaker',
+        'rule large when topic in {"limit", "allow", "grant"} and amount > 5 deny\n\nmachine breaker',
     )
 )
-"""Another policy with the same memory: it asks one person more, and takes small ones of `limit` only."""
+"""Another policy with the same memory: it asks one person more, and takes small ones of some topics only."""
 
 EFFECTS: Final = ("allow", "limit", "throttle", "human", "deny")
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """Something that happened to an agent; `effect` of a request that was committed."""
 
     at_ms: int
@@ -85,8 +84,7 @@ class Sample:
     effect: str = ""
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(NamedTuple):
     """What a policy says of a request."""
 
     effect: str
@@ -99,8 +97,7 @@ class Said:
         return self.effect in ("allow", "limit")
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(NamedTuple):
     """A request, and what the service knows of it."""
 
     topic: str
@@ -201,7 +198,10 @@ def read(source: str, samples: Sequence[Sample], now_ms: int, wish: Wish) -> Sai
         (topic == "grant" and state.grant != "given", Said("deny", "expired")),
         (state.breaker == "open", Said("deny", "tripped")),
         (topic == "limit" and wish.depth >= 2, Said("deny", "handed")),
-        (source == OTHER and topic == "limit" and wish.amount > 5, Said("deny", "large")),
+        (
+            source == OTHER and topic in ("limit", "allow", "grant") and wish.amount > 5,
+            Said("deny", "large"),
+        ),
     ]
     return _joined([said for fires, said in rules if fires], wish.approved)
 

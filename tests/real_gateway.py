@@ -40,8 +40,8 @@ def real_gateway(bundle: Path, data: Path) -> Iterator[Real]:
             time.sleep(0.02)
         url, operator = found[1], found[2]
         with GovClient(url, operator) as client:
-            agent = client.create_token(["agent", "worker"], ttl_s=600, agent="a1")
-            approver = client.create_token(["approver"], ttl_s=600, approves=["sre"])
+            agent = client.create_token(["agent", "worker"], ttl_s=600, agent="a1", pools=["*"])
+            approver = client.create_token(["approver"], ttl_s=600, agent="eve", approves=["sre"])
         yield Real(url, operator, agent.token, approver.token)
     finally:
         running.terminate()

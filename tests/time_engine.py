@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import stepping
 import tables
 
 from govlang.compiler import ir
 from govlang.compiler.step import Report, Request, State, Tick
-from govlang.native import stepping
 from govlang.native.layout import NEVER, NONE, STATE_HEAD, ColumnKind, Section
 from govlang.native.memory import Memory
 from govlang.native.table import Table

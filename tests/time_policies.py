@@ -68,7 +68,7 @@ shared signal margin : number in 0..2 step 0.5
             if self.chance(0.3)
         ]
         named = {
-            word for line in lines for word in line.split(" on ")[0].split(" when ")[0].split()
+            word for line in lines[1:] for word in line.split(" on ")[0].split(" when ")[0].split()
         }
         missing = [one for one in states if one not in named]
         lines += [f"  {states[0]} -> {one} on {self.event(scope)}" for one in missing]

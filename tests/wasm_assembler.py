@@ -134,10 +134,6 @@ class Wasm:
     text: int = 0
     policy: str = "p"
 
-    def global_number(self, name: str) -> int:
-        """The number of a global by its name."""
-        return [*self.variables, *self.outcome].index(name)
-
     def sections(self) -> dict[int | str, bytes]:
         """The content of each section, custom ones by their names."""
         found: dict[int | str, bytes] = {
