@@ -45,7 +45,10 @@ class Queues:
         late = {pool for pool in longest if waits[pool] > WARN_MS}
         for pool in sorted(late - self._warned):
             log.warning(
-                "no worker has taken the oldest job of pool `%s` for %d s", pool, waits[pool] / 1000
+                "no worker has taken the oldest job of pool `%s` for %d s: start one for it (`gov worker --pool`), "
+                "one that can carry out the obligations of its jobs",
+                pool,
+                waits[pool] / 1000,
             )
         self._warned = late
         return {pool: waits[pool] / 1000 for pool in longest}

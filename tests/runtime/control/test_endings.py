@@ -67,6 +67,18 @@ async def ended(plane: Plane, end: str) -> None:
     await brought_to(plane, job, end)
 
 
+async def undo_in_flight(plane: Plane) -> dict[str, Any]:
+    """The undo of a job that was cancelled while a worker had it, in the hands of a worker."""
+    undo = {"request": {"agent": "a1", "topic": "u", "amount": 1}}
+    await plane.submit("a1", "t", undo=undo)
+    (job,) = await plane.lease()
+    await plane.service.cancel(OPERATOR, job["job_id"], "enough")
+    await plane.service.heartbeat(worker(), job["lease_id"], {})
+    (undone,) = await plane.lease()
+    assert undone["job_id"].endswith(".undo@1")
+    return undone
+
+
 async def brought_to(plane: Plane, job: dict[str, Any], end: str) -> None:
     """A running job comes to this end."""
     match end:
@@ -127,14 +139,8 @@ def test_of_an_undo_the_policy_hears_nothing(tmp_path: Path, end: str) -> None:
     async def scenario() -> None:
         source = policy("success", "failure", "cancelled", after="")
         async with Plane(tmp_path, source) as plane:
-            undo = {"request": {"agent": "a1", "topic": "u", "amount": 1}}
-            await plane.submit("a1", "t", undo=undo)
-            (job,) = await plane.lease()
-            await plane.service.cancel(OPERATOR, job["job_id"], "enough")
-            await plane.service.heartbeat(worker(), job["lease_id"], {})
+            undone = await undo_in_flight(plane)
             assert told(plane) == ["cancelled"]
-            (undone,) = await plane.lease()
-            assert undone["job_id"].endswith(".undo@1")
             await plane.begin(undone)
             await brought_to(plane, undone, end)
             assert told(plane) == ["cancelled"]
@@ -299,12 +305,7 @@ def test_an_undo_that_was_given_back_ends_without_an_event(tmp_path: Path, end: 
     async def scenario() -> None:
         source = policy("success", "failure", "cancelled", after="")
         async with Shop(tmp_path, source) as plane:
-            undo = {"request": {"agent": "a1", "topic": "u", "amount": 1}}
-            await plane.submit("a1", "t", undo=undo)
-            (job,) = await plane.lease()
-            await plane.service.cancel(OPERATOR, job["job_id"], "enough")
-            await plane.service.heartbeat(worker(), job["lease_id"], {})
-            (undone,) = await plane.lease()
+            undone = await undo_in_flight(plane)
             await plane.end(undone, "again")
             plane.clock.forward(3)
             await ends_unhad(plane, undone["job_id"], end)
